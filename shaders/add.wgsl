@@ -1,0 +1,45 @@
+// add: y = a + b over channel ranges of NCHW buffers (the gradient of a tensor that was used twice).
+//
+// Every buffer is (n, its own channels, pixels); the kernel covers c channels of each, from its
+// `first` on. An invocation owns one element; a workgroup owns WORKGROUP consecutive ones.
+
+struct Params {
+    n: u32,
+    c: u32,
+    pixels: u32,
+    a_channels: u32,
+    a_first: u32,
+    b_channels: u32,
+    b_first: u32,
+    y_channels: u32,
+    y_first: u32,
+}
+
+override WORKGROUP: u32;
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+/// Where element i = (n, c, pixel) of the kernel lies in a buffer of `channels` channels.
+fn at(i: u32, channels: u32, first: u32) -> u32 {
+    let plane = i / params.pixels;
+    let n = plane / params.c;
+    let c = plane % params.c;
+    return (n * channels + first + c) * params.pixels + i % params.pixels;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn add(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(group, groups) * WORKGROUP + local;
+    if i < params.n * params.c * params.pixels {
+        y[at(i, params.y_channels, params.y_first)] =
+            a[at(i, params.a_channels, params.a_first)] + b[at(i, params.b_channels, params.b_first)];
+    }
+}

@@ -1,0 +1,57 @@
+// conv2d weight gradient, second pass: (dw, db)[i] = partial[0][i] + partial[1][i] + ..., in order.
+//
+// partial (splits, kh * kw * c_in + 1, c_out), the last row of a share being the bias; dw (kh, kw,
+// c_in, c_out); db (c_out). An invocation owns one weight.
+
+struct Params {
+    n: u32,
+    h_in: u32,
+    w_in: u32,
+    c_in: u32,
+    h_out: u32,
+    w_out: u32,
+    c_out: u32,
+    kh: u32,
+    kw: u32,
+    stride_h: u32,
+    stride_w: u32,
+    pad_top: u32,
+    pad_left: u32,
+    x_channels: u32,
+    x_first: u32,
+    y_channels: u32,
+    y_first: u32,
+    mask_channels: u32,
+    mask_first: u32,
+    relu: u32,
+    splits: u32,
+}
+
+override WORKGROUP: u32;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> partial: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(3) var<storage, read_write> db: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn conv2d_reduce_weight(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(group, groups) * WORKGROUP + local;
+    let kernel = params.kh * params.kw * params.c_in * params.c_out;
+    let share = kernel + params.c_out;
+    if i < share {
+        var sum = 0.0;
+        for (var split = 0u; split < params.splits; split += 1u) {
+            sum += partial[split * share + i];
+        }
+        if i < kernel {
+            dw[i] = sum;
+        } else {
+            db[i - kernel] = sum;
+        }
+    }
+}

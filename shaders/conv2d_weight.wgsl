@@ -1,0 +1,76 @@
+// conv2d weight gradient, the readable baseline: one invocation owns one weight of one share.
+//
+// partial[s, ky,kx,ci, co] = sum over the images n of share s and all outputs of
+//     x[n,ci,oy*s+ky-top,ox*s+kx-left] dy[n,co,oy,ox]; the last row of a share is the bias: sum dy.
+//
+// x (n, x_channels, h_in, w_in), dy (n, y_channels, h_out, w_out): channel ranges from *_first on.
+// partial (splits, kh * kw * c_in + 1, c_out).
+
+struct Params {
+    n: u32,
+    h_in: u32,
+    w_in: u32,
+    c_in: u32,
+    h_out: u32,
+    w_out: u32,
+    c_out: u32,
+    kh: u32,
+    kw: u32,
+    stride_h: u32,
+    stride_w: u32,
+    pad_top: u32,
+    pad_left: u32,
+    x_channels: u32,
+    x_first: u32,
+    y_channels: u32,
+    y_first: u32,
+    mask_channels: u32,
+    mask_first: u32,
+    relu: u32,
+    splits: u32,
+}
+
+override WORKGROUP: u32;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partial: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn conv2d_backward_weight(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(group, groups) * WORKGROUP + local;
+    let taps = params.kh * params.kw * params.c_in;
+    let co = i % params.c_out;
+    let tap = i / params.c_out % (taps + 1u);
+    let split = i / params.c_out / (taps + 1u);
+    if split < params.splits {
+        let ci = tap % params.c_in;
+        let kx = tap / params.c_in % params.kw;
+        let ky = tap / params.c_in / params.kw;
+        let share = (params.n + params.splits - 1u) / params.splits;
+        let end = min((split + 1u) * share, params.n);
+        var sum = 0.0;
+        for (var n = split * share; n < end; n += 1u) {
+            let gradients = (n * params.y_channels + params.y_first + co) * params.h_out;
+            let inputs = (n * params.x_channels + params.x_first + ci) * params.h_in;
+            for (var oy = 0u; oy < params.h_out; oy += 1u) {
+                let iy = oy * params.stride_h + ky - params.pad_top;
+                for (var ox = 0u; ox < params.w_out; ox += 1u) {
+                    let ix = ox * params.stride_w + kx - params.pad_left;
+                    let gradient = dy[(gradients + oy) * params.w_out + ox];
+                    if tap == taps {
+                        sum += gradient;
+                    } else if iy < params.h_in && ix < params.w_in {
+                        sum += x[(inputs + iy) * params.w_in + ix] * gradient;
+                    }
+                }
+            }
+        }
+        partial[i] = sum;
+    }
+}

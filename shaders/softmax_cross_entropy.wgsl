@@ -1,0 +1,82 @@
+// softmax_cross_entropy: loss = log(sum of exp(x - max)) + max - x[label], summed over the
+// valid rows; dlogits = (softmax(x) - onehot(label)) / valid rows, zero behind them.
+//
+// logits, dlogits (rows, classes); labels (rows): class numbers; metrics (4): loss sum, rows whose
+// first largest logit is the label's, the flag "some loss was not finite" (raised, never lowered), 0.
+// One workgroup owns all rows; invocation i owns rows i, i + WORKGROUP, ..., then a tree adds up.
+
+struct Params {
+    rows: u32,
+    classes: u32,
+}
+
+struct Step {
+    step: u32,
+    valid_rows: u32,
+    rate: f32,
+}
+
+override WORKGROUP: u32;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> logits: array<f32>;
+@group(0) @binding(3) var<storage, read> labels: array<u32>;
+@group(0) @binding(4) var<storage, read_write> metrics: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;
+
+var<workgroup> losses: array<f32, WORKGROUP>;
+var<workgroup> hits: array<f32, WORKGROUP>;
+
+/// Infinity and NaN have all exponent bits set; comparisons with NaN may be folded away.
+fn is_finite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn softmax_cross_entropy(@builtin(local_invocation_index) local: u32) {
+    var loss = 0.0;
+    var correct = 0.0;
+    for (var row = local; row < params.rows; row += WORKGROUP) {
+        let start = row * params.classes;
+        let label = labels[row];
+        let valid = row < step.valid_rows;
+        var best = 0u;
+        for (var i = 1u; i < params.classes; i += 1u) {
+            if logits[start + i] > logits[start + best] {
+                best = i;
+            }
+        }
+        let largest = logits[start + best];
+        var sum = 0.0;
+        for (var i = 0u; i < params.classes; i += 1u) {
+            sum += exp(logits[start + i] - largest);
+        }
+        for (var i = 0u; i < params.classes; i += 1u) {
+            let probability = exp(logits[start + i] - largest) / sum;
+            let gradient = (probability - select(0.0, 1.0, i == label)) / f32(step.valid_rows);
+            dlogits[start + i] = select(0.0, gradient, valid);
+        }
+        if valid {
+            loss += log(sum) + (largest - logits[start + label]);
+            correct += select(0.0, 1.0, best == label);
+        }
+    }
+    losses[local] = loss;
+    hits[local] = correct;
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            losses[local] += losses[local + half];
+            hits[local] += hits[local + half];
+        }
+    }
+    if local == 0u {
+        metrics[0] = losses[0];
+        metrics[1] = hits[0];
+        if !is_finite(losses[0]) {
+            metrics[2] = 1.0;
+        }
+        metrics[3] = 0.0;
+    }
+}

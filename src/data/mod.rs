@@ -1,0 +1,295 @@
+//! Data sets: four npy files in, two judged and labelled splits out.
+//!
+//! `npy` opens a file, checks its header against its length and streams rows as `f64`; `images`
+//! judges the rows of X and stores them as `u8` or `f32`; `labels` turns the rows of y into class
+//! numbers; this file holds the two splits against each other. `write` goes the other way.
+//! Nothing here knows of networks or GPUs: training takes a [`Dataset`] and needs no file again.
+
+mod error;
+mod images;
+mod labels;
+mod npy;
+mod write;
+
+pub use error::Error;
+
+use npy::Npy;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use xxhash_rust::xxh3::Xxh3;
+
+/// The class names of FER-2013, by class number; any set of seven classes bears them.
+pub const FER_CLASSES: [&str; 7] = [
+    "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral",
+];
+
+/// The files of a data set: images and labels to train on, then those to validate on.
+pub const FILES: [&str; 4] = ["X_train.npy", "y_train.npy", "X_test.npy", "y_test.npy"];
+
+/// A whole data set in memory. Both splits store their pixels as the same kind.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    pub train: Split,
+    pub test: Split,
+    /// The range of the stored pixels, decided from X_train.
+    pub range: PixelRange,
+    /// Height, width, channels.
+    pub image: [usize; 3],
+    /// One name a class, by class number.
+    pub class_names: Vec<String>,
+    /// xxh3-128 over the shapes and the contents of all four arrays as they are stored here, so
+    /// that one set has one hash whatever dtype, byte order or label form its files have.
+    pub hash: u128,
+    /// The folder, for printing.
+    pub name: String,
+}
+
+/// Images and their class numbers, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    pub pixels: Pixels,
+    /// One class number a row.
+    pub labels: Vec<u32>,
+}
+
+/// Row-major pixels of shape (N, height * width * channels), as in the file: not yet scaled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pixels {
+    /// Whole numbers in 0..=255, whatever the dtype of the file.
+    U8(Vec<u8>),
+    /// Anything else.
+    F32(Vec<f32>),
+}
+
+/// The range that the pixels of a data set lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PixelRange {
+    ZeroTo255,
+    ZeroToOne,
+    MinusOneToOne,
+}
+
+impl Dataset {
+    /// Reads and judges the four npy files in `dir`; `image` is height, width, channels.
+    ///
+    /// X: any integer type, `f32` or `f64`, of shape (N, h, w, c), (N, h * w * c) or, with one
+    /// channel, (N, h, w). y: class numbers of shape (N,) or (N, 1), or one-hot (N, classes), of
+    /// any numeric or bool type; y_train decides how many classes there are.
+    ///
+    /// The range is the narrowest of 0..1, -1..1 and 0..255 that holds every pixel of X_train,
+    /// whatever its dtype: whole numbers that never pass 1 are taken as a black-and-white set in
+    /// 0..1. (All zeros say nothing: 0..255 for an integer dtype, 0..1 for floats.)
+    ///
+    /// # Errors
+    /// The first thing wrong, by file name and, for a bad value, its first row from 0. Headers
+    /// and row counts of all files are judged before any data are read.
+    pub fn load(dir: &Path, image: [usize; 3]) -> Result<Self, Error> {
+        match fs::metadata(dir) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(Error::NotAFolder(dir.into())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::NoFolder(dir.into()));
+            }
+            Err(source) => {
+                return Err(Error::Read {
+                    path: dir.into(),
+                    source,
+                });
+            }
+        }
+        let [train_x, train_y] = open_pair(dir, FILES[0], FILES[1], image)?;
+        let [test_x, test_y] = open_pair(dir, FILES[2], FILES[3], image)?;
+        let (train_labels, classes) = labels::read(train_y, None)?;
+        let (test_labels, _) = labels::read(test_y, Some(classes))?;
+        let mut train = images::read(train_x)?;
+        let range = train.range();
+        let mut test = images::read(test_x)?;
+        test.must_fit(range)?;
+        // A GPU gathers both splits with one kernel, so one float split makes both floats.
+        if train.pixels.is_u8() != test.pixels.is_u8() {
+            train.pixels.widen();
+            test.pixels.widen();
+        }
+        let train = Split {
+            pixels: train.pixels,
+            labels: train_labels,
+        };
+        let test = Split {
+            pixels: test.pixels,
+            labels: test_labels,
+        };
+        let hash = hash(image, classes, [&train, &test]);
+        let class_names = class_names(classes);
+        let name = dir.display().to_string();
+        Ok(Self {
+            train,
+            test,
+            range,
+            image,
+            class_names,
+            hash,
+            name,
+        })
+    }
+}
+
+/// Opens the images and labels of one split and checks shapes and row counts, from the headers.
+fn open_pair(dir: &Path, x: &str, y: &str, image: [usize; 3]) -> Result<[Npy; 2], Error> {
+    let x = Npy::open(dir, x)?;
+    images::check_shape(&x, image)?;
+    let y = Npy::open(dir, y)?;
+    labels::check_shape(&y)?;
+    if x.rows() != y.rows() {
+        let (x_rows, y_rows) = (x.rows(), y.rows());
+        return Err(Error::RowCounts {
+            x: x.name().into(),
+            x_rows,
+            y: y.name().into(),
+            y_rows,
+        });
+    }
+    Ok([x, y])
+}
+
+/// One name for each of `classes` classes: FER-2013's for seven, "class 0" and so on otherwise.
+pub fn class_names(classes: usize) -> Vec<String> {
+    if classes == FER_CLASSES.len() {
+        return FER_CLASSES.map(String::from).to_vec();
+    }
+    (0..classes).map(|class| format!("class {class}")).collect()
+}
+
+/// The hash that [`Dataset::hash`] describes; numbers go in little-endian on every machine.
+pub fn hash(image: [usize; 3], classes: usize, splits: [&Split; 2]) -> u128 {
+    let mut hasher = Xxh3::new();
+    for number in image.into_iter().chain([classes]) {
+        hasher.update(&(number as u64).to_le_bytes());
+    }
+    let mut bytes = Vec::new();
+    let mut feed = |hasher: &mut Xxh3, part: &mut dyn Iterator<Item = [u8; 4]>| {
+        bytes.clear();
+        bytes.extend(part.flatten());
+        hasher.update(&bytes);
+    };
+    for split in splits {
+        hasher.update(&(split.rows() as u64).to_le_bytes());
+        hasher.update(&[u8::from(split.pixels.is_u8())]);
+        match &split.pixels {
+            Pixels::U8(all) => hasher.update(all),
+            Pixels::F32(all) => all
+                .chunks(1 << 14)
+                .for_each(|part| feed(&mut hasher, &mut part.iter().map(|v| v.to_le_bytes()))),
+        }
+        split
+            .labels
+            .chunks(1 << 14)
+            .for_each(|part| feed(&mut hasher, &mut part.iter().map(|v| v.to_le_bytes())));
+    }
+    hasher.digest128()
+}
+
+impl Split {
+    /// The number of images.
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Writes image `row` into `out`, height * width * channels long, each value as f32 times
+    /// `scale`: the same bits as a kernel that computes `f32(value) * scale`.
+    ///
+    /// # Panics
+    /// If there is no such row, or if `out` is not of an image's length.
+    pub fn row_f32(&self, row: usize, scale: f32, out: &mut [f32]) {
+        assert_eq!(
+            out.len() * self.rows(),
+            self.pixels.len(),
+            "`out` is not one image long"
+        );
+        let at = row * out.len()..(row + 1) * out.len();
+        match &self.pixels {
+            Pixels::U8(all) => {
+                for (out, &value) in out.iter_mut().zip(&all[at]) {
+                    *out = f32::from(value) * scale;
+                }
+            }
+            Pixels::F32(all) => {
+                for (out, &value) in out.iter_mut().zip(&all[at]) {
+                    *out = value * scale;
+                }
+            }
+        }
+    }
+}
+
+impl Pixels {
+    /// The number of values: rows * height * width * channels.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::U8(all) => all.len(),
+            Self::F32(all) => all.len(),
+        }
+    }
+
+    /// Whether there is no value at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the values are stored as bytes.
+    pub fn is_u8(&self) -> bool {
+        matches!(self, Self::U8(_))
+    }
+
+    /// Turns bytes into floats of the same value.
+    fn widen(&mut self) {
+        if let Self::U8(all) = self {
+            *self = Self::F32(all.iter().map(|&value| f32::from(value)).collect());
+        }
+    }
+}
+
+impl PixelRange {
+    /// What a stored pixel is multiplied by before the network sees it.
+    pub fn scale(self) -> f32 {
+        match self {
+            Self::ZeroTo255 => 1.0 / 255.0,
+            Self::ZeroToOne | Self::MinusOneToOne => 1.0,
+        }
+    }
+
+    /// The narrowest range that holds everything from `min` to `max`, if any does.
+    fn holding(min: f64, max: f64) -> Option<Self> {
+        let within = |low, high| min >= low && max <= high;
+        if within(0.0, 1.0) {
+            Some(Self::ZeroToOne)
+        } else if within(-1.0, 1.0) {
+            Some(Self::MinusOneToOne)
+        } else {
+            within(0.0, 255.0).then_some(Self::ZeroTo255)
+        }
+    }
+}
+
+impl fmt::Display for PixelRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ZeroTo255 => "0..255",
+            Self::ZeroToOne => "0..1",
+            Self::MinusOneToOne => "-1..1",
+        })
+    }
+}
+
+impl FromStr for PixelRange {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::ZeroTo255, Self::ZeroToOne, Self::MinusOneToOne]
+            .into_iter()
+            .find(|range| range.to_string() == text)
+            .ok_or_else(|| Error::UnknownRange(text.into()))
+    }
+}

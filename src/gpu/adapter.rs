@@ -1,0 +1,230 @@
+//! Finds the adapters of this machine, ranks them, and says what a plan must know of each.
+
+use super::Error;
+use crate::profile::{Class, Limits, Profile};
+use std::fmt;
+
+/// An adapter, before a device is opened on it.
+pub struct Adapter {
+    pub(super) inner: wgpu::Adapter,
+    /// Place in [`Adapter::all`].
+    pub index: usize,
+    pub info: Info,
+}
+
+/// What a person wants to know of an adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    pub name: String,
+    pub kind: Kind,
+    /// `vulkan`, `metal`, `dx12` or `gl`.
+    pub backend: &'static str,
+    pub driver: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Discrete,
+    Integrated,
+    /// A GPU behind a hypervisor, or one of which the driver says nothing.
+    Virtual,
+    Software,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Discrete => "discrete GPU",
+            Kind::Integrated => "integrated GPU",
+            Kind::Virtual => "virtual GPU",
+            Kind::Software => "software, on the CPU",
+        })
+    }
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.kind, self.backend)?;
+        if self.driver.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ", {}", self.driver)
+        }
+    }
+}
+
+/// What `--device` says: a number of the list, or a part of a name or backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// The first in the ranking.
+    Default,
+    Index(usize),
+    Name(String),
+}
+
+impl std::str::FromStr for Selector {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Selector, Self::Err> {
+        Ok(text
+            .parse()
+            .map_or_else(|_| Selector::Name(text.to_lowercase()), Selector::Index))
+    }
+}
+
+/// What `--limits` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LimitChoice {
+    /// All that the adapter has.
+    Native,
+    /// WebGPU's defaults and no optional feature.
+    Webgpu,
+}
+
+impl Adapter {
+    /// Every adapter of every backend, best first: discrete, integrated, virtual, software; among
+    /// the software ones lavapipe, then SwiftShader, then anything through GL.
+    pub fn all() -> Vec<Adapter> {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = wgpu::Backends::all();
+        descriptor.flags = wgpu::InstanceFlags::from_build_config().with_env();
+        let instance = wgpu::Instance::new(descriptor);
+        let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+        let mut adapters: Vec<Adapter> = found
+            .into_iter()
+            .filter(runs_compute)
+            .map(|inner| Adapter {
+                info: describe(&inner.get_info()),
+                inner,
+                index: 0,
+            })
+            .collect();
+        adapters.sort_by_key(|adapter| rank(&adapter.info));
+        for (index, adapter) in adapters.iter_mut().enumerate() {
+            adapter.index = index;
+        }
+        adapters
+    }
+
+    /// The adapter that a user asked for.
+    pub fn select(selector: &Selector) -> Result<Adapter, Error> {
+        let mut all = Adapter::all();
+        let matches = |adapter: &Adapter| match selector {
+            Selector::Default => true,
+            Selector::Index(index) => adapter.index == *index,
+            Selector::Name(name) => {
+                let text = format!("{} {}", adapter.info.name, adapter.info.backend).to_lowercase();
+                text.contains(name) || adapter.info.nickname() == name
+            }
+        };
+        match all.iter().position(matches) {
+            Some(at) => Ok(all.swap_remove(at)),
+            None if all.is_empty() => Err(Error::NoAdapter),
+            None => {
+                let wanted = match selector {
+                    Selector::Index(index) => index.to_string(),
+                    Selector::Name(name) => name.clone(),
+                    Selector::Default => unreachable!("the default matches any adapter"),
+                };
+                let list = all
+                    .iter()
+                    .map(|a| format!("{} {} ({})", a.index, a.info.name, a.info.backend));
+                Err(Error::UnknownDevice {
+                    wanted,
+                    present: list.collect::<Vec<_>>().join("; "),
+                })
+            }
+        }
+    }
+
+    /// What the plan must know, under the limits that the user chose.
+    pub fn profile(&self, choice: LimitChoice) -> Profile {
+        let class = if self.info.kind == Kind::Software {
+            Class::Software
+        } else {
+            Class::Gpu
+        };
+        if choice == LimitChoice::Webgpu {
+            return Profile {
+                name: self.info.name.clone(),
+                ..Profile::webgpu(class)
+            };
+        }
+        let limits = self.inner.limits();
+        let info = self.inner.get_info();
+        let subgroups = self.inner.features().contains(wgpu::Features::SUBGROUP);
+        let fixed = subgroups && info.subgroup_min_size == info.subgroup_max_size;
+        Profile {
+            name: self.info.name.clone(),
+            class,
+            limits: Limits {
+                max_buffer_size: limits.max_buffer_size,
+                max_storage_binding: limits.max_storage_buffer_binding_size,
+                storage_offset_alignment: limits.min_storage_buffer_offset_alignment as u64,
+                max_workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
+                max_invocations: limits.max_compute_invocations_per_workgroup,
+                max_workgroup_memory: limits.max_compute_workgroup_storage_size,
+                max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            },
+            subgroup: fixed.then_some(info.subgroup_min_size),
+        }
+    }
+}
+
+impl Info {
+    /// The name that CI and tests use for the software adapters.
+    pub fn nickname(&self) -> &'static str {
+        if self.backend == "gl" {
+            "gl"
+        } else if self.name.contains("SwiftShader") {
+            "swiftshader"
+        } else if self.name.contains("llvmpipe") {
+            "lavapipe"
+        } else {
+            "gpu"
+        }
+    }
+}
+
+fn runs_compute(adapter: &wgpu::Adapter) -> bool {
+    let flags = adapter.get_downlevel_capabilities().flags;
+    let storage = adapter.limits().max_storage_buffers_per_shader_stage;
+    flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) && storage >= 7
+}
+
+fn describe(info: &wgpu::AdapterInfo) -> Info {
+    let software = ["llvmpipe", "SwiftShader", "softpipe", "Basic Render"];
+    let kind = match info.device_type {
+        wgpu::DeviceType::Cpu => Kind::Software,
+        _ if software.iter().any(|name| info.name.contains(name)) => Kind::Software,
+        wgpu::DeviceType::DiscreteGpu => Kind::Discrete,
+        wgpu::DeviceType::IntegratedGpu => Kind::Integrated,
+        _ => Kind::Virtual,
+    };
+    let backend = match info.backend {
+        wgpu::Backend::Vulkan => "vulkan",
+        wgpu::Backend::Metal => "metal",
+        wgpu::Backend::Dx12 => "dx12",
+        wgpu::Backend::Gl => "gl",
+        _ => "other",
+    };
+    let driver = format!("{} {}", info.driver, info.driver_info)
+        .trim()
+        .to_string();
+    Info {
+        name: info.name.clone(),
+        kind,
+        backend,
+        driver,
+    }
+}
+
+/// Lower is better; GL comes last among its kind, since its drivers lack most features.
+fn rank(info: &Info) -> (Kind, bool, u32) {
+    let software = match info.nickname() {
+        "lavapipe" => 0,
+        "swiftshader" => 1,
+        _ => 2,
+    };
+    (info.kind, info.backend == "gl", software)
+}

@@ -1,0 +1,176 @@
+//! Test cases of the four convolution kernels: odd sizes, strides, both paddings, channel
+//! counts around every tile's edge, ranges of wider buffers, and the seed network's own shapes
+//! with integers, where f32 must be exact.
+
+use super::{Conv2d, Padding};
+use crate::ops::{Case, Fill, Step};
+
+/// (name, shape) of everything that all four kernels must get right.
+fn shapes() -> Vec<(String, Conv2d)> {
+    use Padding::{Same, Valid};
+    let list: [([u32; 4], u32, [u32; 2], [u32; 2], Padding); 21] = [
+        ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
+        ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
+        ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
+        ([1, 12, 12, 3], 8, [7, 7], [2, 2], Same),
+        ([2, 11, 8, 5], 6, [3, 3], [2, 2], Same),
+        ([2, 11, 8, 5], 6, [3, 3], [2, 2], Valid),
+        ([1, 6, 5, 4], 3, [2, 2], [1, 1], Same),
+        ([1, 10, 10, 2], 2, [4, 3], [3, 2], Valid),
+        ([3, 17, 13, 17], 33, [3, 3], [1, 1], Same),
+        ([1, 1, 1, 7], 5, [3, 3], [1, 1], Same),
+        ([1, 8, 8, 65], 67, [1, 1], [1, 1], Same),
+        // Widths around four pixels, and heights around two rows.
+        ([1, 3, 31, 3], 9, [3, 3], [1, 1], Same),
+        ([1, 4, 32, 3], 11, [3, 3], [1, 1], Same),
+        ([1, 5, 33, 2], 20, [3, 3], [1, 1], Valid),
+        ([1, 2, 64, 2], 21, [5, 5], [1, 1], Same),
+        // One output channel and one input channel.
+        ([2, 7, 6, 3], 1, [3, 3], [1, 1], Same),
+        ([2, 7, 6, 1], 3, [5, 3], [1, 1], Same),
+        // Kernels larger than the image, and tiles of 63 to 65 channels.
+        ([1, 3, 3, 2], 4, [5, 5], [1, 1], Same),
+        ([1, 5, 5, 2], 63, [3, 3], [1, 1], Same),
+        ([1, 5, 5, 2], 64, [3, 3], [1, 1], Same),
+        ([1, 13, 5, 2], 65, [3, 3], [1, 1], Valid),
+    ];
+    let mut all: Vec<_> = list
+        .into_iter()
+        .map(|(input, co, k, s, padding)| {
+            let [n, h, w, ci] = input;
+            let name = format!(
+                "n{n}_h{h}_w{w}_ci{ci}_co{co}_k{}x{}_s{}x{}_{padding}",
+                k[0], k[1], s[0], s[1]
+            );
+            (name, Conv2d::new(input, co, k, s, padding))
+        })
+        .collect();
+    let ranges = |p: Conv2d| Conv2d {
+        x_channels: p.c_in + 5,
+        x_first: 3,
+        y_channels: p.c_out + 7,
+        y_first: 4,
+        mask_channels: p.c_in + 2,
+        mask_first: 1,
+        ..p
+    };
+    all.push(("ranges".into(), ranges(all[1].1)));
+    all.push(("ranges_stride".into(), ranges(all[4].1)));
+    all
+}
+
+/// The convolutions of the seed network at its batch.
+fn seed() -> Vec<(String, Conv2d)> {
+    let conv = |ci, k| Conv2d::new([64, 48, 48, ci], 10, [k, k], [1, 1], Padding::Same);
+    let into_mid = |p: Conv2d, first| Conv2d {
+        y_channels: 30,
+        y_first: first,
+        ..p
+    };
+    vec![
+        ("seed_1x1".into(), conv(1, 1)),
+        ("seed_3x3".into(), into_mid(conv(10, 3), 0)),
+        ("seed_5x5".into(), into_mid(conv(10, 5), 10)),
+    ]
+}
+
+fn case(name: String, params: Conv2d, fills: Vec<Fill>, exact: bool) -> Case<Conv2d> {
+    Case {
+        name,
+        params,
+        step: Step::default(),
+        fills,
+        exact,
+    }
+}
+
+/// Integer inputs: at the seed's K of 250 (and 147,456 for the weight gradient) every partial
+/// sum stays far below 2^24.
+fn integers(inputs: usize) -> Vec<Fill> {
+    vec![Fill::Integers(-3, 3); inputs]
+}
+
+pub fn forward() -> Vec<Case<Conv2d>> {
+    let mut cases = Vec::new();
+    for (name, p) in shapes() {
+        cases.push(case(name.clone(), p, vec![Fill::Uniform(1.0); 3], false));
+        cases.push(case(
+            format!("{name}_relu_integers"),
+            Conv2d { relu: 1, ..p },
+            integers(3),
+            true,
+        ));
+    }
+    for (name, p) in seed() {
+        cases.push(case(name, Conv2d { relu: 1, ..p }, integers(3), true));
+    }
+    cases
+}
+
+pub fn backward_input() -> Vec<Case<Conv2d>> {
+    let mut cases = Vec::new();
+    let random = vec![
+        Fill::Uniform(1.0),
+        Fill::Uniform(1.0),
+        Fill::Integers(-1, 1),
+    ];
+    for (name, p) in shapes() {
+        cases.push(case(
+            format!("{name}_mask"),
+            Conv2d { relu: 1, ..p },
+            random.clone(),
+            false,
+        ));
+        cases.push(case(format!("{name}_integers"), p, integers(3), true));
+    }
+    for (name, p) in seed().into_iter().skip(1) {
+        cases.push(case(name, Conv2d { relu: 1, ..p }, integers(3), true));
+    }
+    cases
+}
+
+pub fn backward_weight() -> Vec<Case<Conv2d>> {
+    let mut cases = Vec::new();
+    for (name, p) in shapes() {
+        cases.push(case(name.clone(), p, vec![Fill::Uniform(1.0); 2], false));
+        // Three shares of one or two images: the last may be short or empty.
+        cases.push(case(
+            format!("{name}_splits3_integers"),
+            Conv2d { splits: 3, ..p },
+            integers(2),
+            true,
+        ));
+    }
+    for (name, p) in seed() {
+        cases.push(case(
+            format!("{name}_splits32"),
+            Conv2d { splits: 32, ..p },
+            integers(2),
+            true,
+        ));
+    }
+    cases
+}
+
+pub fn reduce_weight() -> Vec<Case<Conv2d>> {
+    let mut cases = Vec::new();
+    for (splits, co) in [(1, 3), (2, 10), (7, 5), (64, 10)] {
+        let p = Conv2d {
+            splits,
+            ..Conv2d::new([64, 6, 6, 3], co, [3, 3], [1, 1], Padding::Same)
+        };
+        cases.push(case(
+            format!("splits{splits}_co{co}"),
+            p,
+            vec![Fill::Uniform(1.0)],
+            false,
+        ));
+        cases.push(case(
+            format!("splits{splits}_co{co}_integers"),
+            p,
+            vec![Fill::Integers(-1000, 1000)],
+            true,
+        ));
+    }
+    cases
+}

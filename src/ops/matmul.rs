@@ -1,0 +1,385 @@
+//! matmul: the products of a dense layer over panel-packed weights.
+//!
+//! A kernel (k inputs, n outputs) is stored in panels of 32 columns, `[panel][k][32]`, zero
+//! behind column n. A dispatch covers a window of panels, so that no binding passes the
+//! adapter's limits; how a sum is split never depends on the windows.
+
+mod cases;
+mod variants;
+
+use super::adam::{AdamParams, METRICS};
+use super::params::params;
+use super::{Binding, Case, Cost, Op, Step, Variant, in_out, out, read};
+use crate::reference::{Expected, matmul as reference};
+use std::ops::Range;
+
+/// Columns of a panel.
+pub const PANEL: u32 = 32;
+
+params! {
+    Matmul {
+        /// Rows of x: the batch.
+        m: u32,
+        /// Inputs.
+        k: u32,
+        /// Outputs.
+        n: u32,
+        first_panel: u32,
+        /// Panels of the window.
+        panels: u32,
+        /// Forward: shares of k, each summed apart.
+        splits: u32,
+        /// Inputs of one share.
+        k_chunk: u32,
+        /// Forward: apply ReLU. Backward input: apply the mask.
+        relu: u32,
+        /// Backward input: add to what dx holds.
+        accumulate: u32,
+    }
+}
+
+params! {
+    /// Weight gradient, with the optimiser's constants for the fused form.
+    MatmulWeight {
+        m: u32,
+        k: u32,
+        n: u32,
+        first_panel: u32,
+        panels: u32,
+        beta1: f32,
+        beta2: f32,
+        epsilon: f32,
+    }
+}
+
+impl Matmul {
+    /// The whole kernel in one window, unsplit.
+    pub fn new(m: u32, k: u32, n: u32) -> Matmul {
+        let panels = n.div_ceil(PANEL);
+        Matmul {
+            m,
+            k,
+            n,
+            first_panel: 0,
+            panels,
+            splits: 1,
+            k_chunk: k,
+            relu: 0,
+            accumulate: 0,
+        }
+    }
+
+    /// Sums k in that many shares (of a multiple of 8 inputs each).
+    pub fn split(self, splits: u32) -> Matmul {
+        let k_chunk = self
+            .k
+            .div_ceil(splits)
+            .next_multiple_of(8)
+            .min(self.k.next_multiple_of(8));
+        let splits = self.k.div_ceil(k_chunk);
+        if splits == 1 {
+            Matmul {
+                splits,
+                k_chunk: self.k,
+                ..self
+            }
+        } else {
+            Matmul {
+                splits,
+                k_chunk,
+                ..self
+            }
+        }
+    }
+
+    /// Columns of the window that exist.
+    pub fn columns(&self) -> Range<u32> {
+        let first = self.first_panel * PANEL;
+        first..(first + self.panels * PANEL).min(self.n)
+    }
+
+    /// Index of weight (k, column) in the window.
+    pub fn weight(&self, k: u32, column: u32) -> usize {
+        let panel = (column / PANEL - self.first_panel) as usize;
+        (panel * self.k as usize + k as usize) * PANEL as usize + (column % PANEL) as usize
+    }
+
+    pub fn window_len(&self) -> usize {
+        self.panels as usize * self.k as usize * PANEL as usize
+    }
+
+    fn x_len(&self) -> usize {
+        self.m as usize * self.k as usize
+    }
+    fn y_len(&self) -> usize {
+        self.m as usize * self.n as usize
+    }
+
+    fn cost(&self, elements: usize) -> Cost {
+        let columns = self.columns().len() as u64;
+        Cost {
+            flops: 2 * self.m as u64 * self.k as u64 * columns,
+            bytes: 4 * elements as u64,
+        }
+    }
+}
+
+impl MatmulWeight {
+    pub fn new(p: &Matmul, adam: &AdamParams) -> MatmulWeight {
+        let Matmul {
+            m,
+            k,
+            n,
+            first_panel,
+            panels,
+            ..
+        } = *p;
+        let AdamParams {
+            beta1,
+            beta2,
+            epsilon,
+            ..
+        } = *adam;
+        MatmulWeight {
+            m,
+            k,
+            n,
+            first_panel,
+            panels,
+            beta1,
+            beta2,
+            epsilon,
+        }
+    }
+
+    pub fn matmul(&self) -> Matmul {
+        let MatmulWeight {
+            m,
+            k,
+            n,
+            first_panel,
+            panels,
+            ..
+        } = *self;
+        Matmul {
+            first_panel,
+            panels,
+            ..Matmul::new(m, k, n)
+        }
+    }
+
+    pub fn adam(&self) -> AdamParams {
+        let count = self.matmul().window_len() as u32;
+        AdamParams {
+            count,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon,
+        }
+    }
+
+    /// (k, column) of the weight at flat position `i` of the window.
+    pub fn position(&self, i: usize) -> (u32, u32) {
+        let (row, column) = (i / PANEL as usize, (i % PANEL as usize) as u32);
+        let panel = (row / self.k as usize) as u32;
+        (
+            (row % self.k as usize) as u32,
+            (self.first_panel + panel) * PANEL + column,
+        )
+    }
+}
+
+/// y = relu(x w + b), or partial sums of x w
+pub struct Forward;
+
+impl Op for Forward {
+    type Params = Matmul;
+    const NAME: &'static str = "matmul_forward";
+    const BINDINGS: &'static [Binding] = &[read("x"), read("w"), read("bias"), out("y")];
+    const VARIANTS: &'static [Variant<Matmul>] = variants::FORWARD;
+
+    fn lengths(p: &Matmul) -> Vec<usize> {
+        vec![
+            p.x_len(),
+            p.window_len(),
+            p.n as usize,
+            p.splits as usize * p.y_len(),
+        ]
+    }
+    fn reference(p: &Matmul, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::matmul_forward(
+            p,
+            bindings[0],
+            bindings[1],
+            bindings[2],
+        )]
+    }
+    fn cost(p: &Matmul) -> Cost {
+        p.cost(p.x_len() + p.window_len() + p.splits as usize * p.y_len())
+    }
+    fn cases() -> Vec<Case<Matmul>> {
+        cases::forward()
+    }
+}
+
+/// y = relu(b + the sum of the shares, in order)
+pub struct ReduceForward;
+
+impl Op for ReduceForward {
+    type Params = Matmul;
+    const NAME: &'static str = "matmul_reduce_forward";
+    const BINDINGS: &'static [Binding] = &[read("partial"), read("bias"), out("y")];
+    const VARIANTS: &'static [Variant<Matmul>] = variants::REDUCE_FORWARD;
+
+    fn lengths(p: &Matmul) -> Vec<usize> {
+        vec![p.splits as usize * p.y_len(), p.n as usize, p.y_len()]
+    }
+    fn reference(p: &Matmul, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::matmul_reduce_forward(
+            p,
+            bindings[0],
+            bindings[1],
+        )]
+    }
+    fn cost(p: &Matmul) -> Cost {
+        let partial = p.splits as usize * p.y_len();
+        Cost {
+            flops: partial as u64,
+            bytes: 4 * (partial + p.y_len()) as u64,
+        }
+    }
+    fn cases() -> Vec<Case<Matmul>> {
+        cases::reduce_forward()
+    }
+}
+
+/// dx = (dx +) dy w^T over the window's columns, stopped by the ReLU before
+pub struct BackwardInput;
+
+impl Op for BackwardInput {
+    type Params = Matmul;
+    const NAME: &'static str = "matmul_backward_input";
+    const BINDINGS: &'static [Binding] = &[read("dy"), read("w"), read("relu_mask"), in_out("dx")];
+    const VARIANTS: &'static [Variant<Matmul>] = variants::BACKWARD_INPUT;
+
+    fn lengths(p: &Matmul) -> Vec<usize> {
+        let mask = if p.relu != 0 { p.x_len() } else { 1 };
+        vec![p.y_len(), p.window_len(), mask, p.x_len()]
+    }
+    fn reference(p: &Matmul, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::matmul_backward_input(
+            p,
+            bindings[0],
+            bindings[1],
+            bindings[2],
+            bindings[3],
+        )]
+    }
+    fn cost(p: &Matmul) -> Cost {
+        let dx = (1 + p.accumulate as usize + usize::from(p.relu != 0)) * p.x_len();
+        p.cost(p.y_len() + p.window_len() + dx)
+    }
+    fn cases() -> Vec<Case<Matmul>> {
+        cases::backward_input()
+    }
+}
+
+/// dw = x^T dy for the panels of the window
+pub struct BackwardWeight;
+
+impl Op for BackwardWeight {
+    type Params = MatmulWeight;
+    const NAME: &'static str = "matmul_backward_weight";
+    const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("dw")];
+    const VARIANTS: &'static [Variant<MatmulWeight>] = variants::BACKWARD_WEIGHT;
+
+    fn lengths(p: &MatmulWeight) -> Vec<usize> {
+        let p = p.matmul();
+        vec![p.x_len(), p.y_len(), p.window_len()]
+    }
+    fn reference(p: &MatmulWeight, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::matmul_backward_weight(
+            p,
+            bindings[0],
+            bindings[1],
+        )]
+    }
+    fn cost(p: &MatmulWeight) -> Cost {
+        let p = p.matmul();
+        p.cost(p.x_len() + p.y_len() + p.window_len())
+    }
+    fn cases() -> Vec<Case<MatmulWeight>> {
+        cases::backward_weight()
+    }
+}
+
+/// The weight gradient, spent on an Adam step in place
+pub struct BackwardWeightAdam;
+
+impl Op for BackwardWeightAdam {
+    type Params = MatmulWeight;
+    const NAME: &'static str = "matmul_backward_weight_adam";
+    const BINDINGS: &'static [Binding] = &[
+        read("x"),
+        read("dy"),
+        METRICS,
+        in_out("w"),
+        in_out("moment1"),
+        in_out("moment2"),
+    ];
+    const STEP: bool = true;
+    const VARIANTS: &'static [Variant<MatmulWeight>] = variants::BACKWARD_WEIGHT_ADAM;
+
+    fn lengths(p: &MatmulWeight) -> Vec<usize> {
+        let p = p.matmul();
+        let window = p.window_len();
+        vec![
+            p.x_len(),
+            p.y_len(),
+            super::softmax_cross_entropy::METRICS,
+            window,
+            window,
+            window,
+        ]
+    }
+    fn reference(p: &MatmulWeight, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        reference::matmul_backward_weight_adam(p, step, bindings)
+    }
+    fn cost(p: &MatmulWeight) -> Cost {
+        let p = p.matmul();
+        let product = p.cost(p.x_len() + p.y_len() + 6 * p.window_len());
+        Cost {
+            flops: product.flops + 12 * p.window_len() as u64,
+            ..product
+        }
+    }
+    fn cases() -> Vec<Case<MatmulWeight>> {
+        cases::backward_weight_adam()
+    }
+}
+
+/// db = the sum of dy over the rows
+pub struct BackwardBias;
+
+impl Op for BackwardBias {
+    type Params = Matmul;
+    const NAME: &'static str = "matmul_backward_bias";
+    const BINDINGS: &'static [Binding] = &[read("dy"), out("db")];
+    const VARIANTS: &'static [Variant<Matmul>] = variants::BACKWARD_BIAS;
+
+    fn lengths(p: &Matmul) -> Vec<usize> {
+        vec![p.y_len(), p.n as usize]
+    }
+    fn reference(p: &Matmul, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::matmul_backward_bias(p, bindings[0])]
+    }
+    fn cost(p: &Matmul) -> Cost {
+        Cost {
+            flops: p.y_len() as u64,
+            bytes: 4 * (p.y_len() + p.n as usize) as u64,
+        }
+    }
+    fn cases() -> Vec<Case<Matmul>> {
+        cases::backward_bias()
+    }
+}

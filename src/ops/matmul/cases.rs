@@ -1,0 +1,277 @@
+//! Test cases of the dense products: sizes around every tile's edge (7 to 9, 31 to 33, 63 to
+//! 65), windows inside the kernel, splits whose last share is short, and the seed's real K.
+
+use super::{Matmul, MatmulWeight};
+use crate::ops::adam::{AdamParams, bias_corrected_rate};
+use crate::ops::{Case, Fill, Step};
+
+/// (m, k, n): golden shapes, edges of 8, 32 and 64, and the small layers of the networks.
+const SHAPES: [(u32, u32, u32); 13] = [
+    (1, 1, 1),
+    (8, 30, 7),
+    (64, 129, 65),
+    (5, 1000, 33),
+    (65, 17, 257),
+    (7, 31, 31),
+    (9, 33, 32),
+    (31, 64, 63),
+    (33, 63, 64),
+    (63, 65, 95),
+    (64, 30, 150),
+    (64, 150, 7),
+    (128, 96, 128),
+];
+
+fn case<P>(name: String, params: P, fills: Vec<Fill>, exact: bool) -> Case<P> {
+    Case {
+        name,
+        params,
+        step: Step::default(),
+        fills,
+        exact,
+    }
+}
+
+fn name(p: &Matmul) -> String {
+    format!("m{}_k{}_n{}", p.m, p.k, p.n)
+}
+
+fn shapes() -> impl Iterator<Item = Matmul> {
+    SHAPES.into_iter().map(|(m, k, n)| Matmul::new(m, k, n))
+}
+
+/// Panels 1 and 2 of a kernel of five, the last of them partly empty.
+fn windows() -> [(&'static str, Matmul); 2] {
+    let whole = Matmul::new(9, 43, 130);
+    [
+        (
+            "window",
+            Matmul {
+                first_panel: 1,
+                panels: 2,
+                ..whole
+            },
+        ),
+        (
+            "last_window",
+            Matmul {
+                first_panel: 3,
+                panels: 2,
+                ..whole
+            },
+        ),
+    ]
+}
+
+/// Two panels of the seed network's dense_1, at its real number of inputs.
+fn seed() -> Matmul {
+    Matmul {
+        first_panel: 36,
+        panels: 2,
+        ..Matmul::new(64, 69_120, 1200)
+    }
+}
+
+/// At K = 69,120 sums of products of -3..=3 stay below 2^20.
+fn integers(inputs: usize) -> Vec<Fill> {
+    vec![Fill::Integers(-3, 3); inputs]
+}
+
+pub fn forward() -> Vec<Case<Matmul>> {
+    let mut cases = Vec::new();
+    for p in shapes() {
+        cases.push(case(name(&p), p, vec![Fill::Uniform(1.0); 3], false));
+        cases.push(case(
+            format!("{}_relu_integers", name(&p)),
+            Matmul { relu: 1, ..p },
+            integers(3),
+            true,
+        ));
+    }
+    for splits in [2, 3, 7] {
+        let p = Matmul::new(10, 100, 40).split(splits);
+        cases.push(case(
+            format!("{}_splits{splits}", name(&p)),
+            p,
+            integers(3),
+            true,
+        ));
+    }
+    for (name, p) in windows() {
+        cases.push(case(name.into(), p, integers(3), true));
+        cases.push(case(
+            format!("{name}_splits2"),
+            p.split(2),
+            integers(3),
+            true,
+        ));
+    }
+    cases.push(case(
+        "seed_dense_1".into(),
+        seed().split(12),
+        integers(3),
+        true,
+    ));
+    cases.push(case(
+        "seed_dense_1_splits2".into(),
+        Matmul {
+            panels: 1,
+            ..seed()
+        }
+        .split(2),
+        integers(3),
+        true,
+    ));
+    cases
+}
+
+pub fn reduce_forward() -> Vec<Case<Matmul>> {
+    let mut cases = Vec::new();
+    for (m, n, splits) in [(1, 1, 2), (9, 33, 3), (64, 1200, 12)] {
+        let p = Matmul {
+            relu: 1,
+            ..Matmul::new(m, 1000, n).split(splits)
+        };
+        cases.push(case(
+            format!("m{m}_n{n}_splits{splits}"),
+            p,
+            vec![Fill::Uniform(1.0); 2],
+            false,
+        ));
+        cases.push(case(
+            format!("m{m}_n{n}_splits{splits}_integers"),
+            p,
+            integers(2),
+            true,
+        ));
+    }
+    cases
+}
+
+pub fn backward_input() -> Vec<Case<Matmul>> {
+    let mut cases = Vec::new();
+    let random = vec![
+        Fill::Uniform(1.0),
+        Fill::Uniform(1.0),
+        Fill::Integers(-1, 1),
+        Fill::Uniform(1.0),
+    ];
+    for p in shapes() {
+        cases.push(case(
+            format!("{}_mask", name(&p)),
+            Matmul { relu: 1, ..p },
+            random.clone(),
+            false,
+        ));
+        cases.push(case(format!("{}_integers", name(&p)), p, integers(4), true));
+        let p = Matmul {
+            accumulate: 1,
+            relu: 1,
+            ..p
+        };
+        cases.push(case(
+            format!("{}_accumulate", name(&p)),
+            p,
+            integers(4),
+            true,
+        ));
+    }
+    for (name, p) in windows() {
+        cases.push(case(
+            name.into(),
+            Matmul { accumulate: 1, ..p },
+            integers(4),
+            true,
+        ));
+    }
+    cases.push(case(
+        "seed_dense_1".into(),
+        Matmul { relu: 1, ..seed() },
+        integers(4),
+        true,
+    ));
+    cases.push(case(
+        "seed_dense_1_whole_n".into(),
+        Matmul::new(64, 100, 1200),
+        integers(4),
+        true,
+    ));
+    cases
+}
+
+fn weight(p: Matmul) -> MatmulWeight {
+    MatmulWeight::new(&p, &AdamParams::keras(0))
+}
+
+pub fn backward_weight() -> Vec<Case<MatmulWeight>> {
+    let mut cases = Vec::new();
+    for p in shapes() {
+        cases.push(case(
+            name(&p),
+            weight(p),
+            vec![Fill::Uniform(1.0); 2],
+            false,
+        ));
+        cases.push(case(
+            format!("{}_integers", name(&p)),
+            weight(p),
+            integers(2),
+            true,
+        ));
+    }
+    for (name, p) in windows() {
+        cases.push(case(name.into(), weight(p), integers(2), true));
+    }
+    cases.push(case(
+        "seed_dense_1".into(),
+        weight(seed()),
+        integers(2),
+        true,
+    ));
+    cases
+}
+
+pub fn backward_weight_adam() -> Vec<Case<MatmulWeight>> {
+    let mut cases = Vec::new();
+    let mut add = |name: String, p: Matmul, flag: f32| {
+        let fills = vec![
+            Fill::Uniform(1.0),
+            Fill::Uniform(0.1),
+            Fill::Values(vec![0.0, 0.0, flag, 0.0]),
+            Fill::Uniform(1.0),
+            Fill::Uniform(0.05),
+            Fill::Range(0.0, 0.01),
+        ];
+        let step = Step {
+            step: 3,
+            valid_rows: p.m,
+            rate: bias_corrected_rate(1e-3, 3),
+        };
+        cases.push(Case {
+            step,
+            ..case(name, weight(p), fills, false)
+        });
+    };
+    for p in shapes() {
+        add(name(&p), p, 0.0);
+    }
+    for (name, p) in windows() {
+        add(name.into(), p, 0.0);
+        add(format!("{name}_frozen"), p, 1.0);
+    }
+    cases
+}
+
+pub fn backward_bias() -> Vec<Case<Matmul>> {
+    let mut cases = Vec::new();
+    for p in shapes() {
+        cases.push(case(name(&p), p, vec![Fill::Uniform(1.0)], false));
+        cases.push(case(
+            format!("{}_integers", name(&p)),
+            p,
+            vec![Fill::Integers(-1000, 1000)],
+            true,
+        ));
+    }
+    cases
+}

@@ -1,0 +1,200 @@
+//! max_pool2d: any window, stride and padding, overlapping windows included.
+
+use super::conv2d::{Padding, output_size};
+use super::params::params;
+use super::{
+    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, out, per_element, read, shader,
+};
+use crate::reference::{Expected, max_pool2d as reference};
+
+params! {
+    MaxPool2d {
+        n: u32,
+        c: u32,
+        h_in: u32,
+        w_in: u32,
+        h_out: u32,
+        w_out: u32,
+        kh: u32,
+        kw: u32,
+        stride_h: u32,
+        stride_w: u32,
+        pad_top: u32,
+        pad_left: u32,
+        x_channels: u32,
+        x_first: u32,
+        y_channels: u32,
+        y_first: u32,
+    }
+}
+
+impl MaxPool2d {
+    /// Pooling of whole buffers of `c` channels.
+    pub fn new(
+        [n, h_in, w_in, c]: [u32; 4],
+        [kh, kw]: [u32; 2],
+        [stride_h, stride_w]: [u32; 2],
+        padding: Padding,
+    ) -> MaxPool2d {
+        let (h_out, pad_top) = output_size(h_in, kh, stride_h, padding);
+        let (w_out, pad_left) = output_size(w_in, kw, stride_w, padding);
+        let (x_channels, y_channels, x_first, y_first) = (c, c, 0, 0);
+        MaxPool2d {
+            n,
+            c,
+            h_in,
+            w_in,
+            h_out,
+            w_out,
+            kh,
+            kw,
+            stride_h,
+            stride_w,
+            pad_top,
+            pad_left,
+            x_channels,
+            x_first,
+            y_channels,
+            y_first,
+        }
+    }
+
+    fn inputs(&self) -> u64 {
+        self.n as u64 * self.c as u64 * self.h_in as u64 * self.w_in as u64
+    }
+    fn outputs(&self) -> u64 {
+        self.n as u64 * self.c as u64 * self.h_out as u64 * self.w_out as u64
+    }
+    fn x_len(&self) -> usize {
+        self.n as usize * self.x_channels as usize * (self.h_in * self.w_in) as usize
+    }
+    fn y_len(&self) -> usize {
+        self.n as usize * self.y_channels as usize * (self.h_out * self.w_out) as usize
+    }
+}
+
+static SHADER: super::Shader = shader!("max_pool2d.wgsl");
+
+fn shapes() -> Vec<(String, MaxPool2d)> {
+    use Padding::{Same, Valid};
+    let list: [([u32; 4], [u32; 2], [u32; 2], Padding); 8] = [
+        ([2, 9, 8, 3], [3, 3], [1, 1], Same),
+        ([2, 8, 8, 4], [2, 2], [2, 2], Valid),
+        ([1, 12, 12, 6], [3, 3], [2, 2], Same),
+        ([1, 11, 7, 2], [3, 3], [2, 2], Valid),
+        ([1, 7, 9, 2], [2, 5], [3, 1], Same),
+        ([1, 1, 1, 5], [3, 3], [1, 1], Same),
+        ([1, 10, 10, 2], [2, 2], [3, 3], Valid),
+        ([64, 48, 48, 1], [3, 3], [1, 1], Same),
+    ];
+    let name = |s: &([u32; 4], [u32; 2], [u32; 2], Padding)| {
+        let ([n, h, w, c], [kh, kw], [sh, sw], padding) = s;
+        format!("n{n}_h{h}_w{w}_c{c}_k{kh}x{kw}_s{sh}x{sw}_{padding}")
+    };
+    let mut all: Vec<_> = list
+        .iter()
+        .map(|s| (name(s), MaxPool2d::new(s.0, s.1, s.2, s.3)))
+        .collect();
+    let ranges = MaxPool2d {
+        x_channels: 7,
+        x_first: 3,
+        y_channels: 5,
+        y_first: 2,
+        ..all[0].1
+    };
+    all.push(("ranges".into(), ranges));
+    all
+}
+
+/// y = the largest element of each window
+pub struct Forward;
+
+impl Op for Forward {
+    type Params = MaxPool2d;
+    const NAME: &'static str = "max_pool2d_forward";
+    const BINDINGS: &'static [Binding] = &[read("x"), out("y")];
+    const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
+        name: "naive",
+        shader: &SHADER,
+        entry: "max_pool2d_forward",
+        constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
+        workgroups: |p| per_element(p.outputs()),
+        chain: super::no_chain,
+        supports: anywhere,
+    }];
+
+    fn lengths(p: &MaxPool2d) -> Vec<usize> {
+        vec![p.x_len(), p.y_len()]
+    }
+    fn reference(p: &MaxPool2d, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::max_pool2d_forward(p, bindings[0])]
+    }
+    fn cost(p: &MaxPool2d) -> Cost {
+        Cost {
+            flops: p.outputs() * (p.kh * p.kw) as u64,
+            bytes: 4 * (p.inputs() + p.outputs()),
+        }
+    }
+    fn cases() -> Vec<Case<MaxPool2d>> {
+        let case = |(name, params)| Case {
+            name,
+            params,
+            step: Step::default(),
+            fills: vec![Fill::Uniform(1.0)],
+            exact: true,
+        };
+        shapes().into_iter().map(case).collect()
+    }
+}
+
+/// dx = the sum of dy over the windows that an element won; ties go to the first in row-major order
+pub struct Backward;
+
+impl Op for Backward {
+    type Params = MaxPool2d;
+    const NAME: &'static str = "max_pool2d_backward";
+    const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("dx")];
+    const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
+        name: "naive",
+        shader: &SHADER,
+        entry: "max_pool2d_backward",
+        constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
+        workgroups: |p| per_element(p.inputs()),
+        chain: |p| (p.kh * p.kw) as u64,
+        supports: anywhere,
+    }];
+
+    fn lengths(p: &MaxPool2d) -> Vec<usize> {
+        vec![p.x_len(), p.y_len(), p.x_len()]
+    }
+    fn reference(p: &MaxPool2d, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::max_pool2d_backward(p, bindings[0], bindings[1])]
+    }
+    fn cost(p: &MaxPool2d) -> Cost {
+        Cost {
+            flops: p.outputs() * (p.kh * p.kw) as u64,
+            bytes: 4 * (2 * p.inputs() + p.outputs()),
+        }
+    }
+    fn cases() -> Vec<Case<MaxPool2d>> {
+        let mut cases = Vec::new();
+        for (name, params) in shapes() {
+            let case = |suffix: &str, x, dy, exact| Case {
+                name: format!("{name}{suffix}"),
+                params,
+                step: Step::default(),
+                fills: vec![x, dy],
+                exact,
+            };
+            cases.push(case("", Fill::Uniform(1.0), Fill::Uniform(1.0), false));
+            // Few distinct values: most windows hold ties.
+            cases.push(case(
+                "_ties",
+                Fill::Integers(0, 2),
+                Fill::Integers(-50, 50),
+                true,
+            ));
+        }
+        cases
+    }
+}

@@ -1,0 +1,296 @@
+//! The ops: what each kernel computes, its bindings, variants, cost and test cases.
+//!
+//! An op is a contract between a WGSL entry point and a CPU reference of the same name. The
+//! registry below is what verification, benchmarks and tests iterate, so an op without a
+//! reference, cases or a cost cannot exist. Data flows from here to the plan (dispatches) and
+//! to the gpu room (pipelines); nothing here knows of either.
+
+pub mod adam;
+pub mod add;
+pub mod concat;
+pub mod conv2d;
+pub mod gather;
+pub mod global_average_pool;
+pub mod matmul;
+pub mod max_pool2d;
+pub mod pack;
+pub mod params;
+pub mod relu;
+pub mod softmax;
+pub mod softmax_cross_entropy;
+
+use crate::profile::Profile;
+use crate::reference::Expected;
+pub use params::{Field, Params, Step};
+
+/// How a kernel uses a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    /// Read and written in place.
+    InOut,
+    /// Written whole, never read.
+    Out,
+}
+
+/// One storage buffer of a kernel, in binding order.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    pub name: &'static str,
+    pub access: Access,
+}
+
+pub(crate) const fn read(name: &'static str) -> Binding {
+    let access = Access::Read;
+    Binding { name, access }
+}
+pub(crate) const fn in_out(name: &'static str) -> Binding {
+    let access = Access::InOut;
+    Binding { name, access }
+}
+pub(crate) const fn out(name: &'static str) -> Binding {
+    let access = Access::Out;
+    Binding { name, access }
+}
+
+/// A WGSL file, embedded.
+#[derive(Debug)]
+pub struct Shader {
+    /// File name under `shaders/`.
+    pub file: &'static str,
+    pub text: &'static str,
+}
+
+macro_rules! shader {
+    ($file:literal) => {
+        $crate::ops::Shader {
+            file: $file,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
+        }
+    };
+}
+pub(crate) use shader;
+
+/// Helper functions, appended after a kernel's own text so that line numbers stay true.
+pub static COMMON: Shader = shader!("common.wgsl");
+
+/// One implementation of an op.
+pub struct Variant<P> {
+    /// Family and tile, such as `naive`, `shared64`, `registers8`, `subgroup8`.
+    pub name: &'static str,
+    pub shader: &'static Shader,
+    pub entry: &'static str,
+    /// Values of the shader's `override` constants.
+    pub constants: &'static [(&'static str, f64)],
+    /// Workgroups that the dispatch needs (folded into two dimensions where they are many).
+    pub workgroups: fn(&P) -> u64,
+    /// The longest serial chain of additions behind one output: the K of the error bound.
+    pub chain: fn(&P) -> u64,
+    /// Can this variant run these shapes on this adapter?
+    pub supports: fn(&P, &Profile) -> bool,
+}
+
+/// What a dispatch must do at the least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    pub flops: u64,
+    /// Bytes read and written once each.
+    pub bytes: u64,
+}
+
+/// How a test case fills a buffer.
+#[derive(Clone, Debug)]
+pub enum Fill {
+    /// Uniform in [-scale, scale).
+    Uniform(f32),
+    /// Uniform in [low, high).
+    Range(f32, f32),
+    /// Integers in low..=high as f32: sums of products stay exact below 2^24.
+    Integers(i32, i32),
+    /// Random 32-bit words below the bound.
+    Words(u32),
+    Zero,
+    Values(Vec<f32>),
+    Indices(Vec<u32>),
+}
+
+/// One case: shapes and inputs. It serves tests, `verify` and `bench`.
+pub struct Case<P> {
+    pub name: String,
+    pub params: P,
+    pub step: Step,
+    /// One per binding that the kernel reads, in binding order.
+    pub fills: Vec<Fill>,
+    /// Inputs are such that f32 is exact in any order: the result must be equal.
+    pub exact: bool,
+}
+
+/// An op: see the module's head.
+pub trait Op: Sync + 'static {
+    type Params: Params;
+    const NAME: &'static str;
+    const BINDINGS: &'static [Binding];
+    /// Does the kernel bind [`Step`]?
+    const STEP: bool = false;
+    const VARIANTS: &'static [Variant<Self::Params>];
+
+    /// Elements (of four bytes) of each binding.
+    fn lengths(p: &Self::Params) -> Vec<usize>;
+    /// The f64 reference: what each written binding must hold, in binding order. `bindings`
+    /// are the words of every binding before the dispatch (outputs empty).
+    fn reference(p: &Self::Params, step: &Step, bindings: &[&[u32]]) -> Vec<Expected>;
+    fn cost(p: &Self::Params) -> Cost;
+    fn cases() -> Vec<Case<Self::Params>>;
+}
+
+/// A variant with the types of its parameters erased.
+#[derive(Clone, Copy, Debug)]
+pub struct VariantInfo {
+    pub name: &'static str,
+    pub shader: &'static Shader,
+    pub entry: &'static str,
+    pub constants: &'static [(&'static str, f64)],
+}
+
+/// A case with the types of its parameters erased.
+pub struct AnyCase {
+    pub name: String,
+    pub params: Vec<u8>,
+    pub step: Step,
+    pub fills: Vec<Fill>,
+    pub exact: bool,
+}
+
+/// [`Op`] as an object; parameters travel as bytes.
+pub trait AnyOp: Sync {
+    fn name(&self) -> &'static str;
+    fn bindings(&self) -> &'static [Binding];
+    fn uses_step(&self) -> bool;
+    fn fields(&self) -> &'static [Field];
+    fn variants(&self) -> Vec<VariantInfo>;
+    fn workgroups(&self, variant: usize, params: &[u8]) -> u64;
+    fn chain(&self, variant: usize, params: &[u8]) -> u64;
+    fn supports(&self, variant: usize, params: &[u8], profile: &Profile) -> bool;
+    fn lengths(&self, params: &[u8]) -> Vec<usize>;
+    fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected>;
+    fn cost(&self, params: &[u8]) -> Cost;
+    fn cases(&self) -> Vec<AnyCase>;
+    /// The parameters, readable.
+    fn describe(&self, params: &[u8]) -> String;
+}
+
+fn typed<P: Params>(bytes: &[u8]) -> P {
+    bytemuck::pod_read_unaligned(bytes)
+}
+
+impl<T: Op> AnyOp for T {
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+    fn bindings(&self) -> &'static [Binding] {
+        T::BINDINGS
+    }
+    fn uses_step(&self) -> bool {
+        T::STEP
+    }
+    fn fields(&self) -> &'static [Field] {
+        T::Params::FIELDS
+    }
+    fn variants(&self) -> Vec<VariantInfo> {
+        let info = |v: &Variant<T::Params>| VariantInfo {
+            name: v.name,
+            shader: v.shader,
+            entry: v.entry,
+            constants: v.constants,
+        };
+        T::VARIANTS.iter().map(info).collect()
+    }
+    fn workgroups(&self, variant: usize, params: &[u8]) -> u64 {
+        (T::VARIANTS[variant].workgroups)(&typed(params))
+    }
+    fn chain(&self, variant: usize, params: &[u8]) -> u64 {
+        (T::VARIANTS[variant].chain)(&typed(params))
+    }
+    fn supports(&self, variant: usize, params: &[u8], profile: &Profile) -> bool {
+        (T::VARIANTS[variant].supports)(&typed(params), profile)
+    }
+    fn lengths(&self, params: &[u8]) -> Vec<usize> {
+        T::lengths(&typed(params))
+    }
+    fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        T::reference(&typed(params), step, bindings)
+    }
+    fn cost(&self, params: &[u8]) -> Cost {
+        T::cost(&typed(params))
+    }
+    fn cases(&self) -> Vec<AnyCase> {
+        let erase = |c: Case<T::Params>| AnyCase {
+            name: c.name,
+            params: bytemuck::bytes_of(&c.params).to_vec(),
+            step: c.step,
+            fills: c.fills,
+            exact: c.exact,
+        };
+        T::cases().into_iter().map(erase).collect()
+    }
+    fn describe(&self, params: &[u8]) -> String {
+        format!("{:?}", typed::<T::Params>(params))
+    }
+}
+
+/// Every op. Adding op X is its own files and a line here.
+pub static REGISTRY: &[&dyn AnyOp] = &[
+    &gather::Gather,
+    &conv2d::Forward,
+    &conv2d::BackwardInput,
+    &conv2d::BackwardWeight,
+    &conv2d::ReduceWeight,
+    &max_pool2d::Forward,
+    &max_pool2d::Backward,
+    &concat::Forward,
+    &concat::Backward,
+    &matmul::Forward,
+    &matmul::ReduceForward,
+    &matmul::BackwardInput,
+    &matmul::BackwardWeight,
+    &matmul::BackwardWeightAdam,
+    &matmul::BackwardBias,
+    &relu::Forward,
+    &relu::Backward,
+    &add::Add,
+    &global_average_pool::Forward,
+    &global_average_pool::Backward,
+    &softmax::Forward,
+    &softmax::Backward,
+    &softmax_cross_entropy::SoftmaxCrossEntropy,
+    &adam::Adam,
+    &pack::Pack,
+    &pack::Unpack,
+];
+
+/// The op of that name.
+pub fn find(name: &str) -> Option<&'static dyn AnyOp> {
+    REGISTRY.iter().copied().find(|op| op.name() == name)
+}
+
+/// Invocations of a workgroup of the plain element-by-element kernels.
+pub(crate) const ELEMENTWISE: u64 = 64;
+
+/// Workgroups for one invocation per element.
+pub(crate) fn per_element(elements: u64) -> u64 {
+    elements.div_ceil(ELEMENTWISE)
+}
+
+/// Iterations that one invocation may spend in loops, nested ones counted together: Mesa's
+/// llvmpipe silently leaves a shader's loops after 65,535.
+pub(crate) const MAX_ITERATIONS: u64 = 65_535;
+
+/// For variants that run everywhere.
+pub(crate) fn anywhere<P>(_: &P, _: &Profile) -> bool {
+    true
+}
+
+/// For ops without a sum: the bound is the reference's own.
+pub(crate) fn no_chain<P>(_: &P) -> u64 {
+    1
+}

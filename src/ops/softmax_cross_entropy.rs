@@ -1,0 +1,111 @@
+//! softmax_cross_entropy: loss, accuracy and gradient from logits (log-sum-exp), and the flag
+//! that keeps the optimiser from touching a weight once a loss was not finite.
+
+use super::softmax::Softmax;
+use super::{
+    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, in_out, no_chain, out, read, shader,
+};
+use crate::reference::{self, Expected};
+
+static SHADER: super::Shader = shader!("softmax_cross_entropy.wgsl");
+
+/// Words of the metrics buffer: loss sum, correct rows, non-finite flag, unused.
+pub const METRICS: usize = 4;
+
+/// dlogits = (softmax(logits) - onehot(labels)) / valid rows; metrics as above. The flag is
+/// raised by a loss that is not finite and never lowered.
+pub struct SoftmaxCrossEntropy;
+
+impl Op for SoftmaxCrossEntropy {
+    type Params = Softmax;
+    const NAME: &'static str = "softmax_cross_entropy";
+    const BINDINGS: &'static [Binding] = &[
+        read("logits"),
+        read("labels"),
+        in_out("metrics"),
+        out("dlogits"),
+    ];
+    const STEP: bool = true;
+    const VARIANTS: &'static [Variant<Softmax>] = &[Variant {
+        name: "naive",
+        shader: &SHADER,
+        entry: "softmax_cross_entropy",
+        constants: &[("WORKGROUP", 64.0)],
+        workgroups: |_| 1,
+        chain: no_chain,
+        supports: anywhere,
+    }];
+
+    fn lengths(p: &Softmax) -> Vec<usize> {
+        vec![p.elements(), p.rows as usize, METRICS, p.elements()]
+    }
+    fn reference(p: &Softmax, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        let mut both = reference::softmax::softmax_cross_entropy(
+            p,
+            step,
+            bindings[0],
+            bindings[1],
+            bindings[2],
+        );
+        both.reverse();
+        both
+    }
+    fn cost(p: &Softmax) -> Cost {
+        Cost {
+            flops: 8 * p.elements() as u64,
+            bytes: 8 * p.elements() as u64 + 4 * p.rows as u64,
+        }
+    }
+    fn cases() -> Vec<Case<Softmax>> {
+        let mut cases = Vec::new();
+        for p in Softmax::shapes() {
+            for (scale, valid_rows) in [(5.0, p.rows), (1e4, p.rows), (1.0, p.rows.div_ceil(2))] {
+                cases.push(Case {
+                    name: format!("n{}_c{}_x{scale}_valid{valid_rows}", p.rows, p.classes),
+                    params: p,
+                    step: Step {
+                        valid_rows,
+                        ..Step::default()
+                    },
+                    fills: vec![Fill::Uniform(scale), Fill::Words(p.classes), Fill::Zero],
+                    exact: false,
+                });
+            }
+        }
+        let p = Softmax {
+            rows: 3,
+            classes: 2,
+        };
+        let special = |name: &str, logits: [f32; 6], flag: f32| Case {
+            name: name.into(),
+            params: p,
+            step: Step {
+                valid_rows: 3,
+                ..Step::default()
+            },
+            fills: vec![
+                Fill::Values(logits.to_vec()),
+                Fill::Indices(vec![0, 1, 1]),
+                Fill::Values(vec![0.0, 0.0, flag, 0.0]),
+            ],
+            exact: false,
+        };
+        cases.push(special(
+            "ties_go_to_the_first",
+            [1.0, 1.0, 2.0, 2.0, -3.0, -3.0],
+            0.0,
+        ));
+        cases.push(special("flag_stays", [1.0, -1.0, 0.5, 2.0, 1.0, 3.0], 1.0));
+        cases.push(special(
+            "nan_raises_the_flag",
+            [1.0, f32::NAN, 0.5, 2.0, 1.0, 3.0],
+            0.0,
+        ));
+        cases.push(special(
+            "infinity_raises_the_flag",
+            [1.0, 0.0, f32::INFINITY, 2.0, 1.0, 3.0],
+            0.0,
+        ));
+        cases
+    }
+}
