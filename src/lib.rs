@@ -5,6 +5,7 @@ pub mod gpu;
 pub mod graph;
 pub mod network;
 pub mod ops;
+pub mod plan;
 pub mod profile;
 pub mod random;
 pub mod reference;

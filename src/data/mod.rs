@@ -6,6 +6,7 @@
 //! Nothing here knows of networks or GPUs: training takes a [`Dataset`] and needs no file again.
 
 mod error;
+pub mod faces;
 mod images;
 mod labels;
 mod npy;

@@ -5,11 +5,15 @@
 
 pub mod adapter;
 pub mod device;
+pub mod executor;
 pub mod kernel;
+pub mod parameters;
 
 pub use adapter::{Adapter, LimitChoice, Selector};
 pub use device::{Buffer, Gpu};
+pub use executor::{Batch, Executor, Images, Metrics, Program};
 pub use kernel::Checks;
+pub use parameters::Role;
 
 /// What can go wrong between the host and a device.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,175 @@
+//! Streams parameters between Keras's layout on the host and the plan's on the device, in
+//! chunks of at most 32 MiB; packing is a kernel.
+
+use super::Error;
+use super::device::Gpu;
+use super::executor::Executor;
+use super::kernel::{Bound, Checks};
+use crate::ops::Step;
+use crate::ops::pack::{Pack, PackParams, Unpack};
+use crate::plan::{PanelWindow, Storage};
+use std::ops::Range;
+
+/// Bytes that one chunk moves.
+const CHUNK: u64 = 32 << 20;
+
+/// Which of a parameter's tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Weights,
+    Moment1,
+    Moment2,
+}
+
+impl Executor<'_> {
+    /// Fills a parameter: `source` writes the elements of a range, in Keras's order.
+    pub fn write_parameter<E: From<Error>>(
+        &self,
+        index: usize,
+        role: Role,
+        mut source: impl FnMut(Range<usize>, &mut [f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let parameter = &self.plan.parameters[index];
+        match &parameter.storage {
+            Storage::Flat { buffers, offset } => {
+                let mut values = vec![0.0; parameter.shape.len()];
+                source(0..values.len(), &mut values)?;
+                self.gpu.upload(
+                    self.buffer(buffers[role as usize]),
+                    *offset,
+                    bytemuck::cast_slice(&values),
+                );
+            }
+            Storage::Panels {
+                k,
+                n,
+                pixels,
+                windows,
+            } => {
+                let rows = chunk_rows(*k, *n);
+                let chunk = self
+                    .gpu
+                    .storage("rows to pack", 4 * rows as u64 * *n as u64)?;
+                let mut values = Vec::new();
+                for first in (0..*k).step_by(rows as usize) {
+                    let count = rows.min(k - first);
+                    let range = (first * n) as usize..((first + count) * n) as usize;
+                    values.resize(range.len(), 0.0);
+                    source(range, &mut values)?;
+                    self.gpu.upload(&chunk, 0, bytemuck::cast_slice(&values));
+                    for window in windows {
+                        let params = pack_params(*k, *n, *pixels, first..first + count, window);
+                        let panels = self.panels(window, &params, role);
+                        let rows = Bound {
+                            bytes: 4 * values.len() as u64,
+                            ..Bound::whole(&chunk)
+                        };
+                        pack(self.gpu, &params, [rows, panels])?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a parameter: `sink` gets the elements of a range, in Keras's order.
+    pub fn read_parameter<E: From<Error>>(
+        &self,
+        index: usize,
+        role: Role,
+        mut sink: impl FnMut(Range<usize>, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let parameter = &self.plan.parameters[index];
+        match &parameter.storage {
+            Storage::Flat { buffers, offset } => {
+                let len = parameter.shape.len();
+                let buffer = self.buffer(buffers[role as usize]);
+                self.gpu
+                    .download(buffer, *offset, 4 * len as u64, |bytes| {
+                        sink(0..len, bytemuck::cast_slice(bytes))
+                    })??;
+            }
+            Storage::Panels {
+                k,
+                n,
+                pixels,
+                windows,
+            } => {
+                let rows = chunk_rows(*k, *n);
+                let chunk = self
+                    .gpu
+                    .storage("unpacked rows", 4 * rows as u64 * *n as u64)?;
+                for first in (0..*k).step_by(rows as usize) {
+                    let count = rows.min(k - first);
+                    let range = (first * n) as usize..((first + count) * n) as usize;
+                    let bytes = 4 * range.len() as u64;
+                    for window in windows {
+                        let params = pack_params(*k, *n, *pixels, first..first + count, window);
+                        let panels = self.panels(window, &params, role);
+                        let rows = Bound {
+                            bytes,
+                            ..Bound::whole(&chunk)
+                        };
+                        unpack(self.gpu, &params, [panels, rows])?;
+                    }
+                    self.gpu.download(&chunk, 0, bytes, |bytes| {
+                        sink(range, bytemuck::cast_slice(bytes))
+                    })??;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn panels(&self, window: &PanelWindow, params: &PackParams, role: Role) -> Bound<'_> {
+        let buffer = self.buffer(window.buffers[role as usize]);
+        Bound {
+            buffer,
+            offset: window.offset,
+            bytes: 4 * params.window_len() as u64,
+        }
+    }
+}
+
+fn chunk_rows(k: u32, n: u32) -> u32 {
+    ((CHUNK / (4 * n as u64)) as u32).clamp(1, k)
+}
+
+fn pack_params(k: u32, n: u32, pixels: u32, rows: Range<u32>, window: &PanelWindow) -> PackParams {
+    let PanelWindow {
+        first_panel,
+        panels,
+        ..
+    } = *window;
+    PackParams {
+        k,
+        n,
+        first_row: rows.start,
+        chunk_rows: rows.end - rows.start,
+        first_panel,
+        panels,
+        pixels,
+    }
+}
+
+fn pack(gpu: &Gpu, params: &PackParams, bound: [Bound; 2]) -> Result<(), Error> {
+    gpu.run_once(
+        &Pack,
+        0,
+        Checks::Off,
+        bytemuck::bytes_of(params),
+        &Step::default(),
+        &bound,
+    )
+}
+
+fn unpack(gpu: &Gpu, params: &PackParams, bound: [Bound; 2]) -> Result<(), Error> {
+    gpu.run_once(
+        &Unpack,
+        0,
+        Checks::Off,
+        bytemuck::bytes_of(params),
+        &Step::default(),
+        &bound,
+    )
+}

@@ -1,0 +1,98 @@
+//! Prints a plan: each dispatch with its kernel, shapes, buffers, flops and bytes, then the
+//! buffers and the device memory they take.
+
+use super::{Dispatch, Plan};
+use comfy_table::{CellAlignment, Table, presets};
+use std::fmt;
+
+/// 1234567 as `1.23 M`.
+pub fn si(number: u64) -> String {
+    let scaled = |divisor: f64, unit: &str| format!("{:.2} {unit}", number as f64 / divisor);
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => scaled(1e3, "k"),
+        1_000_000..1_000_000_000 => scaled(1e6, "M"),
+        _ => scaled(1e9, "G"),
+    }
+}
+
+fn table(header: &[&str], numbers: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(header);
+    for &column in numbers {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+impl Plan {
+    fn dispatches(&self, program: &[Dispatch]) -> Table {
+        let mut table = table(
+            &[
+                "#", "layer", "kernel", "variant", "buffers", "flops", "bytes",
+            ],
+            &[0, 5, 6],
+        );
+        for (i, dispatch) in program.iter().enumerate() {
+            let cost = dispatch.cost();
+            let buffers =
+                dispatch
+                    .op
+                    .bindings()
+                    .iter()
+                    .zip(&dispatch.bindings)
+                    .map(|(binding, range)| {
+                        let name = &self.buffers[range.buffer].name;
+                        if range.offset == 0 {
+                            format!("{}={name}", binding.name)
+                        } else {
+                            format!("{}={name}+{}", binding.name, range.offset)
+                        }
+                    });
+            table.add_row([
+                i.to_string(),
+                dispatch.label.clone(),
+                dispatch.op.name().to_string(),
+                dispatch.variant_name().to_string(),
+                buffers.collect::<Vec<_>>().join("\n"),
+                si(cost.flops),
+                si(cost.bytes),
+            ]);
+        }
+        table
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}, batch {}, planned for {}\n",
+            self.model, self.batch, self.target
+        )?;
+        writeln!(f, "One training step\n{}", self.dispatches(&self.train))?;
+        writeln!(
+            f,
+            "One validation batch\n{}",
+            self.dispatches(&self.evaluate)
+        )?;
+        let mut buffers = table(&["buffer", "bytes"], &[1]);
+        for buffer in &self.buffers {
+            buffers.add_row([buffer.name.clone(), buffer.bytes.to_string()]);
+        }
+        writeln!(f, "Buffers\n{buffers}")?;
+        let total = |of: fn(&Dispatch) -> u64| si(self.train.iter().map(of).sum());
+        writeln!(
+            f,
+            "A step: {} dispatches, {} flops, {} bytes. Device memory: {} bytes ({:.1} MiB).",
+            self.train.len(),
+            total(|d| d.cost().flops),
+            total(|d| d.cost().bytes),
+            self.device_bytes(),
+            self.device_bytes() as f64 / (1 << 20) as f64,
+        )
+    }
+}

@@ -1,0 +1,192 @@
+//! Which tensors share storage and which nodes need no dispatch of their own:
+//! - ReLU rides in the epilogue of the convolution or product before it;
+//! - branches of a concat write straight into their range of channels, and read their gradient
+//!   from there; flattening is a change of name;
+//! - the ReLU mask of the backward pass rides in the epilogue of the kernel that makes the
+//!   gradient, where everybody who reads that gradient wants it masked.
+
+use crate::graph::{Graph, Op, TensorId, TensorKind};
+use std::collections::{HashMap, HashSet};
+
+/// A tensor that lies inside another one's storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub root: TensorId,
+    /// First channel inside the root.
+    pub first: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Fusion {
+    alias: HashMap<TensorId, Place>,
+    /// Nodes without a dispatch.
+    pub skipped: HashSet<usize>,
+    /// Forward nodes that apply ReLU to their output.
+    pub relu: HashSet<usize>,
+    /// Backward nodes that mask their output: where the mask lies.
+    pub mask: HashMap<usize, Place>,
+}
+
+impl Fusion {
+    pub fn new(graph: &Graph, concat_in_place: bool) -> Fusion {
+        let mut fusion = Fusion::default();
+        fusion.fuse_relu(graph);
+        fusion.alias_shapes(graph, concat_in_place);
+        fusion.fuse_masks(graph);
+        fusion
+    }
+
+    /// Where a tensor lies: inside another, or as itself.
+    pub fn place(&self, tensor: TensorId) -> Place {
+        match self.alias.get(&tensor) {
+            None => Place {
+                root: tensor,
+                first: 0,
+            },
+            Some(outer) => {
+                let place = self.place(outer.root);
+                Place {
+                    root: place.root,
+                    first: place.first + outer.first,
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, node: usize, tensor: TensorId, root: TensorId, first: u32) {
+        self.alias.insert(tensor, Place { root, first });
+        self.skipped.insert(node);
+    }
+
+    fn fuse_relu(&mut self, graph: &Graph) {
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if node.op != Op::Relu {
+                continue;
+            }
+            let before = node.inputs[0];
+            let producer = graph.producer(before);
+            let fusible =
+                producer.is_some_and(|p| matches!(graph.nodes[p].op, Op::Conv2d(_) | Op::Dense));
+            if fusible && graph.consumers(before).count() == 1 {
+                self.relu.insert(producer.expect("checked"));
+                self.join(index, before, node.outputs[0], 0);
+            }
+        }
+    }
+
+    fn alias_shapes(&mut self, graph: &Graph, concat_in_place: bool) {
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let y = node.outputs.first().copied();
+            match node.op {
+                // A part of a concat is not contiguous: it stays a copy.
+                Op::Flatten | Op::FlattenBackward if self.is_whole(graph, node.inputs[0]) => {
+                    self.join(index, y.expect("one output"), node.inputs[0], 0);
+                }
+                Op::Concat if concat_in_place && self.can_join_all(graph, &node.inputs) => {
+                    let mut first = 0;
+                    for &branch in &node.inputs {
+                        self.join(index, branch, y.expect("one output"), first);
+                        first += graph.shape(branch).nhwc()[3];
+                    }
+                }
+                Op::ConcatBackward { first } if concat_in_place => {
+                    self.join(index, y.expect("one output"), node.inputs[0], first);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Each branch is computed by a kernel that can write a range, and lies nowhere else.
+    fn can_join_all(&self, graph: &Graph, branches: &[TensorId]) -> bool {
+        let distinct = branches.iter().collect::<HashSet<_>>().len() == branches.len();
+        let writable = |&branch: &TensorId| {
+            let producer = graph.producer(branch).map(|p| &graph.nodes[p].op);
+            let ranged = matches!(
+                producer,
+                Some(Op::Conv2d(_) | Op::Relu | Op::MaxPool2d(_) | Op::Concat | Op::Add)
+            );
+            let activation = graph.tensors[branch].kind == TensorKind::Activation;
+            ranged && activation && !self.alias.contains_key(&branch)
+        };
+        distinct && branches.iter().all(writable)
+    }
+
+    /// Does a tensor fill its root?
+    pub fn is_whole(&self, graph: &Graph, tensor: TensorId) -> bool {
+        let place = self.place(tensor);
+        place.first == 0 && graph.shape(place.root).len() == graph.shape(tensor).len()
+    }
+
+    fn fuse_masks(&mut self, graph: &Graph) {
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let maskable = matches!(
+                node.op,
+                Op::Conv2dBackwardInput(_) | Op::DenseBackwardInput | Op::GlobalAveragePoolBackward
+            );
+            if !maskable {
+                continue;
+            }
+            let mut masked = Vec::new();
+            if !self.readers(graph, node.outputs[0], &mut masked) {
+                continue;
+            }
+            if let Some(mask) = self.common_mask(graph, node.outputs[0], &masked) {
+                // Products and pools read the mask as one block.
+                let ranged = matches!(node.op, Op::Conv2dBackwardInput(_));
+                let whole = mask.first == 0
+                    && graph.shape(mask.root).len() == graph.shape(node.outputs[0]).len();
+                if ranged || whole {
+                    self.mask.insert(index, mask);
+                    for reader in masked {
+                        let relu = &graph.nodes[reader];
+                        self.join(reader, relu.outputs[0], relu.inputs[0], 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Collects the ReLU masks that read a gradient, through changes of name; false if anybody
+    /// else reads it.
+    fn readers(&self, graph: &Graph, gradient: TensorId, masked: &mut Vec<usize>) -> bool {
+        graph.consumers(gradient).all(|reader| {
+            let node = &graph.nodes[reader];
+            match node.op {
+                Op::ReluBackward if node.inputs[0] == gradient => {
+                    masked.push(reader);
+                    true
+                }
+                Op::FlattenBackward | Op::ConcatBackward { .. }
+                    if self.skipped.contains(&reader) =>
+                {
+                    self.readers(graph, node.outputs[0], masked)
+                }
+                _ => false,
+            }
+        })
+    }
+
+    /// Where the masks of all readers lie, if together they cover the gradient in its own order.
+    fn common_mask(&self, graph: &Graph, gradient: TensorId, readers: &[usize]) -> Option<Place> {
+        let own = self.place(gradient);
+        let mut covered = 0;
+        let mut common: Option<Place> = None;
+        for &reader in readers {
+            let [dy, y] = graph.nodes[reader].inputs[..] else {
+                return None;
+            };
+            let (gradient, mask) = (self.place(dy), self.place(y));
+            let ahead = gradient.first - own.first;
+            let start = Place {
+                root: mask.root,
+                first: mask.first.checked_sub(ahead)?,
+            };
+            if *common.get_or_insert(start) != start {
+                return None;
+            }
+            covered += graph.shape(dy).len();
+        }
+        common.filter(|_| covered == graph.shape(gradient).len())
+    }
+}

@@ -1,0 +1,174 @@
+//! Whole training runs against Keras in float64: losses, accuracy, the first gradient of every
+//! tensor, and its final weights. tests/golden/README.md says how the vectors were made.
+
+mod common;
+
+use common::Golden;
+use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Program, Role};
+use fer_gpu::network::Network;
+use fer_gpu::ops::Step;
+use fer_gpu::ops::adam::bias_corrected_rate;
+use fer_gpu::plan::{self, Options};
+use fer_gpu::random::unit;
+
+const BATCH: u32 = 64;
+const PIXELS: usize = 48 * 48;
+
+/// What the vectors allow.
+struct Rules {
+    steps: u32,
+    learning_rate: f64,
+    loss: f64,
+}
+
+/// The initial value of element `i` of parameter `index`.
+fn initial(index: usize, shape: &fer_gpu::tensor::Shape, i: u64) -> f32 {
+    let limit = match shape.0.len() {
+        1 => 0.05,
+        _ => {
+            let (fan_in, fan_out) = shape.fans();
+            (6.0 / (fan_in + fan_out) as f64).sqrt()
+        }
+    };
+    ((2.0 * unit(index as u64, i) - 1.0) * limit) as f32
+}
+
+fn read(executor: &Executor, index: usize, role: Role) -> Vec<f32> {
+    let mut values = vec![0.0; executor.plan.parameters[index].shape.len()];
+    let sink = |range: std::ops::Range<usize>, chunk: &[f32]| {
+        values[range].copy_from_slice(chunk);
+        Ok::<(), fer_gpu::gpu::Error>(())
+    };
+    executor
+        .read_parameter(index, role, sink)
+        .expect("a parameter reads back");
+    values
+}
+
+fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum::<f64>().sqrt()
+}
+
+/// Runs the golden steps and returns the final weights.
+fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options) -> Vec<Vec<f32>> {
+    let mut golden = Golden::open(file);
+    let model = Network::find(network).expect("a network").build(BATCH, 7);
+    let plan = plan::plan(model, &options).expect("a plan");
+    let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
+    let parameters = executor.plan.parameters.clone();
+    for (index, parameter) in parameters.iter().enumerate() {
+        let source = |range: std::ops::Range<usize>, values: &mut [f32]| {
+            for (value, i) in values.iter_mut().zip(range) {
+                *value = initial(index, &parameter.shape, i as u64);
+            }
+            Ok::<(), fer_gpu::gpu::Error>(())
+        };
+        executor
+            .write_parameter(index, Role::Weights, source)
+            .expect("a parameter is written");
+    }
+    let (losses, correct) = (golden.f64("losses"), golden.u32("correct"));
+    for t in 0..rules.steps {
+        let images: Vec<f32> = (0..BATCH as usize * PIXELS)
+            .map(|i| unit(7000 + t as u64, i as u64) as f32)
+            .collect();
+        let labels: Vec<u32> = (0..BATCH as u64)
+            .map(|n| (7.0 * unit(8000 + t as u64, n)) as u32)
+            .collect();
+        let step = Step {
+            step: t + 1,
+            valid_rows: BATCH,
+            rate: bias_corrected_rate(rules.learning_rate, t as u64 + 1),
+        };
+        let batch = Batch {
+            images: Images::Host(&images),
+            labels: &labels,
+            step,
+        };
+        let start = std::time::Instant::now();
+        executor.submit(Program::Train, &batch).expect("a step");
+        let metrics = executor.next().expect("a step").expect("one is pending");
+        eprintln!("step {t}: {:?}", start.elapsed());
+        let loss = metrics.loss_sum as f64 / BATCH as f64;
+        let expected = losses[t as usize];
+        let error = (loss - expected).abs() / expected;
+        assert!(
+            error <= rules.loss,
+            "step {t}: loss {loss}, Keras {expected}"
+        );
+        assert!(
+            metrics.correct.abs_diff(correct[t as usize]) <= 1,
+            "step {t}: {} correct, Keras {}",
+            metrics.correct,
+            correct[t as usize]
+        );
+        if t == 0 {
+            for (index, parameter) in parameters.iter().enumerate() {
+                // After the first step the first moment is (1 - beta1) times the gradient.
+                let moments = read(&executor, index, Role::Moment1);
+                let gradient = |i: usize| moments[i] as f64 / (1.0 - 0.9f32) as f64;
+                let name = &parameter.name;
+                let at = golden.u32(&format!("at/{name}"));
+                let expected = golden.f32(&format!("gradient_step0/{name}"));
+                let size = norm(expected.iter().map(|&g| g as f64));
+                let error = norm(
+                    at.iter()
+                        .zip(&expected)
+                        .map(|(&i, &g)| gradient(i as usize) - g as f64),
+                );
+                assert!(
+                    error <= 2e-4 * size,
+                    "{name}: the gradient is off by {:.2e} of its norm",
+                    error / size
+                );
+            }
+        }
+    }
+    let mut all = Vec::new();
+    for (index, parameter) in parameters.iter().enumerate() {
+        let values = read(&executor, index, Role::Weights);
+        let name = &parameter.name;
+        let at = golden.u32(&format!("at/{name}"));
+        let expected = golden.f32(&format!("final/{name}"));
+        let pairs = || at.iter().map(|&i| i as usize).zip(&expected);
+        let change = norm(
+            pairs().map(|(i, &w)| w as f64 - initial(index, &parameter.shape, i as u64) as f64),
+        );
+        let error = norm(pairs().map(|(i, &w)| values[i] as f64 - w as f64));
+        assert!(
+            error <= 2e-3 * change,
+            "{name}: the final weights are off by {:.2e} of their change",
+            error / change
+        );
+        all.push(values);
+    }
+    all
+}
+
+#[test]
+fn inception_gap_follows_keras_on_every_adapter() {
+    let rules = Rules {
+        steps: 20,
+        learning_rate: 1e-3,
+        loss: 1e-5,
+    };
+    for gpu in common::devices(LimitChoice::Native) {
+        println!("{}", gpu.info);
+        let separate = Options {
+            concat_in_place: false,
+            ..Options::new(gpu.profile.clone())
+        };
+        let in_place = follow(
+            "inception-gap",
+            "inception_gap",
+            &rules,
+            &gpu,
+            Options::new(gpu.profile.clone()),
+        );
+        let copied = follow("inception-gap", "inception_gap", &rules, &gpu, separate);
+        assert!(
+            in_place == copied,
+            "a concat in place and one by copies give the same bits"
+        );
+    }
+}
