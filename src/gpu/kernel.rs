@@ -4,7 +4,7 @@
 
 use super::Error;
 use super::device::{Buffer, Gpu};
-use crate::ops::{Access, AnyOp, COMMON, Step};
+use crate::ops::{Access, AnyOp, Step};
 use std::sync::Arc;
 
 /// Does the compiler add bounds checks and loop bounding to a shader?
@@ -82,7 +82,7 @@ impl Gpu {
         checks: Checks,
     ) -> Result<Kernel, Error> {
         let chosen = op.variants()[variant];
-        let text = format!("{}{}", chosen.shader.text, COMMON.text);
+        let text = chosen.shader.module();
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(chosen.shader.file),
             source: wgpu::ShaderSource::Wgsl(text.into()),

@@ -8,7 +8,7 @@ mod cases;
 mod variants;
 
 use super::params::params;
-use super::{Binding, Case, Cost, Op, Step, Variant, out, read};
+use super::{UNUSED, Binding, Case, Cost, Op, Step, Variant, out, read};
 use crate::reference::{Expected, conv2d as reference};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -144,7 +144,7 @@ impl Conv2d {
     fn mask_len(&self) -> usize {
         let whole =
             self.n as usize * self.mask_channels as usize * (self.h_in * self.w_in) as usize;
-        if self.relu != 0 { whole } else { 1 }
+        if self.relu != 0 { whole } else { UNUSED }
     }
 
     /// Multiplications and additions, and bytes of the given element counts.

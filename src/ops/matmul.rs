@@ -9,7 +9,7 @@ mod variants;
 
 use super::adam::{AdamParams, METRICS};
 use super::params::params;
-use super::{Binding, Case, Cost, Op, Step, Variant, in_out, out, read};
+use super::{UNUSED, Binding, Case, Cost, Op, Step, Variant, in_out, out, read};
 use crate::reference::{Expected, matmul as reference};
 use std::ops::Range;
 
@@ -263,7 +263,7 @@ impl Op for BackwardInput {
     const VARIANTS: &'static [Variant<Matmul>] = variants::BACKWARD_INPUT;
 
     fn lengths(p: &Matmul) -> Vec<usize> {
-        let mask = if p.relu != 0 { p.x_len() } else { 1 };
+        let mask = if p.relu != 0 { p.x_len() } else { UNUSED };
         vec![p.y_len(), p.window_len(), mask, p.x_len()]
     }
     fn reference(p: &Matmul, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {

@@ -59,20 +59,34 @@ pub struct Shader {
     /// File name under `shaders/`.
     pub file: &'static str,
     pub text: &'static str,
+    /// Files whose functions this one uses.
+    pub shared: &'static [&'static Shader],
+}
+
+impl Shader {
+    /// The whole module: this file, then what it uses, so that its line numbers stay true.
+    pub fn module(&self) -> String {
+        let mut text = self.text.to_string();
+        for shader in self.shared.iter().copied().chain([&COMMON]) {
+            text.push_str(shader.text);
+        }
+        text
+    }
 }
 
 macro_rules! shader {
-    ($file:literal) => {
+    ($file:literal $(, $shared:ident)*) => {
         $crate::ops::Shader {
             file: $file,
             text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
+            shared: &[$(&$shared),*],
         }
     };
 }
 pub(crate) use shader;
 
 /// Helper functions, appended after a kernel's own text so that line numbers stay true.
-pub static COMMON: Shader = shader!("common.wgsl");
+static COMMON: Shader = shader!("common.wgsl");
 
 /// One implementation of an op.
 pub struct Variant<P> {
@@ -272,6 +286,9 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
 pub fn find(name: &str) -> Option<&'static dyn AnyOp> {
     REGISTRY.iter().copied().find(|op| op.name() == name)
 }
+
+/// Words of a binding that a kernel does not look at: one vector.
+pub(crate) const UNUSED: usize = 4;
 
 /// Invocations of a workgroup of the plain element-by-element kernels.
 pub(crate) const ELEMENTWISE: u64 = 64;

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 
 /// The gradient of a large kernel is computed at most this many bytes at a time, so that it
 /// stays in the cache until the optimiser reads it.
-const GRADIENT_WINDOW: u64 = 16 << 20;
+const GRADIENT_WINDOW: u64 = 48 << 20;
 
 /// Inputs that one share of a dense product adds up.
 const SPLIT_K: u32 = 5_760;

@@ -4,30 +4,83 @@ use super::Conv2d;
 use crate::ops::{ELEMENTWISE, MAX_ITERATIONS, Shader, Variant, anywhere, per_element, shader};
 
 static NAIVE: Shader = shader!("conv2d.wgsl");
+static TILE: Shader = shader!("conv2d_tile.wgsl");
+static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE);
+static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE);
 static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl");
 static REDUCE: Shader = shader!("conv2d_reduce.wgsl");
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
 
-pub const FORWARD: &[Variant<Conv2d>] = &[Variant {
-    name: "naive",
-    shader: &NAIVE,
-    entry: "conv2d_forward",
-    constants: WORKGROUP,
-    workgroups: |p| per_element(p.outputs()),
-    chain: |p| p.taps() + 1,
-    supports: anywhere,
-}];
+/// The register tiles slide over the input a pixel at a time, and turn the kernel around.
+fn unit_stride(p: &Conv2d) -> bool {
+    p.stride_h == 1 && p.stride_w == 1 && p.pad_top < p.kh && p.pad_left < p.kw
+}
 
-pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[Variant {
-    name: "naive",
-    shader: &NAIVE,
-    entry: "conv2d_backward_input",
-    constants: WORKGROUP,
-    workgroups: |p| per_element(p.inputs()),
-    chain: |p| (p.kh * p.kw * p.c_out) as u64,
-    supports: anywhere,
-}];
+/// Tiles of 8 pixels by 2 rows.
+fn tiles(n: u32, height: u32, width: u32) -> u64 {
+    n as u64 * height.div_ceil(2) as u64 * width.div_ceil(8) as u64
+}
+
+pub const FORWARD: &[Variant<Conv2d>] = &[
+    Variant {
+        name: "naive",
+        shader: &NAIVE,
+        entry: "conv2d_forward",
+        constants: WORKGROUP,
+        workgroups: |p| per_element(p.outputs()),
+        chain: |p| p.taps() + 1,
+        supports: anywhere,
+    },
+    Variant {
+        name: "registers",
+        shader: &REGISTERS,
+        entry: "conv2d_forward_registers",
+        constants: &[],
+        workgroups: |p| tiles(p.n, p.h_out, p.w_out).div_ceil(32) * (p.c_out as u64).div_ceil(10),
+        chain: |p| p.taps() + 1,
+        supports: |p, _| unit_stride(p),
+    },
+    Variant {
+        name: "subgroup8",
+        shader: &SUBGROUP,
+        entry: "conv2d_forward_subgroup",
+        constants: &[],
+        workgroups: |p| tiles(p.n, p.h_out, p.w_out).div_ceil(8) * (p.c_out as u64).div_ceil(10),
+        chain: |p| p.taps() + 1,
+        supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
+    },
+];
+
+pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
+    Variant {
+        name: "naive",
+        shader: &NAIVE,
+        entry: "conv2d_backward_input",
+        constants: WORKGROUP,
+        workgroups: |p| per_element(p.inputs()),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        supports: anywhere,
+    },
+    Variant {
+        name: "registers",
+        shader: &REGISTERS,
+        entry: "conv2d_backward_input_registers",
+        constants: &[],
+        workgroups: |p| tiles(p.n, p.h_in, p.w_in).div_ceil(32) * (p.c_in as u64).div_ceil(10),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        supports: |p, _| unit_stride(p),
+    },
+    Variant {
+        name: "subgroup8",
+        shader: &SUBGROUP,
+        entry: "conv2d_backward_input_subgroup",
+        constants: &[],
+        workgroups: |p| tiles(p.n, p.h_in, p.w_in).div_ceil(8) * (p.c_in as u64).div_ceil(10),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
+    },
+];
 
 /// Outputs that one share of the batch adds up.
 fn share(p: &Conv2d) -> u64 {
