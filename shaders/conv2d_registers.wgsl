@@ -3,7 +3,7 @@
 // 32 tiles of one block of channels.
 
 /// Ten weights, `step` apart; those behind `count` are never stored.
-fn load_weights(at: u32, step: u32, count: u32) -> Weights {
+fn load_weights(at: u32, step: u32, count: u32, lane: u32) -> Weights {
     let last = at + (count - 1u) * step;
     return Weights(
         w[at],
@@ -21,7 +21,7 @@ fn load_weights(at: u32, step: u32, count: u32) -> Weights {
 
 fn run(walk: Walk, group: u32, lane: u32) {
     let blocks = (walk.channels + 9u) / 10u;
-    convolve(walk, group / blocks * 32u + lane, group % blocks * 10u);
+    convolve(walk, group / blocks * 32u + lane, group % blocks * 10u, lane);
 }
 
 @compute @workgroup_size(32)

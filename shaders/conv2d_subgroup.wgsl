@@ -3,10 +3,9 @@
 // ten weights of a tap to all lanes. A workgroup is one subgroup: 8 tiles of one block of channels.
 
 /// Ten weights, `step` apart; those behind `count` are never stored.
-fn load_weights(at: u32, step: u32, count: u32) -> Weights {
-    // The lane is read here so that every load is one instruction of the whole subgroup.
-    let low = w[at + min(lane_index, count - 1u) * step];
-    let high = w[at + min(lane_index + 8u, count - 1u) * step];
+fn load_weights(at: u32, step: u32, count: u32, lane: u32) -> Weights {
+    let low = w[at + min(lane, count - 1u) * step];
+    let high = w[at + min(lane + 8u, count - 1u) * step];
     return Weights(
         subgroupBroadcast(low, 0u),
         subgroupBroadcast(low, 1u),
@@ -21,12 +20,9 @@ fn load_weights(at: u32, step: u32, count: u32) -> Weights {
     );
 }
 
-var<private> lane_index: u32;
-
 fn run(walk: Walk, group: u32, lane: u32) {
-    lane_index = lane;
     let blocks = (walk.channels + 9u) / 10u;
-    convolve(walk, group / blocks * 8u + lane, group % blocks * 10u);
+    convolve(walk, group / blocks * 8u + lane, group % blocks * 10u, lane);
 }
 
 @compute @workgroup_size(8)

@@ -1,11 +1,11 @@
 
 // Register tiles of conv2d with stride 1, shared by the families that differ in how weights reach
-// the lanes: each defines load_weights(at, step), ten weights from index `at` on, `step` apart.
+// the lanes: each defines load_weights(at, step, count, lane), ten weights from index `at` on, `step` apart.
 //
 // An invocation owns 8 pixels of 2 rows in 10 channels of the output. Backward input is the same
 // walk over dy with the kernel turned by 180 degrees and the channels swapped.
 //
-// source: x (n, x_channels, h_in, w_in) or dy (n, y_channels, h_out, w_out); target: y or dx; extra:
+// source: x (n, x_channels, h_in, w_in) or dy (n, y_channels, h_out, w_out); output: y or dx; extra:
 // the bias (c_out), or the ReLU mask (n, mask_channels, h_in, w_in); w (kh, kw, c_in, c_out).
 
 struct Params {
@@ -36,7 +36,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> source: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> extra: array<f32>;
-@group(0) @binding(4) var<storage, read_write> target_: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 /// Four pixels of ten channels.
 struct Tile {
@@ -90,7 +90,7 @@ struct Walk {
     width: u32,
     stored: u32,
     first: u32,
-    /// The same of the target.
+    /// The same of the output.
     to_height: u32,
     to_width: u32,
     to_stored: u32,
@@ -156,7 +156,7 @@ fn store(walk: Walk, n: u32, c: u32, y: u32, x: u32, sums: vec4<f32>) {
                 } else if params.relu != 0u {
                     value = select(0.0, value, extra[mask + x + i] > 0.0);
                 }
-                target_[row + x + i] = value;
+                output[row + x + i] = value;
             }
         }
     }
@@ -176,7 +176,7 @@ fn store_tile(walk: Walk, n: u32, c: u32, y: u32, x: u32, tile: Tile) {
 }
 
 /// Computes the tile number `tile` of the ten channels from `c` on.
-fn convolve(walk: Walk, tile: u32, c: u32) {
+fn convolve(walk: Walk, tile: u32, c: u32, lane: u32) {
     let blocks = (walk.to_width + 7u) / 8u;
     let pairs = (walk.to_height + 1u) / 2u;
     let x = tile % blocks * 8u;
@@ -200,7 +200,7 @@ fn convolve(walk: Walk, tile: u32, c: u32) {
             var f = four(walk, plane, iy + 1u, ix + 4u);
             ix += 8u;
             for (var kx = 0u; kx < params.kw; kx += 1u) {
-                let weights = load_weights(weight_index(walk, ky, kx, d) + c * step, step, walk.channels - c);
+                let weights = load_weights(weight_index(walk, ky, kx, d) + c * step, step, walk.channels - c, lane);
                 accumulate(&top_left, weights, a);
                 accumulate(&top_right, weights, b);
                 accumulate(&bottom_left, weights, e);

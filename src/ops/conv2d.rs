@@ -8,7 +8,7 @@ mod cases;
 mod variants;
 
 use super::params::params;
-use super::{UNUSED, Binding, Case, Cost, Op, Step, Variant, out, read};
+use super::{Binding, Case, Cost, Op, Step, UNUSED, Variant, out, read};
 use crate::reference::{Expected, conv2d as reference};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,9 +1,9 @@
 //! global_average_pool: the mean of each channel of each image.
 
 use super::params::params;
-use super::{UNUSED,
-    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
-    shader,
+use super::{
+    Binding, Case, Cost, Fill, Op, Step, UNUSED, Variant, anywhere, no_chain, out, per_element,
+    read, shader,
 };
 use crate::reference::{Expected, global_average_pool as reference};
 
@@ -135,7 +135,11 @@ impl Op for Backward {
     }];
 
     fn lengths(p: &GlobalAveragePool) -> Vec<usize> {
-        let mask = if p.masked != 0 { p.elements() } else { UNUSED as u64 };
+        let mask = if p.masked != 0 {
+            p.elements()
+        } else {
+            UNUSED as u64
+        };
         vec![p.planes() as usize, mask as usize, p.elements() as usize]
     }
     fn reference(p: &GlobalAveragePool, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {

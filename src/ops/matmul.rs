@@ -9,7 +9,7 @@ mod variants;
 
 use super::adam::{AdamParams, METRICS};
 use super::params::params;
-use super::{UNUSED, Binding, Case, Cost, Op, Step, Variant, in_out, out, read};
+use super::{Binding, Case, Cost, Op, Step, UNUSED, Variant, in_out, out, read};
 use crate::reference::{Expected, matmul as reference};
 use std::ops::Range;
 

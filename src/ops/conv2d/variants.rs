@@ -8,6 +8,9 @@ static TILE: Shader = shader!("conv2d_tile.wgsl");
 static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE);
 static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE);
 static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl");
+static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
+static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE);
+static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE);
 static REDUCE: Shader = shader!("conv2d_reduce.wgsl");
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
@@ -87,15 +90,87 @@ fn share(p: &Conv2d) -> u64 {
     p.images_per_split() as u64 * (p.h_out * p.w_out) as u64
 }
 
-pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[Variant {
-    name: "naive",
-    shader: &NAIVE_WEIGHT,
-    entry: "conv2d_backward_weight",
-    constants: WORKGROUP,
-    workgroups: |p| per_element(p.partial_len() as u64),
-    chain: share,
-    supports: |p, _| share(p) + p.images_per_split() as u64 * p.h_out as u64 <= MAX_ITERATIONS,
-}];
+/// Workgroups of the weight gradient's register tiles: ten channels, `taps` values of kx and 16
+/// pairs (ky, ci) of a share each.
+fn weight_groups(p: &Conv2d, taps: u32) -> u64 {
+    let blocks = p.c_out.div_ceil(10) * p.kw.div_ceil(taps) * (p.kh * p.c_in).div_ceil(16);
+    p.splits as u64 * blocks as u64
+}
+
+/// Can the tiles with `taps` registers run this gradient? Loop iterations are counted as in
+/// [`MAX_ITERATIONS`]. A wider tile than the kernel needs is left to the narrower variants.
+fn weight_tiles(p: &Conv2d, taps: u32) -> bool {
+    let rows = p.images_per_split() as u64 * p.h_out as u64;
+    let iterations = rows * (1 + 9 * p.w_out.div_ceil(8) as u64);
+    let narrowest = [1, 3, 5].into_iter().find(|&t| p.kw <= t).unwrap_or(5);
+    unit_stride(p) && taps == narrowest && iterations <= MAX_ITERATIONS
+}
+
+pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
+    Variant {
+        name: "naive",
+        shader: &NAIVE_WEIGHT,
+        entry: "conv2d_backward_weight",
+        constants: WORKGROUP,
+        workgroups: |p| per_element(p.partial_len() as u64),
+        chain: share,
+        supports: |p, _| share(p) + p.images_per_split() as u64 * p.h_out as u64 <= MAX_ITERATIONS,
+    },
+    Variant {
+        name: "registers_1taps",
+        shader: &WEIGHT_REGISTERS,
+        entry: "conv2d_backward_weight_registers",
+        constants: &[("TAPS", 1.0)],
+        workgroups: |p| weight_groups(p, 1),
+        chain: share,
+        supports: |p, _| weight_tiles(p, 1),
+    },
+    Variant {
+        name: "registers_3taps",
+        shader: &WEIGHT_REGISTERS,
+        entry: "conv2d_backward_weight_registers",
+        constants: &[("TAPS", 3.0)],
+        workgroups: |p| weight_groups(p, 3),
+        chain: share,
+        supports: |p, _| weight_tiles(p, 3),
+    },
+    Variant {
+        name: "registers_5taps",
+        shader: &WEIGHT_REGISTERS,
+        entry: "conv2d_backward_weight_registers",
+        constants: &[("TAPS", 5.0)],
+        workgroups: |p| weight_groups(p, 5),
+        chain: share,
+        supports: |p, _| weight_tiles(p, 5),
+    },
+    Variant {
+        name: "subgroup8_1taps",
+        shader: &WEIGHT_SUBGROUP,
+        entry: "conv2d_backward_weight_subgroup",
+        constants: &[("TAPS", 1.0)],
+        workgroups: |p| weight_groups(p, 1),
+        chain: share,
+        supports: |p, profile| weight_tiles(p, 1) && profile.has_subgroup(8),
+    },
+    Variant {
+        name: "subgroup8_3taps",
+        shader: &WEIGHT_SUBGROUP,
+        entry: "conv2d_backward_weight_subgroup",
+        constants: &[("TAPS", 3.0)],
+        workgroups: |p| weight_groups(p, 3),
+        chain: share,
+        supports: |p, profile| weight_tiles(p, 3) && profile.has_subgroup(8),
+    },
+    Variant {
+        name: "subgroup8_5taps",
+        shader: &WEIGHT_SUBGROUP,
+        entry: "conv2d_backward_weight_subgroup",
+        constants: &[("TAPS", 5.0)],
+        workgroups: |p| weight_groups(p, 5),
+        chain: share,
+        supports: |p, profile| weight_tiles(p, 5) && profile.has_subgroup(8),
+    },
+];
 
 pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[Variant {
     name: "naive",
