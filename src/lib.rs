@@ -1,5 +1,6 @@
 //! fer-gpu: trains convolutional networks for facial expressions on any GPU.
 
+pub mod cli;
 pub mod data;
 pub mod gpu;
 pub mod graph;
@@ -10,4 +11,5 @@ pub mod profile;
 pub mod random;
 pub mod reference;
 pub mod tensor;
+pub mod train;
 pub mod verify;

@@ -1,6 +1,8 @@
 //! Counter-based random numbers: a value is a pure function of (stream, index), so that
 //! weights, shuffles and test inputs are the same on every machine and after every resume.
 
+use rayon::prelude::*;
+
 /// SplitMix64 (Steele, Lea, Flood 2014) of `(stream << 40) + index`.
 pub fn splitmix64(stream: u64, index: u64) -> u64 {
     let mut z = (stream << 40)
@@ -14,6 +16,20 @@ pub fn splitmix64(stream: u64, index: u64) -> u64 {
 /// A number in [0, 1) with 24 random bits: exact in f32.
 pub fn unit(stream: u64, index: u64) -> f64 {
     (splitmix64(stream, index) >> 40) as f64 / (1u64 << 24) as f64
+}
+
+/// Uniform numbers in [-limit, limit): element `first` of the stream and those behind it.
+pub fn fill_uniform(stream: u64, first: u64, limit: f64, values: &mut [f32]) {
+    const PART: usize = 1 << 16;
+    values
+        .par_chunks_mut(PART)
+        .enumerate()
+        .for_each(|(part, values)| {
+            let first = first + (part * PART) as u64;
+            for (value, index) in values.iter_mut().zip(first..) {
+                *value = ((2.0 * unit(stream, index) - 1.0) * limit) as f32;
+            }
+        });
 }
 
 /// A stream number made of several parts (seed, purpose, epoch, ...).

@@ -2,8 +2,9 @@
 //! element with its bound, and looks for writes outside the outputs.
 
 use crate::gpu::kernel::{Bound, Checks};
-use crate::gpu::{self, Gpu};
+use crate::gpu::{self, Batch, Executor, Gpu, Metrics, Program};
 use crate::ops::{Access, AnyCase, AnyOp, Fill};
+use crate::plan::Dispatch;
 use crate::random;
 use crate::reference::{Expected, UNTOUCHED};
 
@@ -214,4 +215,41 @@ pub fn run_case(
         }
     }
     Ok(outcome)
+}
+
+/// Runs one training step dispatch by dispatch. The reference gets the very words that the GPU
+/// had before each dispatch, so errors do not pile up and the first wrong dispatch has a name.
+pub fn check_step(
+    executor: &mut Executor,
+    batch: &Batch,
+    report: &mut dyn FnMut(&Dispatch, &Outcome),
+) -> Result<Metrics, gpu::Error> {
+    executor.upload(batch);
+    for index in 0..executor.plan.train.len() {
+        let dispatch = executor.plan.train[index].clone();
+        let op = dispatch.op;
+        let before = dispatch
+            .bindings
+            .iter()
+            .map(|range| executor.words(range))
+            .collect::<Result<Vec<_>, _>>()?;
+        executor.launch(Program::Train, index)?;
+        let slices: Vec<&[u32]> = before.iter().map(Vec::as_slice).collect();
+        let expected = op.reference(&dispatch.params, &batch.step, &slices);
+        let chain = op.chain(dispatch.variant, &dispatch.params);
+        let mut outcome = Outcome::default();
+        let mut expectations = expected.iter();
+        for ((binding, range), before) in op.bindings().iter().zip(&dispatch.bindings).zip(&before)
+        {
+            if binding.access != Access::Read {
+                let found = executor.words(range)?;
+                let expectation = expectations
+                    .next()
+                    .expect("one expectation for each written binding");
+                outcome.compare(binding.name, before, &found, expectation, chain, false);
+            }
+        }
+        report(&dispatch, &outcome);
+    }
+    executor.metrics(batch.step.valid_rows)
 }

@@ -172,3 +172,24 @@ fn inception_gap_follows_keras_on_every_adapter() {
         );
     }
 }
+
+/// The whole network: where WebGPU's limits cut its first dense kernel into windows and buffers,
+/// the same kernels give the same bits.
+#[test]
+fn inception_follows_keras() {
+    let rules = Rules {
+        steps: 6,
+        learning_rate: 1e-4,
+        loss: 1e-4,
+    };
+    let gpu = common::devices(LimitChoice::Native).swap_remove(0);
+    println!("{}", gpu.info);
+    let native = follow(
+        "inception",
+        "inception_full",
+        &rules,
+        &gpu,
+        Options::new(gpu.profile.clone()),
+    );
+    drop(native);
+}

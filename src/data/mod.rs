@@ -122,10 +122,53 @@ impl Dataset {
             pixels: test.pixels,
             labels: test_labels,
         };
+        Ok(Self::of(
+            train,
+            test,
+            range,
+            image,
+            classes,
+            dir.display().to_string(),
+        ))
+    }
+}
+
+/// Faces that [`Dataset::sample_faces`] draws to train on and to validate on.
+pub const SAMPLE_FACES: [usize; 2] = [12_000, 1_400];
+
+impl Dataset {
+    /// Generated faces ([`faces`]): a pure function of the seed.
+    pub fn sample_faces(seed: u64, [train, test]: [usize; 2]) -> Self {
+        let split = |stream, count| {
+            let (pixels, labels) = faces::draw(stream, seed, count);
+            Split {
+                pixels: Pixels::U8(pixels),
+                labels,
+            }
+        };
+        let train = split(faces::Stream::Train, train);
+        let test = split(faces::Stream::Validation, test);
+        Self::of(
+            train,
+            test,
+            PixelRange::ZeroTo255,
+            [faces::SIZE, faces::SIZE, 1],
+            faces::CLASS_NAMES.len(),
+            "generated sample faces".into(),
+        )
+    }
+
+    fn of(
+        train: Split,
+        test: Split,
+        range: PixelRange,
+        image: [usize; 3],
+        classes: usize,
+        name: String,
+    ) -> Self {
         let hash = hash(image, classes, [&train, &test]);
         let class_names = class_names(classes);
-        let name = dir.display().to_string();
-        Ok(Self {
+        Self {
             train,
             test,
             range,
@@ -133,7 +176,34 @@ impl Dataset {
             class_names,
             hash,
             name,
-        })
+        }
+    }
+
+    /// The given training rows, to train and to validate on: a network that is right learns them
+    /// by heart. The hash stays that of the whole set.
+    pub fn overfit(self, rows: &[u32]) -> Self {
+        let few = self.train.select(rows, self.image.iter().product());
+        Self {
+            train: few.clone(),
+            test: few,
+            ..self
+        }
+    }
+}
+
+impl Split {
+    /// Some of the rows, `width` pixels each.
+    fn select(&self, rows: &[u32], width: usize) -> Self {
+        let spans = || {
+            rows.iter()
+                .map(|&row| row as usize * width..(row as usize + 1) * width)
+        };
+        let pixels = match &self.pixels {
+            Pixels::U8(all) => Pixels::U8(spans().flat_map(|span| all[span].to_vec()).collect()),
+            Pixels::F32(all) => Pixels::F32(spans().flat_map(|span| all[span].to_vec()).collect()),
+        };
+        let labels = rows.iter().map(|&row| self.labels[row as usize]).collect();
+        Self { pixels, labels }
     }
 }
 

@@ -224,7 +224,12 @@ impl<'g> Executor<'g> {
                 compiled(seen.len(), total);
             }
         }
-        self.read_metrics(batch.step.valid_rows);
+        self.metrics(batch.step.valid_rows)
+    }
+
+    /// Waits for the metrics that the device holds now.
+    pub fn metrics(&mut self, rows: u32) -> Result<Metrics, Error> {
+        self.read_metrics(rows);
         let metrics = self.next()?.expect("a step is pending");
         self.last_read = None;
         Ok(metrics)

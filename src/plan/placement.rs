@@ -36,6 +36,19 @@ pub struct PanelWindow {
 }
 
 impl Storage {
+    /// Do its weights begin there?
+    pub fn begins_at(&self, buffer: BufferId, offset: u64) -> bool {
+        match self {
+            Storage::Flat {
+                buffers,
+                offset: own,
+            } => buffers[0] == buffer && *own == offset,
+            Storage::Panels { windows, .. } => windows
+                .iter()
+                .any(|w| w.buffers[0] == buffer && w.offset == offset),
+        }
+    }
+
     /// Is it updated by the one dispatch over the arena?
     pub fn in_arena(&self, arena: [BufferId; 3]) -> bool {
         match self {

@@ -1,0 +1,75 @@
+//! The command line: one file for each subcommand, on top of everything else.
+
+mod data;
+mod plan;
+mod report;
+mod summary;
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Trains convolutional networks for facial expressions on any GPU.
+#[derive(Parser)]
+#[command(name = "fer-gpu", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a network, on your data or on generated sample faces
+    Train(train::Train),
+    /// Print a network's layers, shapes and parameters
+    Summary(summary::Summary),
+    /// Print the schedule of a training step: dispatches, buffers, flops, bytes
+    Plan(plan::PlanCommand),
+    /// Make data sets
+    Data(data::Data),
+}
+
+/// Whatever a subcommand failed of.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Train(#[from] crate::train::Error),
+}
+
+impl Error {
+    pub fn exit_code(&self) -> u8 {
+        let Error::Train(error) = self;
+        error.exit_code()
+    }
+
+    /// The error and what caused it, on one line.
+    pub fn causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl Cli {
+    /// Runs the subcommand; `started` is when the process began.
+    pub fn run(self, started: Instant) -> Result<ExitCode, Error> {
+        match self.command {
+            Command::Train(train) => train.run(started),
+            Command::Summary(summary) => summary.run(),
+            Command::Plan(plan) => plan.run(),
+            Command::Data(data) => data.run(),
+        }
+    }
+}
+
+/// Writes to standard output; a closed pipe is no error of ours.
+pub(crate) fn print(text: impl std::fmt::Display) {
+    use std::io::Write;
+    drop(writeln!(std::io::stdout(), "{text}"));
+}

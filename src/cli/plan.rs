@@ -1,0 +1,48 @@
+//! `fer-gpu plan`: the schedule of a training step, printed. It needs no adapter.
+
+use super::{Error, print, summary};
+use crate::gpu::{Adapter, LimitChoice, Selector};
+use crate::plan::{self, Options};
+use crate::profile::{Class, Profile};
+use crate::train;
+use clap::Args;
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct PlanCommand {
+    /// Network
+    #[arg(long, value_name = "NAME", default_value = "inception")]
+    model: String,
+    /// Images of one step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Adapter, by number or by part of its name [default: the fastest kind]
+    #[arg(long, value_name = "INDEX|NAME")]
+    device: Option<Selector>,
+    /// Use all that the adapter has, or only what every WebGPU device grants
+    #[arg(long, value_enum, default_value = "native")]
+    limits: LimitChoice,
+}
+
+impl PlanCommand {
+    pub fn run(self) -> Result<ExitCode, Error> {
+        let network = summary::network(&self.model)?;
+        let options = Options::new(self.profile().map_err(train::Error::from)?);
+        let plan =
+            plan::plan(network.build(self.batch, 7), &options).map_err(train::Error::from)?;
+        print(plan);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the adapter allows; without one, what WebGPU grants everywhere.
+    fn profile(&self) -> Result<Profile, crate::gpu::Error> {
+        match Adapter::select(self.device.as_ref().unwrap_or(&Selector::Default)) {
+            Ok(adapter) => Ok(adapter.profile(self.limits)),
+            Err(crate::gpu::Error::NoAdapter) if self.device.is_none() => {
+                print("No adapter here: planned for a GPU with WebGPU's default limits.");
+                Ok(Profile::webgpu(Class::Gpu))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

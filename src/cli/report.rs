@@ -1,0 +1,196 @@
+//! Shows a run: a progress bar and a line an epoch on a terminal, only the lines elsewhere,
+//! or one JSON object a line.
+
+use super::print;
+use crate::data::Dataset;
+use crate::gpu::adapter::{Info, Kind};
+use crate::train::{EpochRow, Event, Summary};
+use crate::verify::Outcome;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::{IsTerminal, stderr};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Text,
+    Json,
+}
+
+/// Turns events into text.
+pub struct Reporter {
+    mode: Mode,
+    /// Is a person watching?
+    terminal: bool,
+    bar: ProgressBar,
+}
+
+impl Reporter {
+    pub fn new(mode: Mode) -> Reporter {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        Reporter {
+            mode,
+            terminal: stderr().is_terminal(),
+            bar,
+        }
+    }
+
+    pub fn event(&mut self, event: Event) {
+        match event {
+            Event::Planned {
+                adapter,
+                device_bytes,
+                dataset,
+                folder,
+            } => self.planned(adapter, device_bytes, dataset, folder),
+            Event::Notice(text) => self.bar.suspend(|| eprintln!("note: {text}")),
+            Event::Compiling { done, total } => self.compiling(done, total),
+            Event::Checked { label, op, outcome } => self.checked(label, op, outcome),
+            Event::Step {
+                epoch,
+                batch,
+                batches,
+                loss,
+                accuracy,
+            } => self.step(epoch, batch, batches, loss, accuracy),
+            Event::Epoch(row) => self.epoch(&row),
+        }
+    }
+
+    fn planned(
+        &self,
+        adapter: &Info,
+        device_bytes: u64,
+        dataset: &Dataset,
+        folder: &std::path::Path,
+    ) {
+        if !self.terminal {
+            return;
+        }
+        eprintln!("adapter  {adapter}");
+        if adapter.kind == Kind::Software {
+            eprintln!(
+                "warning: this adapter is software and runs on the CPU; a GPU with its driver is many times faster"
+            );
+        }
+        eprintln!(
+            "memory   {:.1} MiB planned on the device",
+            device_bytes as f64 / (1 << 20) as f64
+        );
+        eprintln!(
+            "data     {}: {} training and {} validation images, pixels {}, {} classes",
+            dataset.name,
+            dataset.train.rows(),
+            dataset.test.rows(),
+            dataset.range,
+            dataset.class_names.len(),
+        );
+        eprintln!("run      {}", folder.display());
+    }
+
+    fn compiling(&self, done: usize, total: usize) {
+        if self.bar.message() != "compiling" {
+            self.bar.set_style(style("{msg} {pos}/{len} {bar:30}"));
+            self.bar.set_message("compiling");
+        }
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+    }
+
+    fn checked(&self, label: &str, op: &str, outcome: &Outcome) {
+        let verdict = match (&outcome.first, &outcome.stray) {
+            (None, None) => format!(
+                "ok, worst error {:.1} % of its bound",
+                100.0 * outcome.worst
+            ),
+            (Some(m), _) => format!(
+                "WRONG in {} of {} elements, first {}[{}] = {} instead of {} +- {:.2e}",
+                outcome.wrong, outcome.elements, m.binding, m.element, m.found, m.expected, m.bound
+            ),
+            (None, Some(stray)) => format!("WRONG: {stray}"),
+        };
+        self.bar
+            .suspend(|| eprintln!("check    {label:24} {op:28} {verdict}"));
+    }
+
+    fn step(&self, epoch: u32, batch: u32, batches: u32, loss: f64, accuracy: f64) {
+        if batch == 1
+            || self.bar.length() != Some(batches as u64)
+            || self.bar.message() == "compiling"
+        {
+            self.bar.set_style(style(
+                "{prefix} {bar:30} {pos}/{len}  {msg}  {per_step}  ETA {eta}",
+            ));
+            self.bar.set_prefix(format!("epoch {epoch}"));
+            self.bar.set_length(batches as u64);
+            self.bar.reset();
+        }
+        self.bar.set_position(batch as u64);
+        self.bar
+            .set_message(format!("loss {loss:.4}  accuracy {accuracy:.4}"));
+    }
+
+    fn epoch(&self, row: &EpochRow) {
+        let EpochRow {
+            epoch,
+            loss,
+            accuracy,
+            val_loss,
+            val_accuracy,
+            seconds,
+        } = row;
+        self.bar.suspend(|| match self.mode {
+            Mode::Json => print(json!({
+                "event": "epoch", "epoch": epoch, "loss": loss, "accuracy": accuracy,
+                "val_loss": val_loss, "val_accuracy": val_accuracy, "seconds": seconds,
+            })),
+            Mode::Text => print(format_args!(
+                "epoch {epoch}  loss {loss:.4}  accuracy {accuracy:.4}  val_loss {val_loss:.4}  val_accuracy {val_accuracy:.4}  {seconds:.1} s"
+            )),
+        });
+    }
+
+    /// Takes the bar away.
+    pub fn close(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    pub fn done(&self, summary: &Summary) {
+        let Summary {
+            folder,
+            steps,
+            step_ms_median,
+            first_step_ms,
+            planned_device_bytes,
+            ..
+        } = summary;
+        match self.mode {
+            Mode::Json => print(json!({
+                "event": "done", "run_dir": folder, "steps": steps, "step_ms_median": step_ms_median,
+                "first_step_ms": first_step_ms, "planned_device_bytes": planned_device_bytes,
+            })),
+            Mode::Text if self.terminal => {
+                let median = step_ms_median
+                    .map(|ms| format!(", {ms:.0} ms a step"))
+                    .unwrap_or_default();
+                eprintln!(
+                    "done     {steps} steps{median}; the run is in {}",
+                    folder.display()
+                );
+            }
+            Mode::Text => {}
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let per_step = |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        let rate = state.per_sec();
+        if rate > 0.0 {
+            let _ = write!(out, "{:.0} ms/step", 1e3 / rate);
+        }
+    };
+    ProgressStyle::with_template(template)
+        .expect("a template of ours")
+        .with_key("per_step", per_step)
+        .progress_chars("━━─")
+}

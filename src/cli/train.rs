@@ -1,0 +1,180 @@
+//! `fer-gpu train`: options in, a run out.
+
+use super::report::{Mode, Reporter};
+use super::{Error, print};
+use crate::gpu::{LimitChoice, Selector};
+use crate::train::{self, Config, Given, Settings, Start};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+#[derive(Args)]
+pub struct Train {
+    /// Folder with X_train.npy, y_train.npy, X_test.npy and y_test.npy [default: generated sample faces]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Network: inception or inception-gap [default: inception]
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Epochs in total, also when resuming [default: 150]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
+    /// Images of one step [default: 64]
+    #[arg(long, value_name = "N")]
+    batch: Option<u32>,
+    /// Learning rate [default: 0.001]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    lr: Option<f64>,
+    /// Optimiser
+    #[arg(long, default_value = "adam", value_parser = ["adam"])]
+    optimizer: String,
+    /// Seed of weights, shuffles and sample faces [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Adapter, by number or by part of its name [default: the fastest kind]
+    #[arg(long, value_name = "INDEX|NAME")]
+    device: Option<Selector>,
+    /// Use all that the adapter has, or only what every WebGPU device grants
+    #[arg(long, value_enum, default_value = "native")]
+    limits: LimitChoice,
+    /// Folder of the run [default: runs/<model>-<date>-<time>]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Begin with the weights of this file
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "resume")]
+    init_from: Option<PathBuf>,
+    /// Visit the training images in the order of the file
+    #[arg(long, conflicts_with = "resume")]
+    no_shuffle: bool,
+    /// Stop after that many steps of this process, and save
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+    /// Save the resume point at least this often
+    #[arg(long, value_name = "M", default_value_t = 10.0, value_parser = positive_minutes)]
+    checkpoint_minutes: f64,
+    /// Write the loss and accuracy of every step to steps.csv
+    #[arg(long)]
+    log_steps: bool,
+    /// Hold every dispatch of the first step against the CPU reference
+    #[arg(long)]
+    check: bool,
+    /// Train on the first batch alone: a network that learns at all learns it by heart
+    #[arg(long, conflicts_with = "resume")]
+    overfit_batch: bool,
+    /// Gather batches on the host even where the data set fits the device
+    #[arg(long)]
+    host_data: bool,
+    /// Print one JSON object a line instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+fn positive_minutes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(minutes) if minutes > 0.0 && minutes <= 1e6 => Ok(minutes),
+        _ => Err("a positive number of minutes is needed".into()),
+    }
+}
+
+impl Train {
+    pub fn run(self, started: Instant) -> Result<ExitCode, Error> {
+        let stop = stop_on_ctrl_c();
+        let mode = if self.json { Mode::Json } else { Mode::Text };
+        let settings = self.settings(started);
+        let mut reporter = Reporter::new(mode);
+        let result = train::run(settings, &stop, &mut |event| reporter.event(event));
+        reporter.close();
+        let summary = result?;
+        reporter.done(&summary);
+        if summary.interrupted {
+            eprintln!(
+                "stopped and saved; go on with: fer-gpu train --resume {}",
+                summary.folder.display()
+            );
+            return Ok(ExitCode::from(130));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn settings(self, started: Instant) -> Settings {
+        let start = match self.resume.clone() {
+            Some(folder) => Start::Resume {
+                folder,
+                given: self.given(),
+            },
+            None => self.new_run(),
+        };
+        Settings {
+            start,
+            device: self.device.unwrap_or(Selector::Default),
+            limits: self.limits,
+            steps: self.steps,
+            checkpoint_every: Duration::from_secs_f64(60.0 * self.checkpoint_minutes),
+            log_steps: self.log_steps,
+            check: self.check,
+            host_data: self.host_data,
+            started,
+        }
+    }
+
+    fn given(&self) -> Given {
+        Given {
+            model: self.model.clone(),
+            data: self.data.clone(),
+            epochs: self.epochs,
+            batch: self.batch,
+            learning_rate: self.lr,
+            seed: self.seed,
+        }
+    }
+
+    fn new_run(&self) -> Start {
+        let model = self.model.clone().unwrap_or_else(|| "inception".into());
+        let folder = self.out.clone().unwrap_or_else(|| {
+            let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+            PathBuf::from(format!("runs/{model}-{now}"))
+        });
+        let config = Config {
+            model,
+            epochs: self.epochs.unwrap_or(150),
+            batch: self.batch.unwrap_or(64),
+            learning_rate: self.lr.unwrap_or(0.001),
+            optimizer: self.optimizer.clone(),
+            seed: self.seed.unwrap_or(0),
+            shuffle: !self.no_shuffle,
+            overfit_batch: self.overfit_batch,
+            data: self.data.clone(),
+            // Known once the data are read.
+            class_names: Vec::new(),
+            pixel_range: String::new(),
+            image: [0; 3],
+        };
+        Start::New {
+            config,
+            folder,
+            init_from: self.init_from.clone(),
+        }
+    }
+}
+
+/// A flag that Ctrl-C (or a polite kill) raises; the second one ends the process at once.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nfinishing the step, then saving; press Ctrl-C again to quit at once");
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        print(format_args!("Ctrl-C will not save: {error}"));
+    }
+    stop
+}

@@ -1,0 +1,396 @@
+//! Training: a data set and a network in, a run's folder out.
+//!
+//! `setup` checks everything before anything is written, opens the device and loads or draws
+//! the weights; this file runs the epochs; `source` feeds batches, `state` and `tensors` keep
+//! the run on the disk through `files`. The terminal's side is told through [`Event`]s.
+
+mod error;
+mod files;
+mod replay;
+mod setup;
+mod source;
+mod state;
+mod steps;
+mod tensors;
+
+pub use error::Error;
+pub use setup::{Given, Settings, Start, run};
+pub use state::{BEST, CONFIG, Config, EpochRow, HISTORY, LAST, RESUME, STEPS, State};
+
+use crate::data::Dataset;
+use crate::gpu::{Executor, Metrics, Program};
+use crate::ops::adam::bias_corrected_rate;
+use crate::verify;
+use setup::Run;
+use source::Batches;
+use state::Saved;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use steps::StepLog;
+
+/// What happens while a run goes on.
+pub enum Event<'a> {
+    /// The device is open and the plan made.
+    Planned {
+        adapter: &'a crate::gpu::adapter::Info,
+        device_bytes: u64,
+        dataset: &'a Dataset,
+        folder: &'a std::path::Path,
+    },
+    /// Something the user should know.
+    Notice(String),
+    Compiling {
+        done: usize,
+        total: usize,
+    },
+    /// One dispatch was held against its reference.
+    Checked {
+        label: &'a str,
+        op: &'static str,
+        outcome: &'a verify::Outcome,
+    },
+    /// The loss of a step has arrived.
+    Step {
+        epoch: u32,
+        batch: u32,
+        batches: u32,
+        loss: f64,
+        accuracy: f64,
+    },
+    Epoch(EpochRow),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub folder: PathBuf,
+    /// Optimiser steps of the whole run.
+    pub steps: u64,
+    /// Median milliseconds between losses on the host, the first three dropped; none for fewer.
+    pub step_ms_median: Option<f64>,
+    /// Milliseconds from the start of the process to the first loss.
+    pub first_step_ms: f64,
+    pub planned_device_bytes: u64,
+    /// Stopped by the user before its last epoch.
+    pub interrupted: bool,
+}
+
+/// Intervals that are kept for the median.
+const INTERVALS: usize = 10_000;
+
+/// A run on an open device.
+struct Session<'a, 'g> {
+    run: Arc<Run>,
+    executor: Executor<'g>,
+    state: State,
+    log: Option<StepLog>,
+    stop: &'a AtomicBool,
+    observe: &'a mut dyn FnMut(Event),
+    started: Instant,
+    first_loss: Option<Duration>,
+    last_loss: Option<Instant>,
+    intervals: Vec<f32>,
+    saved: Instant,
+    steps_here: u64,
+    /// (epoch, batch, step) of the steps in flight, oldest first.
+    in_flight: std::collections::VecDeque<(u32, u32, u64)>,
+}
+
+/// Why an epoch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Complete,
+    /// Ctrl-C.
+    Interrupted,
+    /// `--steps` are done.
+    StepsDone,
+}
+
+impl<'a, 'g> Session<'a, 'g> {
+    fn new(
+        run: Arc<Run>,
+        executor: Executor<'g>,
+        state: State,
+        log: Option<StepLog>,
+        stop: &'a AtomicBool,
+        observe: &'a mut dyn FnMut(Event),
+        started: Instant,
+    ) -> Session<'a, 'g> {
+        Session {
+            run,
+            executor,
+            state,
+            log,
+            stop,
+            observe,
+            started,
+            first_loss: None,
+            last_loss: None,
+            intervals: Vec::new(),
+            saved: Instant::now(),
+            steps_here: 0,
+            in_flight: Default::default(),
+        }
+    }
+
+    /// Trains to the last epoch, or until stopped; saves either way.
+    pub fn train(mut self) -> Result<Summary, Error> {
+        let mut ending = Ending::Complete;
+        while self.state.epoch < self.run.config.epochs && ending == Ending::Complete {
+            ending = self.epoch()?;
+        }
+        if ending != Ending::Complete {
+            self.save_weights(LAST)?;
+            self.save_resume_point()?;
+        }
+        Ok(Summary {
+            folder: self.run.folder.clone(),
+            steps: self.state.step,
+            step_ms_median: self.median_ms(),
+            first_step_ms: self.first_loss.map_or(0.0, |d| d.as_secs_f64() * 1e3),
+            planned_device_bytes: self.executor.plan.device_bytes(),
+            interrupted: ending == Ending::Interrupted,
+        })
+    }
+
+    /// Trains from the state's place to the end of its epoch, validates and saves.
+    fn epoch(&mut self) -> Result<Ending, Error> {
+        let run = self.run.clone();
+        let dataset = &run.dataset;
+        let epoch = self.state.epoch;
+        let config = &run.config;
+        let order = source::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
+        let on_device = self.executor.plan.ports.data.is_some();
+        let mut batches = Batches::new(dataset, &dataset.train, order, config.batch, on_device);
+        let count = batches.count();
+        let begun = Instant::now();
+        let before = self.state.seconds;
+        let mut ending = Ending::Complete;
+        for index in self.state.batch_in_epoch..count {
+            if self.stop.load(Ordering::Relaxed) {
+                ending = Ending::Interrupted;
+                break;
+            }
+            if self.run.steps.is_some_and(|steps| self.steps_here >= steps) {
+                ending = Ending::StepsDone;
+                break;
+            }
+            self.step(&mut batches, index)?;
+            if self.saved.elapsed() >= self.run.checkpoint_every {
+                self.drain(&mut batches)?;
+                self.state.seconds = before + begun.elapsed().as_secs_f64();
+                self.save_resume_point()?;
+            }
+        }
+        self.drain(&mut batches)?;
+        self.state.seconds = before + begun.elapsed().as_secs_f64();
+        if ending == Ending::Complete {
+            self.finish_epoch(begun, before)?;
+        }
+        Ok(ending)
+    }
+
+    /// Submits one step and absorbs the metrics of an earlier one.
+    fn step(&mut self, batches: &mut Batches, index: u32) -> Result<(), Error> {
+        let step = self.state.step + self.in_flight.len() as u64;
+        let rate = bias_corrected_rate(self.run.config.learning_rate, step + 1);
+        let batch = batches.get(index, step + 1, rate);
+        self.in_flight.push_back((self.state.epoch, index, step));
+        self.steps_here += 1;
+        let arrived = if self.steps_here > 1 {
+            self.executor.submit(Program::Train, &batch)?
+        } else if self.run.check {
+            Some(self.checked_step(&batch, step)?)
+        } else {
+            let observe = &mut *self.observe;
+            let mut compiled = |done, total| observe(Event::Compiling { done, total });
+            Some(
+                self.executor
+                    .submit_slowly(Program::Train, &batch, &mut compiled)?,
+            )
+        };
+        match arrived {
+            Some(metrics) => self.absorb(metrics, batches),
+            None => Ok(()),
+        }
+    }
+
+    /// The first step, each dispatch held against its reference.
+    fn checked_step(&mut self, batch: &crate::gpu::Batch, step: u64) -> Result<Metrics, Error> {
+        let observe = &mut *self.observe;
+        let (mut failed, mut dispatches) = (0, 0);
+        let metrics = verify::check_step(&mut self.executor, batch, &mut |dispatch, outcome| {
+            dispatches += 1;
+            failed += usize::from(!outcome.passed());
+            observe(Event::Checked {
+                label: &dispatch.label,
+                op: dispatch.op.name(),
+                outcome,
+            });
+        })?;
+        if failed > 0 {
+            return Err(Error::Check {
+                step,
+                failed,
+                dispatches,
+            });
+        }
+        Ok(metrics)
+    }
+
+    /// Books the metrics of the oldest step in flight.
+    fn absorb(&mut self, metrics: Metrics, batches: &mut Batches) -> Result<(), Error> {
+        let (epoch, index, step) = self.in_flight.pop_front().expect("a step was in flight");
+        self.clock();
+        if metrics.non_finite {
+            self.executor.drain()?;
+            let rate = bias_corrected_rate(self.run.config.learning_rate, step + 1);
+            let batch = batches.get(index, step + 1, rate);
+            let tensor = replay::first_non_finite(&self.executor, &batch)?;
+            return Err(Error::NonFinite { step, tensor });
+        }
+        let state = &mut self.state;
+        state.step = step + 1;
+        state.batch_in_epoch = index + 1;
+        state.loss_sum += metrics.loss_sum as f64;
+        state.correct += metrics.correct as u64;
+        state.rows += metrics.rows as u64;
+        let rows = metrics.rows as f64;
+        let (loss, accuracy) = (
+            metrics.loss_sum as f64 / rows,
+            metrics.correct as f64 / rows,
+        );
+        if let Some(log) = &mut self.log {
+            log.row(step, loss, accuracy)?;
+        }
+        let mean = |sum: f64| sum / state.rows as f64;
+        let (loss, accuracy) = (mean(state.loss_sum), mean(state.correct as f64));
+        (self.observe)(Event::Step {
+            epoch: epoch + 1,
+            batch: index + 1,
+            batches: batches.count(),
+            loss,
+            accuracy,
+        });
+        Ok(())
+    }
+
+    /// Waits for the steps in flight.
+    fn drain(&mut self, batches: &mut Batches) -> Result<(), Error> {
+        while let Some(metrics) = self.executor.next()? {
+            self.absorb(metrics, batches)?;
+        }
+        self.last_loss = None;
+        Ok(())
+    }
+
+    /// A loss is on the host.
+    fn clock(&mut self) {
+        let now = Instant::now();
+        self.first_loss.get_or_insert(now - self.started);
+        if let Some(before) = self.last_loss.replace(now)
+            && self.intervals.len() < INTERVALS
+        {
+            self.intervals.push((now - before).as_secs_f32());
+        }
+    }
+
+    fn median_ms(&self) -> Option<f64> {
+        let mut kept = self.intervals.get(3..)?.to_vec();
+        kept.sort_by(f32::total_cmp);
+        kept.get(kept.len() / 2)
+            .map(|&seconds| seconds as f64 * 1e3)
+    }
+
+    /// Validates, books the epoch, and saves: best and last weights, then the resume point,
+    /// then what is derived from it. Killed in between, the epoch's end is simply done again.
+    fn finish_epoch(&mut self, begun: Instant, before: f64) -> Result<(), Error> {
+        let (val_loss, val_accuracy) = self.validate()?;
+        let state = &mut self.state;
+        let row = EpochRow {
+            epoch: state.epoch + 1,
+            loss: state.loss_sum / state.rows as f64,
+            accuracy: state.correct as f64 / state.rows as f64,
+            val_loss,
+            val_accuracy,
+            seconds: before + begun.elapsed().as_secs_f64(),
+        };
+        state.history.push(row);
+        state.epoch += 1;
+        (
+            state.batch_in_epoch,
+            state.loss_sum,
+            state.correct,
+            state.rows,
+            state.seconds,
+        ) = (0, 0.0, 0, 0, 0.0);
+        let improved = state.best.is_none_or(|(lowest, _)| val_loss < lowest);
+        if improved {
+            state.best = Some((val_loss, state.epoch));
+            self.save_weights(BEST)?;
+        }
+        self.save_weights(LAST)?;
+        self.save_resume_point()?;
+        state::write_history(&self.run.folder, &self.state.history)?;
+        (self.observe)(Event::Epoch(row));
+        Ok(())
+    }
+
+    /// Mean loss and accuracy over the validation set.
+    fn validate(&mut self) -> Result<(f64, f64), Error> {
+        let run = self.run.clone();
+        let dataset = &run.dataset;
+        let order = source::order(dataset.test.rows(), false, 0, 0);
+        let on_device = self.executor.plan.ports.data.is_some();
+        let mut batches = Batches::new(
+            dataset,
+            &dataset.test,
+            order,
+            self.run.config.batch,
+            on_device,
+        );
+        let (mut loss, mut correct, mut rows) = (0.0, 0u64, 0u64);
+        let mut add = |metrics: Metrics| {
+            loss += metrics.loss_sum as f64;
+            correct += metrics.correct as u64;
+            rows += metrics.rows as u64;
+        };
+        for index in 0..batches.count() {
+            let batch = batches.get(index, 0, 0.0);
+            self.executor
+                .submit(Program::Evaluate, &batch)?
+                .into_iter()
+                .for_each(&mut add);
+        }
+        self.executor.drain()?.into_iter().for_each(&mut add);
+        Ok((loss / rows as f64, correct as f64 / rows as f64))
+    }
+
+    fn save_weights(&self, name: &str) -> Result<(), Error> {
+        let metadata = self.run.config.metadata(self.state.epoch);
+        tensors::save(
+            &self.executor,
+            &self.run.folder.join(name),
+            tensors::WEIGHTS,
+            metadata,
+        )
+    }
+
+    fn save_resume_point(&mut self) -> Result<(), Error> {
+        if let Some(log) = &mut self.log {
+            log.flush()?;
+        }
+        let saved = Saved {
+            config: self.run.config.clone(),
+            state: self.state.clone(),
+            data_hash: format!("{:032x}", self.run.dataset.hash),
+            variants: self.executor.plan.variants(),
+            fuse_adam: self.run.fuse_adam,
+        };
+        saved.write(&self.executor, &self.run.folder)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+}

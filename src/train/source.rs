@@ -1,0 +1,157 @@
+//! The order of the batches and where their images come from: rows of the set on the device,
+//! or pixels that the host gathers. Both give the same bits.
+
+use crate::data::{Dataset, Pixels, Split};
+use crate::gpu::{Batch, Executor, Images};
+use crate::ops::Step;
+use crate::plan::DataSource;
+use crate::profile::Limits;
+use crate::random;
+
+/// Share of the shuffle in the random streams of a seed.
+const SHUFFLE: u64 = 1;
+
+/// A set on the device takes at most this much of its memory.
+const LARGEST_ON_DEVICE: u64 = 1 << 30;
+
+/// Where the images of this set should live.
+pub fn placement(dataset: &Dataset, limits: &Limits) -> DataSource {
+    let row = dataset.image.iter().product::<usize>().next_multiple_of(4) as u64;
+    let bytes = |split: &Split| row * split.rows() as u64;
+    let (train, test) = (bytes(&dataset.train), bytes(&dataset.test));
+    let largest = limits.max_storage_binding.min(limits.max_buffer_size);
+    let fits = train.max(test) <= largest && train + test <= LARGEST_ON_DEVICE;
+    let both_u8 = dataset.train.pixels.is_u8() && dataset.test.pixels.is_u8();
+    if !(fits && both_u8) {
+        return DataSource::Host;
+    }
+    DataSource::Device {
+        train_rows: dataset.train.rows() as u32,
+        test_rows: dataset.test.rows() as u32,
+        scale: dataset.range.scale(),
+    }
+}
+
+/// Copies the sets to the device, where the plan wants them there.
+pub fn upload(executor: &Executor, dataset: &Dataset) {
+    let Some(buffers) = executor.plan.ports.data else {
+        return;
+    };
+    for (buffer, split) in buffers.into_iter().zip([&dataset.train, &dataset.test]) {
+        let Pixels::U8(pixels) = &split.pixels else {
+            unreachable!("planned for u8")
+        };
+        let row = dataset.image.iter().product::<usize>();
+        let padded = row.next_multiple_of(4);
+        // A few thousand rows at a time: the driver stages what it is given.
+        let mut chunk = Vec::new();
+        for (i, rows) in pixels.chunks(row * 4096).enumerate() {
+            chunk.clear();
+            for pixels in rows.chunks(row) {
+                chunk.extend_from_slice(pixels);
+                chunk.resize(chunk.len().next_multiple_of(padded), 0);
+            }
+            executor
+                .gpu
+                .upload(executor.buffer(buffer), (i * 4096 * padded) as u64, &chunk);
+        }
+    }
+}
+
+/// The batches of one pass over a split.
+pub struct Batches<'a> {
+    split: &'a Split,
+    order: Vec<u32>,
+    batch: usize,
+    scale: f32,
+    image: [usize; 3],
+    on_device: bool,
+    rows: Vec<u32>,
+    labels: Vec<u32>,
+    pixels: Vec<f32>,
+}
+
+impl<'a> Batches<'a> {
+    /// Batches of `order`, the last of which may be smaller.
+    pub fn new(
+        dataset: &Dataset,
+        split: &'a Split,
+        order: Vec<u32>,
+        batch: u32,
+        on_device: bool,
+    ) -> Batches<'a> {
+        Batches {
+            split,
+            order,
+            batch: batch as usize,
+            scale: dataset.range.scale(),
+            image: dataset.image,
+            on_device,
+            rows: Vec::new(),
+            labels: Vec::new(),
+            pixels: Vec::new(),
+        }
+    }
+
+    pub fn count(&self) -> u32 {
+        self.order.len().div_ceil(self.batch) as u32
+    }
+
+    /// Batch number `index`; places behind its rows repeat the first and are masked.
+    pub fn get(&mut self, index: u32, step: u64, rate: f32) -> Batch<'_> {
+        let first = index as usize * self.batch;
+        let valid = &self.order[first..(first + self.batch).min(self.order.len())];
+        let step = Step {
+            step: step as u32,
+            valid_rows: valid.len() as u32,
+            rate,
+        };
+        self.rows.clear();
+        self.rows.extend_from_slice(valid);
+        self.rows.resize(self.batch, valid[0]);
+        self.labels.clear();
+        self.labels
+            .extend(self.rows.iter().map(|&row| self.split.labels[row as usize]));
+        if !self.on_device {
+            self.gather(valid.len());
+        }
+        let images = if self.on_device {
+            Images::Rows(&self.rows)
+        } else {
+            Images::Host(&self.pixels)
+        };
+        Batch {
+            images,
+            labels: &self.labels,
+            step,
+        }
+    }
+
+    /// Scaled pixels in (n, c, h, w) order, zero behind the valid rows, as the gather kernel does.
+    fn gather(&mut self, valid: usize) {
+        let [height, width, channels] = self.image;
+        let (pixels, elements) = (height * width, height * width * channels);
+        self.pixels.resize(self.batch * elements, 0.0);
+        let mut row = vec![0.0; elements];
+        for (i, out) in self.pixels.chunks_mut(elements).enumerate() {
+            if i >= valid {
+                out.fill(0.0);
+                continue;
+            }
+            self.split
+                .row_f32(self.rows[i] as usize, self.scale, &mut row);
+            for (at, value) in row.iter().enumerate() {
+                out[at % channels * pixels + at / channels] = *value;
+            }
+        }
+    }
+}
+
+/// The order of an epoch (from 0): a shuffle of its own, or the rows as they lie.
+pub fn order(rows: usize, shuffle: bool, seed: u64, epoch: u32) -> Vec<u32> {
+    if shuffle {
+        random::permutation(random::stream(&[seed, SHUFFLE, epoch as u64]), rows)
+    } else {
+        (0..rows as u32).collect()
+    }
+}

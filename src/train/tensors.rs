@@ -1,0 +1,217 @@
+//! Safetensors files, streamed: a tensor goes from the device to the disk, or back, in chunks,
+//! so that a network of any size needs little memory. The header is the safetensors crate's.
+
+use super::{Error, files};
+use crate::gpu::{Executor, Role};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Longest header that is read: the networks here need a few kilobytes.
+const LONGEST_HEADER: u64 = 16 << 20;
+
+/// One tensor of a file: a parameter's weights or one of its moments.
+#[derive(Clone, Copy)]
+pub struct Part {
+    parameter: usize,
+    role: Role,
+}
+
+/// The name of a part: moments are `moment1/<parameter>` and `moment2/<parameter>`.
+fn name(executor: &Executor, part: Part) -> String {
+    let parameter = &executor.plan.parameters[part.parameter].name;
+    match part.role {
+        Role::Weights => parameter.clone(),
+        Role::Moment1 => format!("moment1/{parameter}"),
+        Role::Moment2 => format!("moment2/{parameter}"),
+    }
+}
+
+/// Every parameter in each of the roles.
+fn parts(executor: &Executor, roles: &'static [Role]) -> impl Iterator<Item = Part> {
+    let count = executor.plan.parameters.len();
+    roles
+        .iter()
+        .flat_map(move |&role| (0..count).map(move |parameter| Part { parameter, role }))
+}
+
+/// Only weights, as others expect of a model file.
+pub const WEIGHTS: &[Role] = &[Role::Weights];
+/// All that training needs to go on.
+pub const TRAINING: &[Role] = &[Role::Weights, Role::Moment1, Role::Moment2];
+
+/// Writes the tensors of `roles`, replacing `path`.
+pub fn save(
+    executor: &Executor,
+    path: &Path,
+    roles: &'static [Role],
+    metadata: HashMap<String, String>,
+) -> Result<(), Error> {
+    let mut offset = 0;
+    let mut infos = Vec::new();
+    for part in parts(executor, roles) {
+        let shape = &executor.plan.parameters[part.parameter].shape;
+        let end = offset + 4 * shape.len();
+        let info = TensorInfo {
+            dtype: Dtype::F32,
+            shape: shape.0.iter().map(|&d| d as usize).collect(),
+            data_offsets: (offset, end),
+        };
+        infos.push((name(executor, part), info));
+        offset = end;
+    }
+    let header = Metadata::new(Some(metadata), infos).expect("offsets that follow one another");
+    // Through a value, whose keys are sorted: the same run writes the same bytes.
+    let header = serde_json::to_value(&header)
+        .expect("a header of strings and numbers")
+        .to_string();
+    let padded = header.len().next_multiple_of(8);
+    files::replace(path, |file| {
+        let failed = |source| files::failed(path, source);
+        file.write_all(&(padded as u64).to_le_bytes())
+            .map_err(failed)?;
+        file.write_all(format!("{header:padded$}").as_bytes())
+            .map_err(failed)?;
+        for part in parts(executor, roles) {
+            executor.read_parameter(part.parameter, part.role, |_, values| {
+                file.write_all(bytemuck::cast_slice(values)).map_err(failed)
+            })?;
+        }
+        Ok(())
+    })
+}
+
+/// An opened file whose header was checked against its length.
+pub struct TensorFile {
+    path: PathBuf,
+    file: BufReader<File>,
+    header: Metadata,
+    /// Where the tensors begin.
+    start: u64,
+}
+
+impl TensorFile {
+    /// Reads and checks the header; no tensor is read.
+    pub fn open(path: &Path) -> Result<TensorFile, Error> {
+        let read = |source| Error::Read {
+            path: path.into(),
+            source,
+        };
+        let wrong = |why: String| Error::Safetensors {
+            path: path.into(),
+            why,
+        };
+        let file = File::open(path).map_err(read)?;
+        let length = file.metadata().map_err(read)?.len();
+        let mut file = BufReader::new(file);
+        let mut size = [0; 8];
+        file.read_exact(&mut size)
+            .map_err(|_| wrong("it is shorter than eight bytes".into()))?;
+        let size = u64::from_le_bytes(size);
+        if size > LONGEST_HEADER || size + 8 > length {
+            return Err(wrong(format!(
+                "its header claims {size} bytes of a file of {length}"
+            )));
+        }
+        let mut text = vec![0; size as usize];
+        file.read_exact(&mut text).map_err(read)?;
+        let header: Metadata =
+            serde_json::from_slice(&text).map_err(|e| wrong(format!("bad header: {e}")))?;
+        let start = 8 + size;
+        let mut end = 0;
+        for info in header.tensors().values() {
+            let (from, to) = info.data_offsets;
+            let elements = info.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+            let bytes = elements.and_then(|n| n.checked_mul(info.dtype.bitsize() / 8));
+            if to < from || bytes != Some(to - from) {
+                return Err(wrong("a tensor's shape and bytes differ".into()));
+            }
+            end = end.max(to);
+        }
+        if start + end as u64 != length {
+            return Err(wrong(format!(
+                "its tensors need {} bytes, the file has {length}",
+                start + end as u64
+            )));
+        }
+        Ok(TensorFile {
+            path: path.into(),
+            file,
+            header,
+            start,
+        })
+    }
+
+    /// A value of the header's metadata.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.header
+            .metadata()
+            .as_ref()?
+            .get(key)
+            .map(String::as_str)
+    }
+
+    /// Does the file hold exactly the parameters of the plan in `roles`, f32, of its shapes?
+    pub fn check(&self, executor: &Executor, roles: &'static [Role]) -> Result<(), Error> {
+        let wrong = |tensor: String, found: String, expected: String| Error::Tensor {
+            path: self.path.clone(),
+            tensor,
+            found,
+            expected,
+            model: executor.plan.model.into(),
+        };
+        let mut known = Vec::new();
+        for part in parts(executor, roles) {
+            let shape = &executor.plan.parameters[part.parameter].shape;
+            let name = name(executor, part);
+            let expected = format!("F32 {shape}");
+            let Some(info) = self.header.info(&name) else {
+                return Err(wrong(name, "is missing".into(), expected));
+            };
+            if info.dtype != Dtype::F32
+                || !info
+                    .shape
+                    .iter()
+                    .copied()
+                    .eq(shape.0.iter().map(|&d| d as usize))
+            {
+                return Err(wrong(
+                    name,
+                    format!("is {:?} {:?}", info.dtype, info.shape),
+                    expected,
+                ));
+            }
+            known.push(name);
+        }
+        match self
+            .header
+            .offset_keys()
+            .into_iter()
+            .find(|name| !known.contains(name))
+        {
+            Some(extra) => Err(wrong(extra, "is there".into(), "no such tensor".into())),
+            None => Ok(()),
+        }
+    }
+
+    /// Loads the parameters of the plan; call [`TensorFile::check`] first.
+    pub fn load(&mut self, executor: &Executor, roles: &'static [Role]) -> Result<(), Error> {
+        for part in parts(executor, roles) {
+            let name = name(executor, part);
+            let offset = self.header.info(&name).expect("checked").data_offsets.0 as u64;
+            let (file, path, start) = (&mut self.file, &self.path, self.start);
+            let read = |source| Error::Read {
+                path: path.clone(),
+                source,
+            };
+            file.seek(SeekFrom::Start(start + offset)).map_err(read)?;
+            executor.write_parameter(part.parameter, part.role, |_, values: &mut [f32]| {
+                file.read_exact(bytemuck::cast_slice_mut(values))
+                    .map_err(read)
+            })?;
+        }
+        Ok(())
+    }
+}
