@@ -1,4 +1,4 @@
-// adam: m += (g - m)(1 - beta1), v += (g^2 - v)(1 - beta2), w -= rate * m / (sqrt(v) + epsilon),
+// adam: m += (g - m) gain1, v += (g^2 - v) gain2, w -= rate * m / (sqrt(v) + epsilon), gain = 1 - beta,
 // with the bias correction in the rate (Kingma and Ba 2015, as Keras 3 computes it).
 //
 // g, w, m, v (count / 4) vectors of four weights; metrics (4): where metrics[2] is not zero a
@@ -6,8 +6,8 @@
 
 struct Params {
     count: u32,
-    beta1: f32,
-    beta2: f32,
+    gain1: f32,
+    gain2: f32,
     epsilon: f32,
 }
 
@@ -36,8 +36,8 @@ fn adam(
     let i = workgroup_index(group, groups) * WORKGROUP + local;
     if i < params.count / 4u && metrics[2] == 0.0 {
         let gradient = g[i];
-        let first = m[i] + (gradient - m[i]) * (1.0 - params.beta1);
-        let second = v[i] + (gradient * gradient - v[i]) * (1.0 - params.beta2);
+        let first = m[i] + (gradient - m[i]) * params.gain1;
+        let second = v[i] + (gradient * gradient - v[i]) * params.gain2;
         m[i] = first;
         v[i] = second;
         w[i] -= step.rate * first / (sqrt(second) + params.epsilon);

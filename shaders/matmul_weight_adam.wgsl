@@ -1,7 +1,7 @@
 // Weight gradient of a dense layer spent at once on an Adam step, so that it is never stored; the
 // readable baseline: one invocation owns one weight.
 //
-// g[k,n] = sum over rows of x[m,k] dy[m,n]; m += (g - m)(1 - beta1), v += (g^2 - v)(1 - beta2),
+// g[k,n] = sum over rows of x[m,k] dy[m,n]; m += (g - m)gain1, v += (g^2 - v)gain2,
 // w -= rate m / (sqrt(v) + epsilon); nothing changes where a loss was not finite (metrics[2]).
 //
 // x (m, k); dy (m, n); metrics (4); w, moment1, moment2: a window of panels, (panels, k, 32), whose
@@ -13,8 +13,8 @@ struct Params {
     n: u32,
     first_panel: u32,
     panels: u32,
-    beta1: f32,
-    beta2: f32,
+    gain1: f32,
+    gain2: f32,
     epsilon: f32,
 }
 
@@ -51,8 +51,8 @@ fn matmul_backward_weight_adam(
                 g += x[row * params.k + k] * dy[row * params.n + column];
             }
         }
-        let first = moment1[i] + (g - moment1[i]) * (1.0 - params.beta1);
-        let second = moment2[i] + (g * g - moment2[i]) * (1.0 - params.beta2);
+        let first = moment1[i] + (g - moment1[i]) * params.gain1;
+        let second = moment2[i] + (g * g - moment2[i]) * params.gain2;
         moment1[i] = first;
         moment2[i] = second;
         w[i] -= step.rate * first / (sqrt(second) + params.epsilon);

@@ -13,8 +13,8 @@ struct Params {
     n: u32,
     first_panel: u32,
     panels: u32,
-    beta1: f32,
-    beta2: f32,
+    gain1: f32,
+    gain2: f32,
     epsilon: f32,
 }
 

@@ -6,12 +6,17 @@ use super::{
 };
 use crate::reference::{self, Expected};
 
+/// Keras 3's defaults.
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+
 params! {
     AdamParams {
         /// Weights, a multiple of 4 (blocks are padded).
         count: u32,
-        beta1: f32,
-        beta2: f32,
+        /// 1 - beta1 and 1 - beta2, computed in f64: from an f32 beta2 the latter would be off by 5e-5.
+        gain1: f32,
+        gain2: f32,
         epsilon: f32,
     }
 }
@@ -21,8 +26,8 @@ impl AdamParams {
     pub fn keras(count: u32) -> AdamParams {
         AdamParams {
             count,
-            beta1: 0.9,
-            beta2: 0.999,
+            gain1: (1.0 - BETA1) as f32,
+            gain2: (1.0 - BETA2) as f32,
             epsilon: 1e-7,
         }
     }
@@ -31,7 +36,7 @@ impl AdamParams {
 /// The rate of step `t` (from 1): lr * sqrt(1 - beta2^t) / (1 - beta1^t), in f64.
 pub fn bias_corrected_rate(learning_rate: f64, t: u64) -> f32 {
     let power = |beta: f64| beta.powf(t as f64);
-    (learning_rate * (1.0 - power(0.999)).sqrt() / (1.0 - power(0.9))) as f32
+    (learning_rate * (1.0 - power(BETA2)).sqrt() / (1.0 - power(BETA1))) as f32
 }
 
 pub(super) const METRICS: Binding = Binding {

@@ -46,8 +46,8 @@ params! {
         n: u32,
         first_panel: u32,
         panels: u32,
-        beta1: f32,
-        beta2: f32,
+        gain1: f32,
+        gain2: f32,
         epsilon: f32,
     }
 }
@@ -135,8 +135,8 @@ impl MatmulWeight {
             ..
         } = *p;
         let AdamParams {
-            beta1,
-            beta2,
+            gain1,
+            gain2,
             epsilon,
             ..
         } = *adam;
@@ -146,8 +146,8 @@ impl MatmulWeight {
             n,
             first_panel,
             panels,
-            beta1,
-            beta2,
+            gain1,
+            gain2,
             epsilon,
         }
     }
@@ -172,8 +172,8 @@ impl MatmulWeight {
         let count = self.matmul().window_len() as u32;
         AdamParams {
             count,
-            beta1: self.beta1,
-            beta2: self.beta2,
+            gain1: self.gain1,
+            gain2: self.gain2,
             epsilon: self.epsilon,
         }
     }

@@ -18,8 +18,7 @@ pub fn adam_element(
     if frozen {
         return [(w, 0.0), (m, 0.0), (v, 0.0)];
     }
-    // 1 - beta is computed in f32 by the kernel: one rounding of a value near beta.
-    let (take1, take2) = (1.0 - p.beta1 as f64, 1.0 - p.beta2 as f64);
+    let (take1, take2) = (p.gain1 as f64, p.gain2 as f64);
     let m_new = m + (g - m) * take1;
     let m_error = 4.0 * EPSILON * (m.abs() + (g.abs() + m.abs()) * take1)
         + EPSILON * (g.abs() + m.abs())
