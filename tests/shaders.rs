@@ -1,0 +1,141 @@
+//! Host and shader in step: what naga reads from every WGSL file must be what the ops declare.
+
+use fer_gpu::ops::params::{Field, Params, Scalar, Step};
+use fer_gpu::ops::{Access, AnyOp, REGISTRY, Shader};
+use naga::{AddressSpace, Handle, Module, ShaderStage, StorageAccess, Type, TypeInner};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn parse(shader: &Shader) -> Module {
+    naga::front::wgsl::parse_str(&shader.module())
+        .unwrap_or_else(|e| panic!("{}: {}", shader.file, e.emit_to_string(&shader.module())))
+}
+
+/// Every (op, variant) with its module, parsed once a file.
+fn variants() -> Vec<(&'static dyn AnyOp, fer_gpu::ops::VariantInfo, std::rc::Rc<Module>)> {
+    let mut modules = BTreeMap::new();
+    let mut all = Vec::new();
+    for &op in REGISTRY {
+        for variant in op.variants() {
+            let module = modules
+                .entry(variant.shader.file)
+                .or_insert_with(|| std::rc::Rc::new(parse(variant.shader)))
+                .clone();
+            all.push((op, variant, module));
+        }
+    }
+    all
+}
+
+/// Global variables that an entry point uses, by binding.
+fn globals(module: &Module, entry: &str) -> BTreeMap<u32, Handle<naga::GlobalVariable>> {
+    let info = naga::valid::Validator::new(
+        naga::valid::ValidationFlags::all(),
+        naga::valid::Capabilities::all(),
+    )
+    .validate(module)
+    .expect("a valid module");
+    let index = module.entry_points.iter().position(|e| e.name == entry).expect("the entry point");
+    let uses = info.get_entry_point(index);
+    module
+        .global_variables
+        .iter()
+        .filter(|(handle, _)| !uses[*handle].is_empty())
+        .filter_map(|(handle, variable)| {
+            let binding = variable.binding?;
+            assert_eq!(binding.group, 0, "{entry}: all bindings lie in group 0");
+            Some((binding.binding, handle))
+        })
+        .collect()
+}
+
+fn same_fields(module: &Module, ty: Handle<Type>, fields: &[Field], what: &str) {
+    let TypeInner::Struct { members, .. } = &module.types[ty].inner else { panic!("{what} is no struct") };
+    let shader: Vec<(String, usize, Scalar)> = members
+        .iter()
+        .map(|member| {
+            let scalar = match module.types[member.ty].inner {
+                TypeInner::Scalar(naga::Scalar::U32) => Scalar::U32,
+                TypeInner::Scalar(naga::Scalar::F32) => Scalar::F32,
+                ref other => panic!("{what}: {:?} is {other:?}", member.name),
+            };
+            (member.name.clone().expect("a name"), member.offset as usize, scalar)
+        })
+        .collect();
+    let host: Vec<(String, usize, Scalar)> = fields.iter().map(|f| (f.name.into(), f.offset, f.scalar)).collect();
+    assert_eq!(shader, host, "{what}: fields in WGSL and in Rust");
+}
+
+#[test]
+fn parameter_blocks_and_bindings_agree() {
+    for (op, variant, module) in variants() {
+        let what = format!("{} ({}, {})", op.name(), variant.name, variant.shader.file);
+        let globals = globals(&module, variant.entry);
+        let uniforms = 1 + u32::from(op.uses_step());
+        for binding in 0..uniforms {
+            // A kernel that needs no parameter still gets them; the layout has room.
+            let Some(&handle) = globals.get(&binding) else { continue };
+            let variable = &module.global_variables[handle];
+            assert_eq!(variable.space, AddressSpace::Uniform, "{what}: binding {binding}");
+            let fields = if binding == 0 { op.fields() } else { Step::FIELDS };
+            same_fields(&module, variable.ty, fields, &what);
+        }
+        let storage: BTreeSet<u32> = globals.keys().copied().filter(|&b| b >= uniforms).collect();
+        let declared: BTreeSet<u32> = (0..op.bindings().len() as u32).map(|i| uniforms + i).collect();
+        assert_eq!(storage, declared, "{what}: storage bindings");
+        assert!(storage.len() <= 7, "{what}: {} storage buffers, 7 are safe everywhere", storage.len());
+        for (i, binding) in op.bindings().iter().enumerate() {
+            let variable = &module.global_variables[globals[&(uniforms + i as u32)]];
+            let AddressSpace::Storage { access } = variable.space else { panic!("{what}: {} is no storage", binding.name) };
+            let writes = binding.access != Access::Read;
+            assert_eq!(access.contains(StorageAccess::STORE), writes, "{what}: access of {}", binding.name);
+            if variant.name == "naive" {
+                assert_eq!(variable.name.as_deref(), Some(binding.name), "{what}: name of binding {i}");
+            }
+        }
+    }
+}
+
+#[test]
+fn overrides_are_the_constants_of_the_variant() {
+    for (op, variant, module) in variants() {
+        let shader: BTreeSet<&str> = module.overrides.iter().filter_map(|(_, o)| o.name.as_deref()).collect();
+        let host: BTreeSet<&str> = variant.constants.iter().map(|(name, _)| *name).collect();
+        assert_eq!(shader, host, "{} {}: override constants", op.name(), variant.name);
+    }
+}
+
+#[test]
+fn every_entry_point_has_an_op_and_every_file_a_user() {
+    let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut files = BTreeSet::from(["common.wgsl"]);
+    for (_, variant, module) in variants() {
+        used.entry(variant.shader.file).or_default().insert(variant.entry);
+        files.insert(variant.shader.file);
+        files.extend(variant.shader.shared.iter().map(|shader| shader.file));
+        for entry in &module.entry_points {
+            assert_eq!(entry.stage, ShaderStage::Compute);
+        }
+    }
+    for (_, variant, module) in variants() {
+        let written: BTreeSet<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(written, used[variant.shader.file], "{}: entry points in WGSL and in the registry", variant.shader.file);
+    }
+    let folder = format!("{}/shaders", env!("CARGO_MANIFEST_DIR"));
+    for entry in std::fs::read_dir(folder).expect("the shaders") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        assert!(files.contains(name.as_str()), "{name} belongs to no op");
+    }
+}
+
+#[test]
+fn names_are_unique_and_every_op_has_cases() {
+    let names: BTreeSet<&str> = REGISTRY.iter().map(|op| op.name()).collect();
+    assert_eq!(names.len(), REGISTRY.len());
+    for op in REGISTRY {
+        let cases: Vec<String> = op.cases().into_iter().map(|c| c.name).collect();
+        assert!(!cases.is_empty(), "{} has no cases", op.name());
+        assert_eq!(cases.iter().collect::<BTreeSet<_>>().len(), cases.len(), "{}: case names repeat", op.name());
+        let variants: BTreeSet<&str> = op.variants().iter().map(|v| v.name).collect();
+        assert_eq!(variants.len(), op.variants().len(), "{}: variant names repeat", op.name());
+    }
+}
