@@ -37,7 +37,7 @@ fn fill(
     let file = File::create(partial).map_err(in_error)?;
     failpoint();
     let mut writer = BufWriter::with_capacity(1 << 20, file);
-    write(&mut Interruptible(&mut writer))?;
+    write(&mut Interruptible { inner: &mut writer, writes: 0 })?;
     let file = writer
         .into_inner()
         .map_err(|e| failed(partial, e.into_error()))?;
@@ -81,17 +81,24 @@ pub fn remove_leftovers(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Passes a failpoint at every write.
-struct Interruptible<'a>(&'a mut dyn Write);
+/// Passes a failpoint in the middle of a file: at its second write.
+struct Interruptible<'a> {
+    inner: &'a mut dyn Write,
+    writes: u32,
+}
 
 impl Write for Interruptible<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        failpoint();
-        self.0.write(bytes)
+        self.writes += 1;
+        if self.writes == 2 {
+            self.inner.flush()?;
+            failpoint();
+        }
+        self.inner.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.inner.flush()
     }
 }
 

@@ -1,0 +1,200 @@
+//! Plans are plain data: what they hold is asserted here, without any GPU.
+
+use fer_gpu::graph::{Builder, Window};
+use fer_gpu::network::{Model, Network};
+use fer_gpu::ops::conv2d::Padding;
+use fer_gpu::plan::{self, DataSource, Error, Options, Plan, Storage};
+use fer_gpu::profile::{Class, Profile};
+
+fn options(class: Class) -> Options {
+    Options::new(Profile::webgpu(class))
+}
+
+fn compile(model: &str, options: &Options) -> Plan {
+    plan::plan(Network::find(model).expect("a network").build(64, 7), options).expect("a plan")
+}
+
+fn kernels(plan: &Plan) -> Vec<String> {
+    plan.train.iter().map(|d| format!("{} {}", d.label, d.op.name())).collect()
+}
+
+#[test]
+fn the_seed_network_runs_only_what_a_parameter_needs() {
+    let plan = compile("inception-gap", &options(Class::Gpu));
+    // No gradient of the image, so no max-pool backward and no backward input of the 1x1
+    // layers; no concat, no ReLU of its own, and one optimiser dispatch for all.
+    let expected = [
+        "mid_1/3x3_reduce conv2d_forward",
+        "mid_1/5x5_reduce conv2d_forward",
+        "mid_1/3x3 conv2d_forward",
+        "mid_1/5x5 conv2d_forward",
+        "mid_1/pool max_pool2d_forward",
+        "mid_1/pool_proj conv2d_forward",
+        "gap global_average_pool_forward",
+        "dense_1 matmul_forward",
+        "output matmul_forward",
+        "loss softmax_cross_entropy",
+        "output matmul_backward_input",
+        "output matmul_backward_bias",
+        "output matmul_backward_weight",
+        "dense_1 matmul_backward_input",
+        "dense_1 matmul_backward_bias",
+        "dense_1 matmul_backward_weight",
+        "gap global_average_pool_backward",
+        "mid_1/pool_proj conv2d_backward_weight",
+        "mid_1/pool_proj conv2d_reduce_weight",
+        "mid_1/5x5 conv2d_backward_weight",
+        "mid_1/5x5 conv2d_reduce_weight",
+        "mid_1/5x5 conv2d_backward_input",
+        "mid_1/3x3 conv2d_backward_weight",
+        "mid_1/3x3 conv2d_reduce_weight",
+        "mid_1/3x3 conv2d_backward_input",
+        "mid_1/5x5_reduce conv2d_backward_weight",
+        "mid_1/5x5_reduce conv2d_reduce_weight",
+        "mid_1/3x3_reduce conv2d_backward_weight",
+        "mid_1/3x3_reduce conv2d_reduce_weight",
+        "parameters adam",
+    ];
+    assert_eq!(kernels(&plan), expected);
+    let forward: Vec<String> = plan.evaluate.iter().map(|d| format!("{} {}", d.label, d.op.name())).collect();
+    assert_eq!(forward, expected[..10]);
+}
+
+#[test]
+fn the_whole_seed_network_needs_no_pool_backward_and_no_image_gradient() {
+    for fused in [false, true] {
+        let options = Options { fuse_adam: Some(fused), ..options(Class::Gpu) };
+        let plan = compile("inception", &options);
+        let list = kernels(&plan);
+        assert!(!list.iter().any(|k| k.contains("max_pool2d_backward") || k.contains("concat") || k.contains("relu_")));
+        for layer in ["3x3_reduce", "5x5_reduce", "pool_proj"] {
+            assert!(!list.contains(&format!("mid_1/{layer} conv2d_backward_input")), "{layer}");
+        }
+        let large = list.iter().any(|k| k == "dense_1 matmul_backward_weight_adam");
+        assert_eq!(large, fused);
+        assert_eq!(list.iter().any(|k| k == "dense_1 adam"), !fused);
+    }
+}
+
+#[test]
+fn concat_by_copies_is_there_on_request() {
+    let options = Options { concat_in_place: false, ..options(Class::Gpu) };
+    let list = kernels(&compile("inception-gap", &options));
+    assert_eq!(list.iter().filter(|k| *k == "mid_1 concat_forward").count(), 3);
+    assert_eq!(list.iter().filter(|k| *k == "mid_1 concat_backward").count(), 3);
+}
+
+#[test]
+fn parameters_bear_kerass_names_and_numbers() {
+    let model = Network::find("inception").expect("a network").build(64, 7);
+    assert_eq!(model.parameters(), 83_760_487);
+    assert_eq!(Network::find("inception-gap").expect("a network").build(64, 7).parameters(), 9_187);
+    let plan = compile("inception", &options(Class::Gpu));
+    let names: Vec<&str> = plan.parameters.iter().map(|p| p.name.as_str()).collect();
+    let layers = [
+        "mid_1/3x3_reduce", "mid_1/5x5_reduce", "mid_1/3x3", "mid_1/5x5", "mid_1/pool_proj", "dense_1", "dense_2", "dense_3", "output",
+    ];
+    let expected: Vec<String> = layers.iter().flat_map(|l| [format!("{l}/kernel"), format!("{l}/bias")]).collect();
+    assert_eq!(names, expected);
+}
+
+/// Everything stays inside WebGPU's limits, and the windows cover each panel once.
+#[test]
+fn large_parameters_are_cut_to_the_limits() {
+    let options = options(Class::Software);
+    let limits = &options.profile.limits;
+    let plan = compile("inception", &options);
+    for buffer in &plan.buffers {
+        assert!(buffer.bytes <= limits.max_buffer_size, "{}: {}", buffer.name, buffer.bytes);
+    }
+    for dispatch in plan.train.iter().chain(&plan.evaluate) {
+        for range in &dispatch.bindings {
+            assert!(range.bytes <= limits.max_storage_binding);
+            assert_eq!(range.offset % limits.storage_offset_alignment, 0);
+            assert!(range.offset + range.bytes <= plan.buffers[range.buffer].bytes, "{} {}", dispatch.label, dispatch.op.name());
+        }
+    }
+    let dense = plan.parameters.iter().find(|p| p.name == "dense_1/kernel").expect("dense_1");
+    let Storage::Panels { windows, .. } = &dense.storage else { panic!("dense kernels lie in panels") };
+    let mut next = 0;
+    for window in windows {
+        assert_eq!(window.first_panel, next);
+        next += window.panels;
+    }
+    assert_eq!(next, 38);
+    assert!(windows.iter().map(|w| w.buffers[0]).collect::<std::collections::BTreeSet<_>>().len() >= 2);
+}
+
+/// Two tensors share a buffer only where their lifetimes do not meet: a buffer that a dispatch
+/// writes is never one that it reads.
+#[test]
+fn no_dispatch_reads_what_it_writes() {
+    use fer_gpu::ops::Access;
+    for model in ["inception", "inception-gap"] {
+        let plan = compile(model, &options(Class::Gpu));
+        for dispatch in plan.train.iter().chain(&plan.evaluate) {
+            let ranges = || dispatch.op.bindings().iter().zip(&dispatch.bindings);
+            for (written, range) in ranges().filter(|(b, _)| b.access != Access::Read) {
+                for (read, other) in ranges().filter(|(b, _)| b.access == Access::Read) {
+                    assert_ne!(range.buffer, other.buffer, "{} {}: {} and {}", dispatch.label, dispatch.op.name(), written.name, read.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn device_memory_stays_where_it_was_measured() {
+    // Weights and two moments are 1,008 MB of each figure.
+    let bytes = |model, class| compile(model, &options(class)).device_bytes() as f64 / 1e6;
+    assert!(bytes("inception", Class::Gpu) < 1_100.0);
+    assert!(bytes("inception", Class::Software) < 1_150.0);
+    assert!(bytes("inception-gap", Class::Software) < 50.0);
+}
+
+#[test]
+fn a_network_that_cannot_fit_says_what_would() {
+    let mut small = options(Class::Gpu);
+    small.profile.limits.max_storage_binding = 8 << 20;
+    let error = plan::plan(Network::find("inception").expect("a network").build(64, 7), &small).err().expect("too small");
+    assert!(matches!(&error, Error::TooLarge { tensor, .. } if tensor == "dense_1/kernel"), "{error}");
+    let large = plan::plan(Network::find("inception-gap").expect("a network").build(4096, 7), &options(Class::Gpu)).err().expect("too large");
+    assert!(large.to_string().contains("--batch"), "{large}");
+}
+
+#[test]
+fn a_plan_prints_every_dispatch_and_the_total() {
+    let data = DataSource::Device { train_rows: 100, test_rows: 50, scale: 1.0 };
+    let plan = compile("inception-gap", &Options { data, ..options(Class::Gpu) });
+    let text = plan.to_string();
+    for dispatch in &plan.train {
+        assert!(text.contains(dispatch.op.name()), "{}", dispatch.op.name());
+    }
+    assert!(text.contains(&plan.device_bytes().to_string()));
+    assert_eq!(plan.train[0].op.name(), "gather");
+}
+
+/// Where a tensor feeds two layers, its gradient is the sum of theirs; a pool behind weights is
+/// differentiated.
+#[test]
+fn fan_out_adds_and_pools_are_differentiated() {
+    let mut b = Builder::new(2);
+    let image = b.input("image", [8, 8, 1]);
+    let same = |size| Window::square(size, 1, Padding::Same);
+    let stem = b.conv2d("stem", image, 4, same(3), true);
+    let left = b.conv2d("left", stem, 4, same(1), true);
+    let pooled = b.max_pool2d("pool", stem, same(3));
+    let right = b.conv2d("right", pooled, 4, same(1), false);
+    let joined = b.concat("join", &[left, right]);
+    let flat = b.flatten("flat", joined);
+    let logits = b.dense("output", flat, 3, false);
+    let Builder { graph, layers, .. } = b;
+    let model = Model { name: "fan-out", graph, layers, image, logits, classes: 3 };
+    let plan = plan::plan(model, &options(Class::Gpu)).expect("a plan");
+    let list = kernels(&plan);
+    for kernel in ["pool max_pool2d_backward", "stem relu_backward", "left relu_backward"] {
+        assert!(list.contains(&kernel.to_string()), "{kernel} in {list:#?}");
+    }
+    assert_eq!(list.iter().filter(|k| k.ends_with(" add")).count(), 1);
+    assert!(!list.contains(&"stem conv2d_backward_input".to_string()));
+}
