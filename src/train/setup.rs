@@ -1,7 +1,7 @@
 //! Opens a run: everything that can be wrong is found before anything is written.
 
 use super::source;
-use super::state::{CONFIG, Config, HISTORY, RESUME, Saved, State};
+use super::state::{CONFIG, Config, HISTORY, RESUME, Saved, State, write_history};
 use super::steps::StepLog;
 use super::tensors::{TRAINING, TensorFile, WEIGHTS};
 use super::{Error, Event, Session, files};
@@ -133,6 +133,8 @@ pub fn run(
             file.check(&executor, TRAINING)?;
             file.load(&executor, TRAINING)?;
             files::remove_leftovers(&folder)?;
+            // A kill may have come between the resume point and the table made from it.
+            write_history(&folder, &saved.state.history)?;
             saved.state
         }
         None => {
