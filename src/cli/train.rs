@@ -56,7 +56,7 @@ pub struct Train {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
     /// Save the resume point at least this often
-    #[arg(long, value_name = "M", default_value_t = 10.0, value_parser = positive_minutes)]
+    #[arg(long, value_name = "M", default_value_t = 10.0, value_parser = positive_minutes, allow_negative_numbers = true)]
     checkpoint_minutes: f64,
     /// Write the loss and accuracy of every step to steps.csv
     #[arg(long)]
