@@ -76,7 +76,7 @@ fn conv2d_forward(
             }
         }
         if params.relu != 0u {
-            sum = max(sum, 0.0);
+            sum = relu(sum);
         }
         y[(n * params.y_channels + params.y_first + co) * pixels + i % pixels] = sum;
     }

@@ -151,7 +151,7 @@ fn store(walk: Walk, n: u32, c: u32, y: u32, x: u32, sums: vec4<f32>) {
                 if !walk.backward {
                     value += extra[c];
                     if params.relu != 0u {
-                        value = max(value, 0.0);
+                        value = relu(value);
                     }
                 } else if params.relu != 0u {
                     value = select(0.0, value, extra[mask + x + i] > 0.0);

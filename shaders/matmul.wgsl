@@ -58,7 +58,7 @@ fn matmul_forward(
             sum += x[row * params.k + k] * weight(k, column);
         }
         if whole && params.relu != 0u {
-            sum = max(sum, 0.0);
+            sum = relu(sum);
         }
         y[(split * params.m + row) * params.n + column] = sum;
     }

@@ -42,7 +42,7 @@ fn matmul_reduce_forward(
             sum += partial[split * outputs + i];
         }
         if params.relu != 0u {
-            sum = max(sum, 0.0);
+            sum = relu(sum);
         }
         y[i] = sum;
     }

@@ -70,7 +70,7 @@ fn store_forward(split: u32, row: u32, column: u32, sums: vec4<f32>) {
                 if params.splits == 1u {
                     value += bias[column + i];
                     if params.relu != 0u {
-                        value = max(value, 0.0);
+                        value = relu(value);
                     }
                 }
                 y[(split * params.m + row) * params.n + column + i] = value;

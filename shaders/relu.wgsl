@@ -1,4 +1,4 @@
-// relu over channel ranges of NCHW buffers: y = max(x, 0); dx = dy where y > 0, else 0.
+// relu over channel ranges of NCHW buffers: y = max(x, 0), NaN staying NaN; dx = dy where y > 0, else 0.
 //
 // Every buffer is (n, its own channels, pixels); the kernel covers c channels of each, from its
 // `first` on. An invocation owns one element; a workgroup owns WORKGROUP consecutive ones.
@@ -44,7 +44,7 @@ fn relu_forward(
     let i = workgroup_index(group, groups) * WORKGROUP + local;
     if i < params.n * params.c * params.pixels {
         y[at(i, params.y_channels, params.y_first)] =
-            max(x[at(i, params.a_channels, params.a_first)], 0.0);
+            relu(x[at(i, params.a_channels, params.a_first)]);
     }
 }
 

@@ -17,8 +17,14 @@ fn refused(mut command: Command, needle: &str) {
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{command:?}: {text}");
     assert!(!text.contains("panicked"), "{text}");
-    assert!(text.contains(needle), "{command:?}: `{needle}` is not in: {text}");
-    assert!(text.lines().filter(|l| !l.is_empty()).count() <= 7 && text.len() < 700, "{text}");
+    assert!(
+        text.contains(needle),
+        "{command:?}: `{needle}` is not in: {text}"
+    );
+    assert!(
+        text.lines().filter(|l| !l.is_empty()).count() <= 7 && text.len() < 700,
+        "{text}"
+    );
 }
 
 /// An npy file by hand: version 1, any header, any data.
@@ -56,42 +62,134 @@ fn bad_data_is_refused() {
         let header = header(descr, shape);
         move |d: &Path| npy(&d.join("y_train.npy"), &header, &data)
     };
-    let doubles = |values: &[f64]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let doubles = |values: &[f64]| {
+        values
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect::<Vec<u8>>()
+    };
     let mut floats = vec![0.5f32; 16 * 2304];
     floats[5000] = f32::NAN;
     let nan: Vec<u8> = floats.iter().flat_map(|v| v.to_le_bytes()).collect();
     floats[5000] = f32::INFINITY;
     let infinite: Vec<u8> = floats.iter().flat_map(|v| v.to_le_bytes()).collect();
     let cases: Vec<(&str, &str, Break)> = vec![
-        ("a missing file", "y_test.npy", &|d| fs::remove_file(d.join("y_test.npy")).unwrap()),
-        ("no npy", "X_train.npy", &|d| fs::write(d.join("X_train.npy"), "hello").unwrap()),
-        ("an empty file", "X_train.npy", &|d| fs::write(d.join("X_train.npy"), "").unwrap()),
+        ("a missing file", "y_test.npy", &|d| {
+            fs::remove_file(d.join("y_test.npy")).unwrap()
+        }),
+        ("no npy", "X_train.npy", &|d| {
+            fs::write(d.join("X_train.npy"), "hello").unwrap()
+        }),
+        ("an empty file", "X_train.npy", &|d| {
+            fs::write(d.join("X_train.npy"), "").unwrap()
+        }),
         ("truncated", "truncated", &|d| {
             let path = d.join("X_train.npy");
             let bytes = fs::read(&path).unwrap();
             fs::write(path, &bytes[..bytes.len() - 100]).unwrap();
         }),
-        ("a header bomb", "X_train.npy", Box::leak(Box::new(images("|u1", "(1000000000, 48, 48, 1)", pixels.clone())))),
-        ("an overflowing shape", "X_train.npy", Box::leak(Box::new(images("|u1", "(9223372036854775807, 48, 48, 1)", pixels.clone())))),
-        ("a negative shape", "X_train.npy", Box::leak(Box::new(images("|u1", "(-16, 48, 48, 1)", pixels.clone())))),
-        ("a wrong shape", "X_train.npy", Box::leak(Box::new(images("|u1", "(16, 24, 96)", pixels.clone())))),
-        ("objects", "X_train.npy", Box::leak(Box::new(images("|O", "(16, 48, 48, 1)", pixels.clone())))),
-        ("strings", "X_train.npy", Box::leak(Box::new(images("<U1", "(16, 48, 48)", vec![0; 4 * 16 * 2304])))),
-        ("complex numbers", "X_train.npy", Box::leak(Box::new(images("<c8", "(16, 48, 48)", vec![0; 8 * 16 * 2304])))),
-        ("NaN", "row 2", Box::leak(Box::new(images("<f4", "(16, 48, 48)", nan)))),
-        ("infinity", "row 2", Box::leak(Box::new(images("<f4", "(16, 48, 48)", infinite)))),
-        ("row counts", "y_train.npy", Box::leak(Box::new(labels("|u1", "(15,)", vec![0; 15])))),
-        ("a negative label", "y_train.npy", Box::leak(Box::new(labels("|i1", "(16,)", vec![255; 16])))),
-        ("fractional labels", "y_train.npy", Box::leak(Box::new(labels("<f8", "(16,)", doubles(&[0.5; 16]))))),
-        ("two ones in a row", "y_train.npy", Box::leak(Box::new(labels("|u1", "(16, 2)", vec![1; 32])))),
+        (
+            "a header bomb",
+            "X_train.npy",
+            Box::leak(Box::new(images(
+                "|u1",
+                "(1000000000, 48, 48, 1)",
+                pixels.clone(),
+            ))),
+        ),
+        (
+            "an overflowing shape",
+            "X_train.npy",
+            Box::leak(Box::new(images(
+                "|u1",
+                "(9223372036854775807, 48, 48, 1)",
+                pixels.clone(),
+            ))),
+        ),
+        (
+            "a negative shape",
+            "X_train.npy",
+            Box::leak(Box::new(images("|u1", "(-16, 48, 48, 1)", pixels.clone()))),
+        ),
+        (
+            "a wrong shape",
+            "X_train.npy",
+            Box::leak(Box::new(images("|u1", "(16, 24, 96)", pixels.clone()))),
+        ),
+        (
+            "objects",
+            "X_train.npy",
+            Box::leak(Box::new(images("|O", "(16, 48, 48, 1)", pixels.clone()))),
+        ),
+        (
+            "strings",
+            "X_train.npy",
+            Box::leak(Box::new(images(
+                "<U1",
+                "(16, 48, 48)",
+                vec![0; 4 * 16 * 2304],
+            ))),
+        ),
+        (
+            "complex numbers",
+            "X_train.npy",
+            Box::leak(Box::new(images(
+                "<c8",
+                "(16, 48, 48)",
+                vec![0; 8 * 16 * 2304],
+            ))),
+        ),
+        (
+            "NaN",
+            "row 2",
+            Box::leak(Box::new(images("<f4", "(16, 48, 48)", nan))),
+        ),
+        (
+            "infinity",
+            "row 2",
+            Box::leak(Box::new(images("<f4", "(16, 48, 48)", infinite))),
+        ),
+        (
+            "row counts",
+            "y_train.npy",
+            Box::leak(Box::new(labels("|u1", "(15,)", vec![0; 15]))),
+        ),
+        (
+            "a negative label",
+            "y_train.npy",
+            Box::leak(Box::new(labels("|i1", "(16,)", vec![255; 16]))),
+        ),
+        (
+            "fractional labels",
+            "y_train.npy",
+            Box::leak(Box::new(labels("<f8", "(16,)", doubles(&[0.5; 16])))),
+        ),
+        (
+            "two ones in a row",
+            "y_train.npy",
+            Box::leak(Box::new(labels("|u1", "(16, 2)", vec![1; 32]))),
+        ),
         ("an empty set", "X_train.npy", &|d| {
-            npy(&d.join("X_train.npy"), &header("|u1", "(0, 48, 48, 1)"), &[]);
+            npy(
+                &d.join("X_train.npy"),
+                &header("|u1", "(0, 48, 48, 1)"),
+                &[],
+            );
             npy(&d.join("y_train.npy"), &header("|u1", "(0,)"), &[]);
         }),
-        ("labels of the test set out of range", "y_test.npy", &|d| npy(&d.join("y_test.npy"), &header("|u1", "(8,)"), &[9; 8])),
+        ("labels of the test set out of range", "y_test.npy", &|d| {
+            npy(&d.join("y_test.npy"), &header("|u1", "(8,)"), &[9; 8])
+        }),
         ("a test set of another range", "X_test.npy", &|d| {
-            let data: Vec<u8> = vec![0.25f32; 8 * 2304].iter().flat_map(|v| v.to_le_bytes()).collect();
-            npy(&d.join("X_test.npy"), &header("<f4", "(8, 48, 48, 1)"), &data);
+            let data: Vec<u8> = vec![0.25f32; 8 * 2304]
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect();
+            npy(
+                &d.join("X_test.npy"),
+                &header("<f4", "(8, 48, 48, 1)"),
+                &data,
+            );
         }),
     ];
     for (i, (name, needle, damage)) in cases.iter().enumerate() {
@@ -179,25 +277,39 @@ fn foreign_and_corrupt_weights_are_refused() {
 
     // What one run wrote begins another.
     let mut command = train(&data, &["--epochs", "1", "--out"]);
-    command.arg(folder.path().join("next")).arg("--init-from").arg(run.join("best.safetensors"));
+    command
+        .arg(folder.path().join("next"))
+        .arg("--init-from")
+        .arg(run.join("best.safetensors"));
     succeed(command);
 
     let foreign = |name: &str| {
-        let mut bytes = format!("{{\"{name}\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}}}").into_bytes();
+        let mut bytes =
+            format!("{{\"{name}\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}}}")
+                .into_bytes();
         let mut file = (bytes.len() as u64).to_le_bytes().to_vec();
         file.append(&mut bytes);
         file.extend([0; 4]);
         file
     };
     let mut renamed = weights.clone();
-    let at = renamed.windows(6).position(|w| w == b"output").expect("a name");
+    let at = renamed
+        .windows(6)
+        .position(|w| w == b"output")
+        .expect("a name");
     renamed[at..at + 6].copy_from_slice(b"0utput");
     for (i, (bytes, needle)) in [
         (weights[..weights.len() - 4].to_vec(), "bytes"),
         (weights[..100].to_vec(), "header"),
         (b"garbage".to_vec(), "eight bytes"),
-        ([u64::MAX.to_le_bytes().as_slice(), b"{}"].concat(), "header"),
-        ([(1u64 << 40).to_le_bytes().as_slice(), b"{}"].concat(), "header"),
+        (
+            [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat(),
+            "header",
+        ),
+        (
+            [(1u64 << 40).to_le_bytes().as_slice(), b"{}"].concat(),
+            "header",
+        ),
         (foreign("conv1"), "missing"),
         (renamed, "output"),
         (weights.iter().copied().chain([0; 8]).collect(), "bytes"),
@@ -223,17 +335,25 @@ fn foreign_and_corrupt_weights_are_refused() {
         assert!(bytes == fs::read(broken.join("resume.safetensors")).expect("a file"));
     }
     let mut other_model = fer_gpu();
-    other_model.args(["train", "--model", "inception", "--resume"]).arg(&run);
+    other_model
+        .args(["train", "--model", "inception", "--resume"])
+        .arg(&run);
     refused(other_model, "model");
     let other = faces(folder.path(), 24, 8);
     let mut other_data = fer_gpu();
-    other_data.args(["train", "--data"]).arg(&other).arg("--resume").arg(&run);
+    other_data
+        .args(["train", "--data"])
+        .arg(&other)
+        .arg("--resume")
+        .arg(&run);
     refused(other_data, "data");
     let mut nothing = fer_gpu();
     nothing.args(["train", "--resume"]).arg(folder.path());
     refused(nothing, "resume.safetensors");
     let mut missing = fer_gpu();
-    missing.args(["train", "--resume"]).arg(folder.path().join("nowhere"));
+    missing
+        .args(["train", "--resume"])
+        .arg(folder.path().join("nowhere"));
     refused(missing, "nowhere");
 }
 
@@ -256,13 +376,30 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor() {
     let header = 8 + u64::from_le_bytes(weights[..8].try_into().expect("eight bytes")) as usize;
     let text = String::from_utf8(weights[8..header].to_vec()).expect("utf-8");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let at = header + json["mid_1/5x5/kernel"]["data_offsets"][0].as_u64().expect("an offset") as usize;
+    let at = header
+        + json["mid_1/5x5/kernel"]["data_offsets"][0]
+            .as_u64()
+            .expect("an offset") as usize;
     weights[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
     let poisoned = folder.path().join("poisoned.safetensors");
     fs::write(&poisoned, weights).expect("weights");
-    let (output, run) = run_in(folder.path(), "bad", &data, &["--epochs", "1", "--init-from", poisoned.to_str().expect("a path")]);
+    let (output, run) = run_in(
+        folder.path(),
+        "bad",
+        &data,
+        &[
+            "--epochs",
+            "1",
+            "--init-from",
+            poisoned.to_str().expect("a path"),
+        ],
+    );
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).contains("`mid_1/5x5/kernel`"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("`mid_1/5x5/kernel`"),
+        "{}",
+        stderr(&output)
+    );
     assert!(!run.join("last.safetensors").exists());
 }
 
@@ -270,7 +407,12 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor() {
 fn check_holds_every_dispatch_of_the_first_step_against_its_reference() {
     let folder = tempdir().expect("a folder");
     let data = faces(folder.path(), 16, 8);
-    let (output, _) = run_in(folder.path(), "checked", &data, &["--steps", "2", "--check"]);
+    let (output, _) = run_in(
+        folder.path(),
+        "checked",
+        &data,
+        &["--steps", "2", "--check"],
+    );
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stderr(&output);
     let checked = text.lines().filter(|l| l.contains("of its bound")).count();
@@ -282,10 +424,18 @@ fn check_holds_every_dispatch_of_the_first_step_against_its_reference() {
 fn one_batch_is_learnt_by_heart() {
     let folder = tempdir().expect("a folder");
     let data = faces(folder.path(), 16, 8);
-    let (output, _) = run_in(folder.path(), "overfit", &data, &["--epochs", "300", "--lr", "0.01", "--overfit-batch"]);
+    let (output, _) = run_in(
+        folder.path(),
+        "overfit",
+        &data,
+        &["--epochs", "300", "--lr", "0.01", "--overfit-batch"],
+    );
     assert!(output.status.success(), "{}", stderr(&output));
     let text = String::from_utf8(output.stdout).expect("utf-8");
-    let last = text.lines().rfind(|l| l.contains("\"epoch\"")).expect("an epoch");
+    let last = text
+        .lines()
+        .rfind(|l| l.contains("\"epoch\""))
+        .expect("an epoch");
     let epoch: serde_json::Value = serde_json::from_str(last).expect("JSON");
     assert!(epoch["loss"].as_f64().expect("a loss") < 0.5, "{epoch}");
 }
@@ -296,9 +446,15 @@ fn summary_and_plan_print_without_data() {
         (&["summary"] as &[&str], "83,760,487"),
         (&["summary", "--model", "inception-gap"], "9,187"),
         (&["plan", "--model", "inception"], "Device memory"),
-        (&["plan", "--model", "inception-gap", "--limits", "webgpu"], "Device memory"),
+        (
+            &["plan", "--model", "inception-gap", "--limits", "webgpu"],
+            "Device memory",
+        ),
     ] {
-        let output = fer_gpu().args(arguments).output().expect("the command runs");
+        let output = fer_gpu()
+            .args(arguments)
+            .output()
+            .expect("the command runs");
         assert!(output.status.success(), "{}", stderr(&output));
         let text = String::from_utf8(output.stdout).expect("utf-8");
         assert!(text.contains(needle), "{arguments:?}: {text}");
@@ -311,10 +467,15 @@ fn sample_faces_are_written_once() {
     let out = folder.path().join("faces");
     let sample = || {
         let mut command = fer_gpu();
-        command.args(["data", "sample", "--train", "14", "--test", "7", "--out"]).arg(&out);
+        command
+            .args(["data", "sample", "--train", "14", "--test", "7", "--out"])
+            .arg(&out);
         command
     };
     assert!(sample().status().expect("the command runs").success());
-    assert_eq!(fs::metadata(out.join("X_train.npy")).expect("a file").len(), 128 + 14 * 2304);
+    assert_eq!(
+        fs::metadata(out.join("X_train.npy")).expect("a file").len(),
+        128 + 14 * 2304
+    );
     refused(sample(), "exists");
 }

@@ -20,7 +20,9 @@ fn words(values: &[f32]) -> Vec<u32> {
 
 /// NHWC to NCHW.
 fn planar(values: &[f32], shape: &[usize]) -> Vec<f32> {
-    let [n, h, w, c] = shape[..] else { panic!("four axes") };
+    let [n, h, w, c] = shape[..] else {
+        panic!("four axes")
+    };
     let at = |i: usize| {
         let (image, channel, pixel) = (i / (c * h * w), i / (h * w) % c, i % (h * w));
         values[(image * h * w + pixel) * c + channel]
@@ -45,7 +47,10 @@ fn agree(what: &str, expected: &[f32], found: &Expected) {
     for (i, (&golden, &value)) in expected.iter().zip(&found.values).enumerate() {
         let golden = golden as f64;
         let error = (value - golden).abs();
-        assert!(error <= 1e-7 * golden.abs() + 1e-9, "{what}[{i}]: {value}, Keras {golden}");
+        assert!(
+            error <= 1e-7 * golden.abs() + 1e-9,
+            "{what}[{i}]: {value}, Keras {golden}"
+        );
     }
 }
 
@@ -59,7 +64,11 @@ fn field(case: &str, key: &str) -> u32 {
 }
 
 fn padding(case: &str) -> Padding {
-    if case.ends_with("same") { Padding::Same } else { Padding::Valid }
+    if case.ends_with("same") {
+        Padding::Same
+    } else {
+        Padding::Valid
+    }
 }
 
 /// Case names of an op, found by their `y`.
@@ -67,7 +76,11 @@ fn cases(golden: &mut Golden, op: &str) -> Vec<String> {
     let mut cases: Vec<String> = golden
         .names()
         .iter()
-        .filter_map(|name| name.strip_suffix("/y").filter(|case| case.starts_with(&format!("{op}/"))).map(String::from))
+        .filter_map(|name| {
+            name.strip_suffix("/y")
+                .filter(|case| case.starts_with(&format!("{op}/")))
+                .map(String::from)
+        })
         .collect();
     cases.sort();
     assert!(!cases.is_empty(), "no golden case of {op}");
@@ -89,12 +102,25 @@ fn conv2d_agrees_with_keras() {
         let kernel_shape = golden.shape(&format!("{case}/kernel"));
         let size = [kernel_shape[0] as u32, kernel_shape[1] as u32];
         let stride = [field(&case, "s"); 2];
-        let input = [field(&case["conv2d/".len()..], "n"), field(&case, "h"), field(&case, "w"), field(&case, "ci")];
+        let input = [
+            field(&case["conv2d/".len()..], "n"),
+            field(&case, "h"),
+            field(&case, "w"),
+            field(&case, "ci"),
+        ];
         let p = Conv2d::new(input, field(&case, "co"), size, stride, padding(&case));
         use reference::conv2d::*;
         let none = [0; 4];
-        agree(&case, &y, &conv2d_forward(&p, &words(&x), &words(&kernel), &words(&bias)));
-        agree(&case, &dx, &conv2d_backward_input(&p, &words(&dy), &words(&kernel), &none));
+        agree(
+            &case,
+            &y,
+            &conv2d_forward(&p, &words(&x), &words(&kernel), &words(&bias)),
+        );
+        agree(
+            &case,
+            &dx,
+            &conv2d_backward_input(&p, &words(&dy), &words(&kernel), &none),
+        );
         let partial = conv2d_backward_weight(&p, &words(&x), &words(&dy));
         let (dw, db) = partial.values.split_at(dkernel.len());
         agree(&case, &dkernel, &Expected::exact(dw.to_vec()));
@@ -114,9 +140,22 @@ fn max_pool2d_agrees_with_keras() {
         let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut image);
         let name = &case["max_pool2d/".len()..];
         let input = ["n", "h", "w", "c"].map(|key| field(name, key));
-        let p = MaxPool2d::new(input, [field(name, "k"); 2], [field(name, "s"); 2], padding(&case));
-        agree(&case, &y, &reference::max_pool2d::max_pool2d_forward(&p, &words(&x)));
-        agree(&case, &dx, &reference::max_pool2d::max_pool2d_backward(&p, &words(&x), &words(&dy)));
+        let p = MaxPool2d::new(
+            input,
+            [field(name, "k"); 2],
+            [field(name, "s"); 2],
+            padding(&case),
+        );
+        agree(
+            &case,
+            &y,
+            &reference::max_pool2d::max_pool2d_forward(&p, &words(&x)),
+        );
+        agree(
+            &case,
+            &dx,
+            &reference::max_pool2d::max_pool2d_backward(&p, &words(&x), &words(&dy)),
+        );
     }
 }
 
@@ -131,11 +170,23 @@ fn dense_agrees_with_keras() {
         let p = Matmul::new(field(name, "n"), field(name, "i"), field(name, "o"));
         let w = words(&panels(&kernel, &p));
         use reference::matmul::*;
-        agree(&case, &y, &matmul_forward(&p, &words(&x), &w, &words(&bias)));
+        agree(
+            &case,
+            &y,
+            &matmul_forward(&p, &words(&x), &w, &words(&bias)),
+        );
         let before = vec![0; dx.len()];
-        agree(&case, &dx, &matmul_backward_input(&p, &words(&dy), &w, &[0; 4], &before));
+        agree(
+            &case,
+            &dx,
+            &matmul_backward_input(&p, &words(&dy), &w, &[0; 4], &before),
+        );
         let weight = MatmulWeight::new(&p, &AdamParams::keras(0));
-        agree(&case, &panels(&dkernel, &p), &matmul_backward_weight(&weight, &words(&x), &words(&dy)));
+        agree(
+            &case,
+            &panels(&dkernel, &p),
+            &matmul_backward_weight(&weight, &words(&x), &words(&dy)),
+        );
         agree(&case, &dbias, &matmul_backward_bias(&p, &words(&dy)));
     }
 }
@@ -145,29 +196,59 @@ fn the_small_ops_agree_with_keras() {
     let golden = &mut Golden::open("ops");
     let case = "global_average_pool/n3_h6_w5_c7";
     let shape = golden.shape(&format!("{case}/x"));
-    let p = GlobalAveragePool { n: 3, c: 7, pixels: 30, masked: 0 };
+    let p = GlobalAveragePool {
+        n: 3,
+        c: 7,
+        pixels: 30,
+        masked: 0,
+    };
     let x = planar(&golden.f32(&format!("{case}/x")), &shape);
     let dx = planar(&golden.f32(&format!("{case}/dx")), &shape);
-    let (y, dy) = (golden.f32(&format!("{case}/y")), golden.f32(&format!("{case}/dy")));
+    let (y, dy) = (
+        golden.f32(&format!("{case}/y")),
+        golden.f32(&format!("{case}/dy")),
+    );
     use reference::global_average_pool::*;
     agree(case, &y, &global_average_pool_forward(&p, &words(&x)));
-    agree(case, &dx, &global_average_pool_backward(&p, &words(&dy), &[0; 4]));
+    agree(
+        case,
+        &dx,
+        &global_average_pool_backward(&p, &words(&dy), &[0; 4]),
+    );
 
     let p = Planes::whole(4, 7, 1);
     let mut flat = |name: &str| golden.f32(&format!("relu/n4_7/{name}"));
     let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut flat);
-    agree("relu", &y, &reference::elementwise::relu_forward(&p, &words(&x)));
-    agree("relu", &dx, &reference::elementwise::relu_backward(&p, &words(&dy), &words(&y)));
+    agree(
+        "relu",
+        &y,
+        &reference::elementwise::relu_forward(&p, &words(&x)),
+    );
+    agree(
+        "relu",
+        &dx,
+        &reference::elementwise::relu_backward(&p, &words(&dy), &words(&y)),
+    );
 
     for case in cases(golden, "softmax") {
         let mut flat = |name: &str| golden.f32(&format!("{case}/{name}"));
         let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut flat);
-        let p = Softmax { rows: 9, classes: 7 };
-        agree(&case, &y, &reference::softmax::softmax_forward(&p, &words(&x)));
+        let p = Softmax {
+            rows: 9,
+            classes: 7,
+        };
+        agree(
+            &case,
+            &y,
+            &reference::softmax::softmax_forward(&p, &words(&x)),
+        );
         // The reference takes y as the GPU stored it, rounded to f32.
         let found = reference::softmax::softmax_backward(&p, &words(&y), &words(&dy));
         for (golden, value) in dx.iter().zip(found.values) {
-            assert!((value - *golden as f64).abs() <= 2e-7, "{case}: dx {value}, Keras {golden}");
+            assert!(
+                (value - *golden as f64).abs() <= 2e-7,
+                "{case}: dx {value}, Keras {golden}"
+            );
         }
     }
 }
@@ -185,15 +266,31 @@ fn concat_agrees_with_keras() {
     let mut first = 0;
     for (name, channels) in [("a", 10), ("b", 3), ("c", 17)] {
         let (branch, gradient) = (image(name), image(&format!("d{name}")));
-        let into = Planes { y_channels: 30, y_first: first, ..Planes::whole(2, channels, 20) };
+        let into = Planes {
+            y_channels: 30,
+            y_first: first,
+            ..Planes::whole(2, channels, 20)
+        };
         let found = reference::elementwise::copy(&into, &words(&branch));
         for (golden, value) in y.iter().zip(&found.values) {
             assert!(value.to_bits() == UNTOUCHED.to_bits() || *value == *golden as f64);
         }
-        let written = found.values.iter().filter(|v| v.to_bits() != UNTOUCHED.to_bits()).count();
+        let written = found
+            .values
+            .iter()
+            .filter(|v| v.to_bits() != UNTOUCHED.to_bits())
+            .count();
         assert_eq!(written, branch.len());
-        let out = Planes { a_channels: 30, a_first: first, ..Planes::whole(2, channels, 20) };
-        agree(case, &gradient, &reference::elementwise::copy(&out, &words(&dy)));
+        let out = Planes {
+            a_channels: 30,
+            a_first: first,
+            ..Planes::whole(2, channels, 20)
+        };
+        agree(
+            case,
+            &gradient,
+            &reference::elementwise::copy(&out, &words(&dy)),
+        );
         first += channels;
     }
 }
@@ -203,13 +300,31 @@ fn softmax_cross_entropy_agrees_with_keras() {
     let golden = &mut Golden::open("ops");
     let case = "softmax_cross_entropy/n9_7";
     let x = golden.f32(&format!("{case}/x"));
-    let labels: Vec<u32> = golden.u8(&format!("{case}/labels")).into_iter().map(u32::from).collect();
-    let (y, dx, dy) = (golden.f32(&format!("{case}/y")), golden.f32(&format!("{case}/dx")), golden.f32(&format!("{case}/dy")));
-    let p = Softmax { rows: 9, classes: 7 };
-    let step = Step { valid_rows: 9, ..Step::default() };
+    let labels: Vec<u32> = golden
+        .u8(&format!("{case}/labels"))
+        .into_iter()
+        .map(u32::from)
+        .collect();
+    let (y, dx, dy) = (
+        golden.f32(&format!("{case}/y")),
+        golden.f32(&format!("{case}/dx")),
+        golden.f32(&format!("{case}/dy")),
+    );
+    let p = Softmax {
+        rows: 9,
+        classes: 7,
+    };
+    let step = Step {
+        valid_rows: 9,
+        ..Step::default()
+    };
     let found = reference::softmax::softmax_cross_entropy(&p, &step, &words(&x), &labels, &[0; 4]);
     let loss = found[1].values[0] / 9.0;
-    assert!((loss - y[0] as f64).abs() <= 1e-7 * loss, "loss {loss}, Keras {}", y[0]);
+    assert!(
+        (loss - y[0] as f64).abs() <= 1e-7 * loss,
+        "loss {loss}, Keras {}",
+        y[0]
+    );
     // Golden gradients are of y * dy.
     let scaled: Vec<f64> = found[0].values.iter().map(|g| g * dy[0] as f64).collect();
     agree(case, &dx, &Expected::exact(scaled));
@@ -225,7 +340,11 @@ fn adam_agrees_with_keras() {
     let (mut m, mut v) = (vec![0.0f32; count], vec![0.0f32; count]);
     for t in 0..5 {
         let g = &gradients[t * count..(t + 1) * count];
-        let step = Step { step: t as u32 + 1, valid_rows: 1, rate: bias_corrected_rate(0.01, t as u64 + 1) };
+        let step = Step {
+            step: t as u32 + 1,
+            valid_rows: 1,
+            rate: bias_corrected_rate(0.01, t as u64 + 1),
+        };
         let p = AdamParams::keras(count as u32);
         let bindings = [words(g), vec![0; 4], words(&w), words(&m), words(&v)];
         let slices: Vec<&[u32]> = bindings.iter().map(Vec::as_slice).collect();
@@ -233,7 +352,11 @@ fn adam_agrees_with_keras() {
         for (i, golden) in expected[t * count..(t + 1) * count].iter().enumerate() {
             // State passes through f32 here, as on the GPU.
             let error = (found[0].values[i] - *golden as f64).abs();
-            assert!(error <= 2e-7, "step {t}, weight {i}: {}, Keras {golden}", found[0].values[i]);
+            assert!(
+                error <= 2e-7,
+                "step {t}, weight {i}: {}, Keras {golden}",
+                found[0].values[i]
+            );
         }
         let store = |from: &Expected| from.values.iter().map(|&x| x as f32).collect::<Vec<_>>();
         (w, m, v) = (store(&found[0]), store(&found[1]), store(&found[2]));
@@ -243,7 +366,14 @@ fn adam_agrees_with_keras() {
 /// d/dx sum(f(x) * dy), by central differences; linear functions give it exactly.
 fn differences(x: &[f32], dy: &[f32], f: impl Fn(&[u32]) -> Expected) -> Vec<f64> {
     const H: f32 = 1.0 / 1024.0;
-    let loss = |x: &[f32]| f(&words(x)).values.iter().zip(dy).map(|(y, &d)| y * d as f64).sum::<f64>();
+    let loss = |x: &[f32]| {
+        f(&words(x))
+            .values
+            .iter()
+            .zip(dy)
+            .map(|(y, &d)| y * d as f64)
+            .sum::<f64>()
+    };
     let mut x = x.to_vec();
     (0..x.len())
         .map(|i| {
@@ -259,13 +389,18 @@ fn differences(x: &[f32], dy: &[f32], f: impl Fn(&[u32]) -> Expected) -> Vec<f64
 }
 
 fn random(stream: u64, len: usize) -> Vec<f32> {
-    (0..len).map(|i| (2.0 * fer_gpu::random::unit(stream, i as u64) - 1.0) as f32).collect()
+    (0..len)
+        .map(|i| (2.0 * fer_gpu::random::unit(stream, i as u64) - 1.0) as f32)
+        .collect()
 }
 
 fn close(what: &str, gradient: &Expected, numeric: &[f64], tolerance: f64) {
     assert_eq!(gradient.values.len(), numeric.len(), "{what}: length");
     for (i, (a, b)) in gradient.values.iter().zip(numeric).enumerate() {
-        assert!((a - b).abs() <= tolerance, "{what}[{i}]: {a}, by differences {b}");
+        assert!(
+            (a - b).abs() <= tolerance,
+            "{what}[{i}]: {a}, by differences {b}"
+        );
     }
 }
 
@@ -273,45 +408,127 @@ fn close(what: &str, gradient: &Expected, numeric: &[f64], tolerance: f64) {
 fn gradients_agree_with_finite_differences() {
     use reference::conv2d::*;
     let none = [0; 4];
-    for (size, stride, pad) in [([3, 3], [1, 1], Padding::Same), ([2, 3], [2, 1], Padding::Same), ([3, 2], [2, 2], Padding::Valid)] {
+    for (size, stride, pad) in [
+        ([3, 3], [1, 1], Padding::Same),
+        ([2, 3], [2, 1], Padding::Same),
+        ([3, 2], [2, 2], Padding::Valid),
+    ] {
         let p = Conv2d::new([2, 5, 6, 2], 3, size, stride, pad);
         let outputs = (p.n * p.c_out * p.h_out * p.w_out) as usize;
-        let (x, w, b, dy) = (random(1, 120), random(2, p.kernel_len()), random(3, 3), random(4, outputs));
+        let (x, w, b, dy) = (
+            random(1, 120),
+            random(2, p.kernel_len()),
+            random(3, 3),
+            random(4, outputs),
+        );
         let dx = conv2d_backward_input(&p, &words(&dy), &words(&w), &none);
-        close("conv2d dx", &dx, &differences(&x, &dy, |x| conv2d_forward(&p, x, &words(&w), &words(&b))), 1e-9);
+        close(
+            "conv2d dx",
+            &dx,
+            &differences(&x, &dy, |x| conv2d_forward(&p, x, &words(&w), &words(&b))),
+            1e-9,
+        );
         let partial = conv2d_backward_weight(&p, &words(&x), &words(&dy)).values;
         let dw = differences(&w, &dy, |w| conv2d_forward(&p, &words(&x), w, &words(&b)));
         let db = differences(&b, &dy, |b| conv2d_forward(&p, &words(&x), &words(&w), b));
-        close("conv2d dw, db", &Expected::exact(partial), &[dw, db].concat(), 1e-9);
+        close(
+            "conv2d dw, db",
+            &Expected::exact(partial),
+            &[dw, db].concat(),
+            1e-9,
+        );
     }
     let p = MaxPool2d::new([1, 6, 5, 2], [3, 3], [1, 1], Padding::Same);
     let (x, dy) = (random(5, 60), random(6, 60));
     let dx = reference::max_pool2d::max_pool2d_backward(&p, &words(&x), &words(&dy));
-    close("max_pool2d dx", &dx, &differences(&x, &dy, |x| reference::max_pool2d::max_pool2d_forward(&p, x)), 1e-9);
+    close(
+        "max_pool2d dx",
+        &dx,
+        &differences(&x, &dy, |x| {
+            reference::max_pool2d::max_pool2d_forward(&p, x)
+        }),
+        1e-9,
+    );
 
     let p = Matmul::new(3, 5, 7);
-    let (x, w, b, dy) = (random(7, 15), panels(&random(8, 35), &p), random(9, 7), random(10, 21));
+    let (x, w, b, dy) = (
+        random(7, 15),
+        panels(&random(8, 35), &p),
+        random(9, 7),
+        random(10, 21),
+    );
     let dx = reference::matmul::matmul_backward_input(&p, &words(&dy), &words(&w), &none, &[0; 15]);
-    close("dense dx", &dx, &differences(&x, &dy, |x| reference::matmul::matmul_forward(&p, x, &words(&w), &words(&b))), 1e-9);
+    close(
+        "dense dx",
+        &dx,
+        &differences(&x, &dy, |x| {
+            reference::matmul::matmul_forward(&p, x, &words(&w), &words(&b))
+        }),
+        1e-9,
+    );
     let weight = MatmulWeight::new(&p, &AdamParams::keras(0));
     let dw = reference::matmul::matmul_backward_weight(&weight, &words(&x), &words(&dy));
-    close("dense dw", &dw, &differences(&w, &dy, |w| reference::matmul::matmul_forward(&p, &words(&x), w, &words(&b))), 1e-9);
+    close(
+        "dense dw",
+        &dw,
+        &differences(&w, &dy, |w| {
+            reference::matmul::matmul_forward(&p, &words(&x), w, &words(&b))
+        }),
+        1e-9,
+    );
 
-    let p = GlobalAveragePool { n: 2, c: 3, pixels: 12, masked: 0 };
+    let p = GlobalAveragePool {
+        n: 2,
+        c: 3,
+        pixels: 12,
+        masked: 0,
+    };
     let (x, dy) = (random(11, 72), random(12, 6));
     let dx = reference::global_average_pool::global_average_pool_backward(&p, &words(&dy), &none);
-    close("pool dx", &dx, &differences(&x, &dy, |x| reference::global_average_pool::global_average_pool_forward(&p, x)), 1e-9);
+    close(
+        "pool dx",
+        &dx,
+        &differences(&x, &dy, |x| {
+            reference::global_average_pool::global_average_pool_forward(&p, x)
+        }),
+        1e-9,
+    );
 
-    let p = Softmax { rows: 3, classes: 5 };
+    let p = Softmax {
+        rows: 3,
+        classes: 5,
+    };
     let (x, dy) = (random(13, 15), random(14, 15));
-    let y: Vec<f32> = reference::softmax::softmax_forward(&p, &words(&x)).values.iter().map(|&y| y as f32).collect();
+    let y: Vec<f32> = reference::softmax::softmax_forward(&p, &words(&x))
+        .values
+        .iter()
+        .map(|&y| y as f32)
+        .collect();
     let dx = reference::softmax::softmax_backward(&p, &words(&y), &words(&dy));
-    close("softmax dx", &dx, &differences(&x, &dy, |x| reference::softmax::softmax_forward(&p, x)), 1e-6);
-    let (labels, step) = ([4, 0, 2], Step { valid_rows: 2, ..Step::default() });
+    close(
+        "softmax dx",
+        &dx,
+        &differences(&x, &dy, |x| reference::softmax::softmax_forward(&p, x)),
+        1e-6,
+    );
+    let (labels, step) = (
+        [4, 0, 2],
+        Step {
+            valid_rows: 2,
+            ..Step::default()
+        },
+    );
     let loss = |x: &[u32]| {
-        let metrics = reference::softmax::softmax_cross_entropy(&p, &step, x, &labels, &none).remove(1);
+        let metrics =
+            reference::softmax::softmax_cross_entropy(&p, &step, x, &labels, &none).remove(1);
         Expected::exact(vec![metrics.values[0] / 2.0])
     };
-    let dx = reference::softmax::softmax_cross_entropy(&p, &step, &words(&x), &labels, &none).remove(0);
-    close("cross-entropy dx", &dx, &differences(&x, &[1.0], loss), 1e-6);
+    let dx =
+        reference::softmax::softmax_cross_entropy(&p, &step, &words(&x), &labels, &none).remove(0);
+    close(
+        "cross-entropy dx",
+        &dx,
+        &differences(&x, &[1.0], loss),
+        1e-6,
+    );
 }

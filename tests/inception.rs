@@ -87,7 +87,10 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
         };
         let start = std::time::Instant::now();
         executor.submit(Program::Train, &batch).expect("a step");
-        let metrics = executor.next().expect("a step").expect("one is pending");
+        let metrics = executor
+            .finish_oldest()
+            .expect("a step")
+            .expect("one is pending");
         eprintln!("step {t}: {:?}", start.elapsed());
         let loss = metrics.loss_sum as f64 / BATCH as f64;
         let expected = losses[t as usize];

@@ -18,7 +18,9 @@ const PIXELS: usize = 48 * 48;
 /// One step on `valid` images by a plan for batches of `batch`, the rest being `filler`. Returns
 /// the loss sum, the correct rows, and the first moments, which are a tenth of the gradients.
 fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f32>>) {
-    let model = Network::find("inception-gap").expect("a network").build(batch, 7);
+    let model = Network::find("inception-gap")
+        .expect("a network")
+        .build(batch, 7);
     let plan = plan::plan(model, &Options::new(gpu.profile.clone())).expect("a plan");
     let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
     let count = executor.plan.parameters.len();
@@ -27,23 +29,45 @@ fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f3
             fill_uniform(index as u64, range.start as u64, 0.3, values);
             Ok::<(), fer_gpu::gpu::Error>(())
         };
-        executor.write_parameter(index, Role::Weights, source).expect("weights");
+        executor
+            .write_parameter(index, Role::Weights, source)
+            .expect("weights");
     }
     let mut images = vec![filler; batch as usize * PIXELS];
     for (i, pixel) in images.iter_mut().take(valid as usize * PIXELS).enumerate() {
         *pixel = unit(99, i as u64) as f32;
     }
-    let labels: Vec<u32> = (0..batch as u64).map(|n| (7.0 * unit(98, n)) as u32).collect();
-    let step = Step { step: 1, valid_rows: valid, rate: bias_corrected_rate(1e-3, 1) };
-    executor.submit(Program::Train, &Batch { images: Images::Host(&images), labels: &labels, step }).expect("a step");
-    let metrics = executor.next().expect("a step").expect("one is pending");
+    let labels: Vec<u32> = (0..batch as u64)
+        .map(|n| (7.0 * unit(98, n)) as u32)
+        .collect();
+    let step = Step {
+        step: 1,
+        valid_rows: valid,
+        rate: bias_corrected_rate(1e-3, 1),
+    };
+    executor
+        .submit(
+            Program::Train,
+            &Batch {
+                images: Images::Host(&images),
+                labels: &labels,
+                step,
+            },
+        )
+        .expect("a step");
+    let metrics = executor
+        .finish_oldest()
+        .expect("a step")
+        .expect("one is pending");
     let moments = (0..count).map(|index| {
         let mut values = vec![0.0; executor.plan.parameters[index].shape.len()];
         let sink = |range: std::ops::Range<usize>, chunk: &[f32]| {
             values[range].copy_from_slice(chunk);
             Ok::<(), fer_gpu::gpu::Error>(())
         };
-        executor.read_parameter(index, Role::Moment1, sink).expect("moments");
+        executor
+            .read_parameter(index, Role::Moment1, sink)
+            .expect("moments");
         values
     });
     let moments = moments.collect();
@@ -57,10 +81,16 @@ fn places_behind_the_last_row_count_for_nothing() {
         for valid in [1, 63] {
             let (loss, correct, gradients) = step(&gpu, 64, valid, 1e3);
             let (alone_loss, alone_correct, alone) = step(&gpu, valid, valid, 0.0);
-            assert!((loss - alone_loss).abs() <= 1e-6 * alone_loss, "{valid} rows: loss {loss}, alone {alone_loss}");
+            assert!(
+                (loss - alone_loss).abs() <= 1e-6 * alone_loss,
+                "{valid} rows: loss {loss}, alone {alone_loss}"
+            );
             assert_eq!(correct, alone_correct);
             for (a, b) in gradients.iter().flatten().zip(alone.iter().flatten()) {
-                assert!((a - b).abs() <= 1e-6 + 1e-4 * b.abs(), "{valid} rows: gradient {a}, alone {b}");
+                assert!(
+                    (a - b).abs() <= 1e-6 + 1e-4 * b.abs(),
+                    "{valid} rows: gradient {a}, alone {b}"
+                );
             }
         }
     }
@@ -73,16 +103,36 @@ fn epoch_figures_are_means_over_samples() {
         let data = run::faces(folder.path(), rows, 9);
         let out = folder.path().join(format!("run-{rows}"));
         let mut command = run::fer_gpu();
-        command.args(["train", "--json", "--log-steps", "--model", "inception-gap", "--epochs", "1", "--data"]).arg(&data).arg("--out").arg(&out);
+        command
+            .args([
+                "train",
+                "--json",
+                "--log-steps",
+                "--model",
+                "inception-gap",
+                "--epochs",
+                "1",
+                "--data",
+            ])
+            .arg(&data)
+            .arg("--out")
+            .arg(&out);
         let events = run::succeed(command);
         let text = std::fs::read_to_string(out.join("steps.csv")).expect("steps.csv");
-        let steps: Vec<Vec<f64>> = text.lines().skip(1).map(|l| l.split(',').map(|n| n.parse().expect("a number")).collect()).collect();
+        let steps: Vec<Vec<f64>> = text
+            .lines()
+            .skip(1)
+            .map(|l| l.split(',').map(|n| n.parse().expect("a number")).collect())
+            .collect();
         assert_eq!(steps.len(), 2);
         let last = (rows - 64) as f64;
         for (column, key) in [(1, "loss"), (2, "accuracy")] {
             let mean = (64.0 * steps[0][column] + last * steps[1][column]) / rows as f64;
             let epoch = events[0][key].as_f64().expect("a number");
-            assert!((mean - epoch).abs() < 1e-7, "{rows} rows: {key} {epoch}, steps give {mean}");
+            assert!(
+                (mean - epoch).abs() < 1e-7,
+                "{rows} rows: {key} {epoch}, steps give {mean}"
+            );
         }
     }
 }

@@ -11,11 +11,18 @@ fn options(class: Class) -> Options {
 }
 
 fn compile(model: &str, options: &Options) -> Plan {
-    plan::plan(Network::find(model).expect("a network").build(64, 7), options).expect("a plan")
+    plan::plan(
+        Network::find(model).expect("a network").build(64, 7),
+        options,
+    )
+    .expect("a plan")
 }
 
 fn kernels(plan: &Plan) -> Vec<String> {
-    plan.train.iter().map(|d| format!("{} {}", d.label, d.op.name())).collect()
+    plan.train
+        .iter()
+        .map(|d| format!("{} {}", d.label, d.op.name()))
+        .collect()
 }
 
 #[test]
@@ -56,21 +63,35 @@ fn the_seed_network_runs_only_what_a_parameter_needs() {
         "parameters adam",
     ];
     assert_eq!(kernels(&plan), expected);
-    let forward: Vec<String> = plan.evaluate.iter().map(|d| format!("{} {}", d.label, d.op.name())).collect();
+    let forward: Vec<String> = plan
+        .evaluate
+        .iter()
+        .map(|d| format!("{} {}", d.label, d.op.name()))
+        .collect();
     assert_eq!(forward, expected[..10]);
 }
 
 #[test]
 fn the_whole_seed_network_needs_no_pool_backward_and_no_image_gradient() {
     for fused in [false, true] {
-        let options = Options { fuse_adam: Some(fused), ..options(Class::Gpu) };
+        let options = Options {
+            fuse_adam: Some(fused),
+            ..options(Class::Gpu)
+        };
         let plan = compile("inception", &options);
         let list = kernels(&plan);
-        assert!(!list.iter().any(|k| k.contains("max_pool2d_backward") || k.contains("concat") || k.contains("relu_")));
+        assert!(!list.iter().any(|k| k.contains("max_pool2d_backward")
+            || k.contains("concat")
+            || k.contains("relu_")));
         for layer in ["3x3_reduce", "5x5_reduce", "pool_proj"] {
-            assert!(!list.contains(&format!("mid_1/{layer} conv2d_backward_input")), "{layer}");
+            assert!(
+                !list.contains(&format!("mid_1/{layer} conv2d_backward_input")),
+                "{layer}"
+            );
         }
-        let large = list.iter().any(|k| k == "dense_1 matmul_backward_weight_adam");
+        let large = list
+            .iter()
+            .any(|k| k == "dense_1 matmul_backward_weight_adam");
         assert_eq!(large, fused);
         assert_eq!(list.iter().any(|k| k == "dense_1 adam"), !fused);
     }
@@ -78,23 +99,51 @@ fn the_whole_seed_network_needs_no_pool_backward_and_no_image_gradient() {
 
 #[test]
 fn concat_by_copies_is_there_on_request() {
-    let options = Options { concat_in_place: false, ..options(Class::Gpu) };
+    let options = Options {
+        concat_in_place: false,
+        ..options(Class::Gpu)
+    };
     let list = kernels(&compile("inception-gap", &options));
-    assert_eq!(list.iter().filter(|k| *k == "mid_1 concat_forward").count(), 3);
-    assert_eq!(list.iter().filter(|k| *k == "mid_1 concat_backward").count(), 3);
+    assert_eq!(
+        list.iter().filter(|k| *k == "mid_1 concat_forward").count(),
+        3
+    );
+    assert_eq!(
+        list.iter()
+            .filter(|k| *k == "mid_1 concat_backward")
+            .count(),
+        3
+    );
 }
 
 #[test]
 fn parameters_bear_kerass_names_and_numbers() {
     let model = Network::find("inception").expect("a network").build(64, 7);
     assert_eq!(model.parameters(), 83_760_487);
-    assert_eq!(Network::find("inception-gap").expect("a network").build(64, 7).parameters(), 9_187);
+    assert_eq!(
+        Network::find("inception-gap")
+            .expect("a network")
+            .build(64, 7)
+            .parameters(),
+        9_187
+    );
     let plan = compile("inception", &options(Class::Gpu));
     let names: Vec<&str> = plan.parameters.iter().map(|p| p.name.as_str()).collect();
     let layers = [
-        "mid_1/3x3_reduce", "mid_1/5x5_reduce", "mid_1/3x3", "mid_1/5x5", "mid_1/pool_proj", "dense_1", "dense_2", "dense_3", "output",
+        "mid_1/3x3_reduce",
+        "mid_1/5x5_reduce",
+        "mid_1/3x3",
+        "mid_1/5x5",
+        "mid_1/pool_proj",
+        "dense_1",
+        "dense_2",
+        "dense_3",
+        "output",
     ];
-    let expected: Vec<String> = layers.iter().flat_map(|l| [format!("{l}/kernel"), format!("{l}/bias")]).collect();
+    let expected: Vec<String> = layers
+        .iter()
+        .flat_map(|l| [format!("{l}/kernel"), format!("{l}/bias")])
+        .collect();
     assert_eq!(names, expected);
 }
 
@@ -105,24 +154,47 @@ fn large_parameters_are_cut_to_the_limits() {
     let limits = &options.profile.limits;
     let plan = compile("inception", &options);
     for buffer in &plan.buffers {
-        assert!(buffer.bytes <= limits.max_buffer_size, "{}: {}", buffer.name, buffer.bytes);
+        assert!(
+            buffer.bytes <= limits.max_buffer_size,
+            "{}: {}",
+            buffer.name,
+            buffer.bytes
+        );
     }
     for dispatch in plan.train.iter().chain(&plan.evaluate) {
         for range in &dispatch.bindings {
             assert!(range.bytes <= limits.max_storage_binding);
             assert_eq!(range.offset % limits.storage_offset_alignment, 0);
-            assert!(range.offset + range.bytes <= plan.buffers[range.buffer].bytes, "{} {}", dispatch.label, dispatch.op.name());
+            assert!(
+                range.offset + range.bytes <= plan.buffers[range.buffer].bytes,
+                "{} {}",
+                dispatch.label,
+                dispatch.op.name()
+            );
         }
     }
-    let dense = plan.parameters.iter().find(|p| p.name == "dense_1/kernel").expect("dense_1");
-    let Storage::Panels { windows, .. } = &dense.storage else { panic!("dense kernels lie in panels") };
+    let dense = plan
+        .parameters
+        .iter()
+        .find(|p| p.name == "dense_1/kernel")
+        .expect("dense_1");
+    let Storage::Panels { windows, .. } = &dense.storage else {
+        panic!("dense kernels lie in panels")
+    };
     let mut next = 0;
     for window in windows {
         assert_eq!(window.first_panel, next);
         next += window.panels;
     }
     assert_eq!(next, 38);
-    assert!(windows.iter().map(|w| w.buffers[0]).collect::<std::collections::BTreeSet<_>>().len() >= 2);
+    assert!(
+        windows
+            .iter()
+            .map(|w| w.buffers[0])
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
+            >= 2
+    );
 }
 
 /// Two tensors share a buffer only where their lifetimes do not meet: a buffer that a dispatch
@@ -136,7 +208,15 @@ fn no_dispatch_reads_what_it_writes() {
             let ranges = || dispatch.op.bindings().iter().zip(&dispatch.bindings);
             for (written, range) in ranges().filter(|(b, _)| b.access != Access::Read) {
                 for (read, other) in ranges().filter(|(b, _)| b.access == Access::Read) {
-                    assert_ne!(range.buffer, other.buffer, "{} {}: {} and {}", dispatch.label, dispatch.op.name(), written.name, read.name);
+                    assert_ne!(
+                        range.buffer,
+                        other.buffer,
+                        "{} {}: {} and {}",
+                        dispatch.label,
+                        dispatch.op.name(),
+                        written.name,
+                        read.name
+                    );
                 }
             }
         }
@@ -156,16 +236,41 @@ fn device_memory_stays_where_it_was_measured() {
 fn a_network_that_cannot_fit_says_what_would() {
     let mut small = options(Class::Gpu);
     small.profile.limits.max_storage_binding = 8 << 20;
-    let error = plan::plan(Network::find("inception").expect("a network").build(64, 7), &small).err().expect("too small");
-    assert!(matches!(&error, Error::TooLarge { tensor, .. } if tensor == "dense_1/kernel"), "{error}");
-    let large = plan::plan(Network::find("inception-gap").expect("a network").build(4096, 7), &options(Class::Gpu)).err().expect("too large");
+    let error = plan::plan(
+        Network::find("inception").expect("a network").build(64, 7),
+        &small,
+    )
+    .err()
+    .expect("too small");
+    assert!(
+        matches!(&error, Error::TooLarge { tensor, .. } if tensor == "dense_1/kernel"),
+        "{error}"
+    );
+    let large = plan::plan(
+        Network::find("inception-gap")
+            .expect("a network")
+            .build(4096, 7),
+        &options(Class::Gpu),
+    )
+    .err()
+    .expect("too large");
     assert!(large.to_string().contains("--batch"), "{large}");
 }
 
 #[test]
 fn a_plan_prints_every_dispatch_and_the_total() {
-    let data = DataSource::Device { train_rows: 100, test_rows: 50, scale: 1.0 };
-    let plan = compile("inception-gap", &Options { data, ..options(Class::Gpu) });
+    let data = DataSource::Device {
+        train_rows: 100,
+        test_rows: 50,
+        scale: 1.0,
+    };
+    let plan = compile(
+        "inception-gap",
+        &Options {
+            data,
+            ..options(Class::Gpu)
+        },
+    );
     let text = plan.to_string();
     for dispatch in &plan.train {
         assert!(text.contains(dispatch.op.name()), "{}", dispatch.op.name());
@@ -189,10 +294,21 @@ fn fan_out_adds_and_pools_are_differentiated() {
     let flat = b.flatten("flat", joined);
     let logits = b.dense("output", flat, 3, false);
     let Builder { graph, layers, .. } = b;
-    let model = Model { name: "fan-out", graph, layers, image, logits, classes: 3 };
+    let model = Model {
+        name: "fan-out",
+        graph,
+        layers,
+        image,
+        logits,
+        classes: 3,
+    };
     let plan = plan::plan(model, &options(Class::Gpu)).expect("a plan");
     let list = kernels(&plan);
-    for kernel in ["pool max_pool2d_backward", "stem relu_backward", "left relu_backward"] {
+    for kernel in [
+        "pool max_pool2d_backward",
+        "stem relu_backward",
+        "left relu_backward",
+    ] {
         assert!(list.contains(&kernel.to_string()), "{kernel} in {list:#?}");
     }
     assert_eq!(list.iter().filter(|k| k.ends_with(" add")).count(), 1);

@@ -19,18 +19,28 @@ fn bytes(folder: &Path, name: &str) -> Vec<u8> {
 /// Weights and step log of two runs are equal.
 fn same(a: &Path, b: &Path) {
     for name in ["last.safetensors", "best.safetensors", "steps.csv"] {
-        assert!(bytes(a, name) == bytes(b, name), "{name} differs between {} and {}", a.display(), b.display());
+        assert!(
+            bytes(a, name) == bytes(b, name),
+            "{name} differs between {} and {}",
+            a.display(),
+            b.display()
+        );
     }
     let figures = |folder: &Path| -> Vec<String> {
         let text = String::from_utf8(bytes(folder, "history.csv")).expect("utf-8");
-        text.lines().map(|line| line.rsplit_once(',').expect("seconds").0.to_string()).collect()
+        text.lines()
+            .map(|line| line.rsplit_once(',').expect("seconds").0.to_string())
+            .collect()
     };
     assert_eq!(figures(a), figures(b));
 }
 
 fn resume(folder: &Path, extra: &[&str]) -> Vec<serde_json::Value> {
     let mut command = fer_gpu();
-    command.args(["train", "--json", "--log-steps", "--resume"]).arg(folder).args(extra);
+    command
+        .args(["train", "--json", "--log-steps", "--resume"])
+        .arg(folder)
+        .args(extra);
     succeed(command)
 }
 
@@ -45,7 +55,11 @@ fn stopped_and_resumed_runs_give_the_bits_of_an_uninterrupted_one() {
         (succeed(command), out)
     };
     let (events, whole) = run("whole", &["--epochs", "3"]);
-    let epochs: Vec<u64> = events.iter().filter(|e| e["event"] == "epoch").map(|e| e["epoch"].as_u64().expect("a number")).collect();
+    let epochs: Vec<u64> = events
+        .iter()
+        .filter(|e| e["event"] == "epoch")
+        .map(|e| e["epoch"].as_u64().expect("a number"))
+        .collect();
     assert_eq!(epochs, [1, 2, 3]);
     let done = events.last().expect("a last event");
     assert_eq!(done["event"], "done");
@@ -86,18 +100,30 @@ fn a_run_killed_at_any_write_resumes_with_nothing_corrupt() {
     for kill_at in 1.. {
         let out = folder.path().join(format!("killed-{kill_at}"));
         let mut command = train(&data, &["--epochs", "2", "--log-steps"]);
-        command.arg("--out").arg(&out).env("FER_GPU_KILL_AT", kill_at.to_string());
+        command
+            .arg("--out")
+            .arg(&out)
+            .env("FER_GPU_KILL_AT", kill_at.to_string());
         let output = command.output().expect("the command runs");
         if output.status.success() {
             assert!(kill_at > 30, "only {kill_at} failpoints");
             break;
         }
-        assert!(output.status.signal().is_some(), "failpoint {kill_at}: {}", stderr(&output));
+        assert!(
+            output.status.signal().is_some(),
+            "failpoint {kill_at}: {}",
+            stderr(&output)
+        );
         if out.join("resume.safetensors").exists() {
             resume(&out, &[]);
             same(&whole, &out);
         }
-        let leftovers = fs::read_dir(&out).into_iter().flatten().filter_map(Result::ok).filter(|e| e.path().to_string_lossy().ends_with(".partial")).count();
+        let leftovers = fs::read_dir(&out)
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+            .filter(|e| e.path().to_string_lossy().ends_with(".partial"))
+            .count();
         assert!(leftovers <= 1, "failpoint {kill_at}");
     }
 }
@@ -107,24 +133,49 @@ fn a_run_killed_at_random_resumes() {
     let folder = tempdir().expect("a folder");
     let data = faces(folder.path(), 64, 8);
     let whole = folder.path().join("whole");
-    let options = ["--epochs", "6", "--log-steps", "--checkpoint-minutes", "0.001"];
+    let options = [
+        "--epochs",
+        "6",
+        "--log-steps",
+        "--checkpoint-minutes",
+        "0.001",
+    ];
     let mut command = train(&data, &options);
     command.arg("--out").arg(&whole);
     succeed(command);
     let out = folder.path().join("killed");
     let mut command = train(&data, &options);
     command.arg("--out").arg(&out);
-    let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("the command runs");
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the command runs");
     for kill in 0..4 {
-        while !out.join("resume.safetensors").exists() && child.try_wait().expect("a child").is_none() {
+        while !out.join("resume.safetensors").exists()
+            && child.try_wait().expect("a child").is_none()
+        {
             std::thread::sleep(Duration::from_millis(5));
         }
         std::thread::sleep(Duration::from_millis(1100 + 170 * kill));
         child.kill().expect("a child");
         child.wait().expect("a child");
         let mut command = fer_gpu();
-        command.args(["train", "--json", "--log-steps", "--checkpoint-minutes", "0.001", "--resume"]).arg(&out);
-        child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("the command runs");
+        command
+            .args([
+                "train",
+                "--json",
+                "--log-steps",
+                "--checkpoint-minutes",
+                "0.001",
+                "--resume",
+            ])
+            .arg(&out);
+        child = command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the command runs");
     }
     assert!(child.wait().expect("a child").success());
     same(&whole, &out);
@@ -136,20 +187,39 @@ fn ctrl_c_finishes_the_step_saves_and_says_how_to_resume() {
     let data = faces(folder.path(), 64, 8);
     let out = folder.path().join("run");
     let mut command = train(&data, &["--epochs", "1000"]);
-    command.arg("--out").arg(&out).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command
+        .arg("--out")
+        .arg(&out)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     let child = command.spawn().expect("the command runs");
     while !out.join("history.csv").exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let status = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
     assert!(status.success());
     let output = child.wait_with_output().expect("the command ends");
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("--resume"), "{}", stderr(&output));
-    let done: serde_json::Value = serde_json::from_slice(output.stdout.split(|&b| b == b'\n').rfind(|l| !l.is_empty()).expect("a line")).expect("JSON");
+    let done: serde_json::Value = serde_json::from_slice(
+        output
+            .stdout
+            .split(|&b| b == b'\n')
+            .rfind(|l| !l.is_empty())
+            .expect("a line"),
+    )
+    .expect("JSON");
     assert_eq!(done["event"], "done");
     let mut command = fer_gpu();
-    command.args(["train", "--json", "--steps", "1", "--resume"]).arg(&out);
+    command
+        .args(["train", "--json", "--steps", "1", "--resume"])
+        .arg(&out);
     let after = succeed(command);
-    assert_eq!(after.last().expect("a line")["steps"].as_u64(), done["steps"].as_u64().map(|n| n + 1));
+    assert_eq!(
+        after.last().expect("a line")["steps"].as_u64(),
+        done["steps"].as_u64().map(|n| n + 1)
+    );
 }

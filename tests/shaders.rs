@@ -11,7 +11,11 @@ fn parse(shader: &Shader) -> Module {
 }
 
 /// Every (op, variant) with its module, parsed once a file.
-fn variants() -> Vec<(&'static dyn AnyOp, fer_gpu::ops::VariantInfo, std::rc::Rc<Module>)> {
+fn variants() -> Vec<(
+    &'static dyn AnyOp,
+    fer_gpu::ops::VariantInfo,
+    std::rc::Rc<Module>,
+)> {
     let mut modules = BTreeMap::new();
     let mut all = Vec::new();
     for &op in REGISTRY {
@@ -34,7 +38,11 @@ fn globals(module: &Module, entry: &str) -> BTreeMap<u32, Handle<naga::GlobalVar
     )
     .validate(module)
     .expect("a valid module");
-    let index = module.entry_points.iter().position(|e| e.name == entry).expect("the entry point");
+    let index = module
+        .entry_points
+        .iter()
+        .position(|e| e.name == entry)
+        .expect("the entry point");
     let uses = info.get_entry_point(index);
     module
         .global_variables
@@ -49,7 +57,9 @@ fn globals(module: &Module, entry: &str) -> BTreeMap<u32, Handle<naga::GlobalVar
 }
 
 fn same_fields(module: &Module, ty: Handle<Type>, fields: &[Field], what: &str) {
-    let TypeInner::Struct { members, .. } = &module.types[ty].inner else { panic!("{what} is no struct") };
+    let TypeInner::Struct { members, .. } = &module.types[ty].inner else {
+        panic!("{what} is no struct")
+    };
     let shader: Vec<(String, usize, Scalar)> = members
         .iter()
         .map(|member| {
@@ -58,10 +68,17 @@ fn same_fields(module: &Module, ty: Handle<Type>, fields: &[Field], what: &str) 
                 TypeInner::Scalar(naga::Scalar::F32) => Scalar::F32,
                 ref other => panic!("{what}: {:?} is {other:?}", member.name),
             };
-            (member.name.clone().expect("a name"), member.offset as usize, scalar)
+            (
+                member.name.clone().expect("a name"),
+                member.offset as usize,
+                scalar,
+            )
         })
         .collect();
-    let host: Vec<(String, usize, Scalar)> = fields.iter().map(|f| (f.name.into(), f.offset, f.scalar)).collect();
+    let host: Vec<(String, usize, Scalar)> = fields
+        .iter()
+        .map(|f| (f.name.into(), f.offset, f.scalar))
+        .collect();
     assert_eq!(shader, host, "{what}: fields in WGSL and in Rust");
 }
 
@@ -73,23 +90,50 @@ fn parameter_blocks_and_bindings_agree() {
         let uniforms = 1 + u32::from(op.uses_step());
         for binding in 0..uniforms {
             // A kernel that needs no parameter still gets them; the layout has room.
-            let Some(&handle) = globals.get(&binding) else { continue };
+            let Some(&handle) = globals.get(&binding) else {
+                continue;
+            };
             let variable = &module.global_variables[handle];
-            assert_eq!(variable.space, AddressSpace::Uniform, "{what}: binding {binding}");
-            let fields = if binding == 0 { op.fields() } else { Step::FIELDS };
+            assert_eq!(
+                variable.space,
+                AddressSpace::Uniform,
+                "{what}: binding {binding}"
+            );
+            let fields = if binding == 0 {
+                op.fields()
+            } else {
+                Step::FIELDS
+            };
             same_fields(&module, variable.ty, fields, &what);
         }
         let storage: BTreeSet<u32> = globals.keys().copied().filter(|&b| b >= uniforms).collect();
-        let declared: BTreeSet<u32> = (0..op.bindings().len() as u32).map(|i| uniforms + i).collect();
+        let declared: BTreeSet<u32> = (0..op.bindings().len() as u32)
+            .map(|i| uniforms + i)
+            .collect();
         assert_eq!(storage, declared, "{what}: storage bindings");
-        assert!(storage.len() <= 7, "{what}: {} storage buffers, 7 are safe everywhere", storage.len());
+        assert!(
+            storage.len() <= 7,
+            "{what}: {} storage buffers, 7 are safe everywhere",
+            storage.len()
+        );
         for (i, binding) in op.bindings().iter().enumerate() {
             let variable = &module.global_variables[globals[&(uniforms + i as u32)]];
-            let AddressSpace::Storage { access } = variable.space else { panic!("{what}: {} is no storage", binding.name) };
+            let AddressSpace::Storage { access } = variable.space else {
+                panic!("{what}: {} is no storage", binding.name)
+            };
             let writes = binding.access != Access::Read;
-            assert_eq!(access.contains(StorageAccess::STORE), writes, "{what}: access of {}", binding.name);
+            assert_eq!(
+                access.contains(StorageAccess::STORE),
+                writes,
+                "{what}: access of {}",
+                binding.name
+            );
             if variant.name == "naive" {
-                assert_eq!(variable.name.as_deref(), Some(binding.name), "{what}: name of binding {i}");
+                assert_eq!(
+                    variable.name.as_deref(),
+                    Some(binding.name),
+                    "{what}: name of binding {i}"
+                );
             }
         }
     }
@@ -98,9 +142,19 @@ fn parameter_blocks_and_bindings_agree() {
 #[test]
 fn overrides_are_the_constants_of_the_variant() {
     for (op, variant, module) in variants() {
-        let shader: BTreeSet<&str> = module.overrides.iter().filter_map(|(_, o)| o.name.as_deref()).collect();
+        let shader: BTreeSet<&str> = module
+            .overrides
+            .iter()
+            .filter_map(|(_, o)| o.name.as_deref())
+            .collect();
         let host: BTreeSet<&str> = variant.constants.iter().map(|(name, _)| *name).collect();
-        assert_eq!(shader, host, "{} {}: override constants", op.name(), variant.name);
+        assert_eq!(
+            shader,
+            host,
+            "{} {}: override constants",
+            op.name(),
+            variant.name
+        );
     }
 }
 
@@ -109,7 +163,9 @@ fn every_entry_point_has_an_op_and_every_file_a_user() {
     let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut files = BTreeSet::from(["common.wgsl"]);
     for (_, variant, module) in variants() {
-        used.entry(variant.shader.file).or_default().insert(variant.entry);
+        used.entry(variant.shader.file)
+            .or_default()
+            .insert(variant.entry);
         files.insert(variant.shader.file);
         files.extend(variant.shader.shared.iter().map(|shader| shader.file));
         for entry in &module.entry_points {
@@ -117,12 +173,24 @@ fn every_entry_point_has_an_op_and_every_file_a_user() {
         }
     }
     for (_, variant, module) in variants() {
-        let written: BTreeSet<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
-        assert_eq!(written, used[variant.shader.file], "{}: entry points in WGSL and in the registry", variant.shader.file);
+        let written: BTreeSet<&str> = module
+            .entry_points
+            .iter()
+            .map(|e| e.name.as_str())
+            .collect();
+        assert_eq!(
+            written, used[variant.shader.file],
+            "{}: entry points in WGSL and in the registry",
+            variant.shader.file
+        );
     }
     let folder = format!("{}/shaders", env!("CARGO_MANIFEST_DIR"));
     for entry in std::fs::read_dir(folder).expect("the shaders") {
-        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        let name = entry
+            .expect("an entry")
+            .file_name()
+            .into_string()
+            .expect("a name");
         assert!(files.contains(name.as_str()), "{name} belongs to no op");
     }
 }
@@ -134,8 +202,18 @@ fn names_are_unique_and_every_op_has_cases() {
     for op in REGISTRY {
         let cases: Vec<String> = op.cases().into_iter().map(|c| c.name).collect();
         assert!(!cases.is_empty(), "{} has no cases", op.name());
-        assert_eq!(cases.iter().collect::<BTreeSet<_>>().len(), cases.len(), "{}: case names repeat", op.name());
+        assert_eq!(
+            cases.iter().collect::<BTreeSet<_>>().len(),
+            cases.len(),
+            "{}: case names repeat",
+            op.name()
+        );
         let variants: BTreeSet<&str> = op.variants().iter().map(|v| v.name).collect();
-        assert_eq!(variants.len(), op.variants().len(), "{}: variant names repeat", op.name());
+        assert_eq!(
+            variants.len(),
+            op.variants().len(),
+            "{}: variant names repeat",
+            op.name()
+        );
     }
 }

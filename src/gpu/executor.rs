@@ -8,7 +8,7 @@
 use super::Error;
 use super::device::{Buffer, Gpu};
 use super::kernel::{Bound, Checks, Kernel};
-use crate::ops::Step;
+use crate::ops::{Access, Step};
 use crate::plan::{Dispatch, Plan, Range};
 use crate::profile::Class;
 use std::collections::VecDeque;
@@ -184,7 +184,7 @@ impl<'g> Executor<'g> {
     /// Submits a step. Returns the metrics of the oldest step in flight once two are.
     pub fn submit(&mut self, program: Program, batch: &Batch) -> Result<Option<Metrics>, Error> {
         let oldest = if self.pending.len() == IN_FLIGHT {
-            self.next()?
+            self.finish_oldest()?
         } else {
             None
         };
@@ -230,9 +230,22 @@ impl<'g> Executor<'g> {
     /// Waits for the metrics that the device holds now.
     pub fn metrics(&mut self, rows: u32) -> Result<Metrics, Error> {
         self.read_metrics(rows);
-        let metrics = self.next()?.expect("a step is pending");
+        let metrics = self.finish_oldest()?.expect("a step is pending");
         self.last_read = None;
         Ok(metrics)
+    }
+
+    /// Zeroes every buffer that a program writes whole, so that nothing of an earlier step is left.
+    pub fn clear_outputs(&self, program: Program) {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        for dispatch in self.dispatches(program) {
+            for (binding, range) in dispatch.op.bindings().iter().zip(&dispatch.bindings) {
+                if binding.access == Access::Out {
+                    encoder.clear_buffer(&self.buffers[range.buffer].0, 0, None);
+                }
+            }
+        }
+        self.gpu.queue.submit([encoder.finish()]);
     }
 
     /// Runs one dispatch and waits for it.
@@ -277,7 +290,7 @@ impl<'g> Executor<'g> {
     }
 
     /// Waits for the oldest step in flight; none if there is none.
-    pub fn next(&mut self) -> Result<Option<Metrics>, Error> {
+    pub fn finish_oldest(&mut self) -> Result<Option<Metrics>, Error> {
         let Some(Pending {
             slot,
             rows,
@@ -331,7 +344,7 @@ impl<'g> Executor<'g> {
     /// Forgets the steps in flight, waiting for them.
     pub fn drain(&mut self) -> Result<Vec<Metrics>, Error> {
         let mut all = Vec::new();
-        while let Some(metrics) = self.next()? {
+        while let Some(metrics) = self.finish_oldest()? {
             all.push(metrics);
         }
         self.last_read = None;

@@ -75,9 +75,12 @@ impl MaxPool2d {
 
 static SHADER: super::Shader = shader!("max_pool2d.wgsl");
 
+/// Input (n, h, w, c), window, stride, padding.
+type Config = ([u32; 4], [u32; 2], [u32; 2], Padding);
+
 fn shapes() -> Vec<(String, MaxPool2d)> {
     use Padding::{Same, Valid};
-    let list: [([u32; 4], [u32; 2], [u32; 2], Padding); 8] = [
+    let list: [Config; 8] = [
         ([2, 9, 8, 3], [3, 3], [1, 1], Same),
         ([2, 8, 8, 4], [2, 2], [2, 2], Valid),
         ([1, 12, 12, 6], [3, 3], [2, 2], Same),
@@ -87,7 +90,7 @@ fn shapes() -> Vec<(String, MaxPool2d)> {
         ([1, 10, 10, 2], [2, 2], [3, 3], Valid),
         ([64, 48, 48, 1], [3, 3], [1, 1], Same),
     ];
-    let name = |s: &([u32; 4], [u32; 2], [u32; 2], Padding)| {
+    let name = |s: &Config| {
         let ([n, h, w, c], [kh, kw], [sh, sw], padding) = s;
         format!("n{n}_h{h}_w{w}_c{c}_k{kh}x{kw}_s{sh}x{sw}_{padding}")
     };

@@ -47,7 +47,10 @@ pub fn copy(p: &Planes, x: &[u32]) -> Expected {
 /// y = max(a, 0)
 pub fn relu_forward(p: &Planes, x: &[u32]) -> Expected {
     let x = floats(x);
-    exact(map(p, |n, c, i| (x[a(p).at(n, c, i)].max(0.0) as f64, 0.0)))
+    exact(map(p, |n, c, i| {
+        let value = x[a(p).at(n, c, i)] as f64;
+        (if value < 0.0 { 0.0 } else { value }, 0.0)
+    }))
 }
 
 /// dx = dy where the output y was positive, else 0.

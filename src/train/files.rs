@@ -37,7 +37,10 @@ fn fill(
     let file = File::create(partial).map_err(in_error)?;
     failpoint();
     let mut writer = BufWriter::with_capacity(1 << 20, file);
-    write(&mut Interruptible { inner: &mut writer, writes: 0 })?;
+    write(&mut Interruptible {
+        inner: &mut writer,
+        writes: 0,
+    })?;
     let file = writer
         .into_inner()
         .map_err(|e| failed(partial, e.into_error()))?;

@@ -279,7 +279,7 @@ impl<'a, 'g> Session<'a, 'g> {
 
     /// Waits for the steps in flight.
     fn drain(&mut self, batches: &mut Batches) -> Result<(), Error> {
-        while let Some(metrics) = self.executor.next()? {
+        while let Some(metrics) = self.executor.finish_oldest()? {
             self.absorb(metrics, batches)?;
         }
         self.last_loss = None;

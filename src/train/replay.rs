@@ -8,6 +8,8 @@ use crate::plan::{Dispatch, Range};
 /// `<layer> <binding>` of the first binding that holds an infinity or a NaN: inputs are looked
 /// at before each dispatch, outputs after it, up to the loss.
 pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gpu::Error> {
+    // Branches share the buffer of a concat: what the failed step left there would mislead.
+    executor.clear_outputs(Program::Train);
     executor.upload(batch);
     for (index, dispatch) in executor.dispatches(Program::Train).iter().enumerate() {
         for written in [false, true] {

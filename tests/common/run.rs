@@ -14,27 +14,50 @@ pub fn fer_gpu() -> Command {
 pub fn stderr(output: &Output) -> String {
     // Drivers chat there too.
     let text = String::from_utf8_lossy(&output.stderr);
-    text.lines().filter(|l| !l.contains("XDG_RUNTIME_DIR") && !l.starts_with("MESA")).map(|l| format!("{l}\n")).collect()
+    text.lines()
+        .filter(|l| !l.contains("XDG_RUNTIME_DIR") && !l.starts_with("MESA"))
+        .map(|l| format!("{l}\n"))
+        .collect()
 }
 
 /// A small data set on the disk: `train` and `test` sample faces.
 pub fn faces(folder: &Path, train: usize, test: usize) -> PathBuf {
     let data = folder.join(format!("faces-{train}-{test}"));
-    Dataset::sample_faces(7, [train, test]).write(&data).expect("a data set is written");
+    Dataset::sample_faces(7, [train, test])
+        .write(&data)
+        .expect("a data set is written");
     data
 }
 
 /// `fer-gpu train` of the small network with small batches, JSON on stdout.
 pub fn train(data: &Path, extra: &[&str]) -> Command {
     let mut command = fer_gpu();
-    command.args(["train", "--model", "inception-gap", "--batch", "8", "--json", "--data"]).arg(data).args(extra);
+    command
+        .args([
+            "train",
+            "--model",
+            "inception-gap",
+            "--batch",
+            "8",
+            "--json",
+            "--data",
+        ])
+        .arg(data)
+        .args(extra);
     command
 }
 
 /// Runs to the end, which must be a good one; the JSON lines of stdout.
 pub fn succeed(mut command: Command) -> Vec<serde_json::Value> {
     let output = command.output().expect("the command runs");
-    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, stderr(&output));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        stderr(&output)
+    );
     let text = String::from_utf8(output.stdout).expect("utf-8");
-    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .collect()
 }

@@ -5,10 +5,13 @@
 use super::{Conv2d, Padding};
 use crate::ops::{Case, Fill, Step};
 
+/// Input (n, h, w, c), filters, kernel, stride, padding.
+type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
+
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [([u32; 4], u32, [u32; 2], [u32; 2], Padding); 21] = [
+    let list: [Config; 21] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
