@@ -1,4 +1,23 @@
 //! fer-gpu: trains convolutional networks for facial expressions on any GPU.
+//!
+//! The way data flows, and the rooms on the way, each knowing only those before it:
+//!
+//! ```text
+//! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
+//! ops <-> reference            what each kernel computes: bindings, cost, cases; the same in f64
+//! data                         npy files or generated faces -> two labelled splits
+//! graph                        layers -> ops; reverse mode appends the backward pass
+//! network                      the networks, by name
+//! plan                         graph -> a list of dispatches over named buffers, as plain data
+//! gpu                          the only room that knows wgpu: runs kernels and plans
+//! verify                       kernels against references: one case, or each dispatch of a step
+//! train                        the epochs, checkpoints and the run's folder
+//! cli                          the command line
+//! ```
+//!
+//! One training step: `train` picks row numbers and uploads them with the step's Adam rate; the
+//! executor submits the plan's dispatches: gather, forward, loss (which writes loss, accuracy
+//! and the non-finite flag), backward, optimiser; the metrics come back while the next step runs.
 
 pub mod cli;
 pub mod data;
