@@ -9,6 +9,8 @@ static NAIVE_WEIGHT: Shader = shader!("matmul_weight.wgsl");
 static NAIVE_WEIGHT_ADAM: Shader = shader!("matmul_weight_adam.wgsl");
 static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl");
 static SUBGROUP_WEIGHT: Shader = shader!("matmul_weight_subgroup.wgsl");
+static REGISTERS: Shader = shader!("matmul_registers.wgsl");
+static REGISTERS_WEIGHT: Shader = shader!("matmul_weight_registers.wgsl");
 static SHARED_TILE: Shader = shader!("matmul_shared_tile.wgsl");
 static SHARED: Shader = shader!("matmul_shared.wgsl", SHARED_TILE);
 static WEIGHT_SHARED_TILE: Shader = shader!("matmul_weight_shared_tile.wgsl");
@@ -41,6 +43,16 @@ fn window_columns(p: &Matmul) -> u64 {
     p.columns().len() as u64 + 1
 }
 
+/// Invocations of a workgroup of the register tiles: as many as a software adapter has lanes, so
+/// that small layers occupy all cores.
+const LANES: u64 = 8;
+const LANES_WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", LANES as f64)];
+
+/// Workgroups of register tiles of 8 by 8.
+fn register_tiles(lines: u32, columns: u32) -> u64 {
+    (lines.div_ceil(8) as u64 * columns.div_ceil(8) as u64).div_ceil(LANES)
+}
+
 /// Tiles of 64 lines by two panels.
 fn shared_tiles(lines: u32, panels: u32) -> u64 {
     lines.div_ceil(64) as u64 * panels.div_ceil(2) as u64
@@ -70,6 +82,15 @@ pub const FORWARD: &[Variant<Matmul>] = &[
         workgroups: |p| p.splits as u64 * p.panels as u64 * row_blocks(p),
         chain: |p| p.k_chunk as u64 + 1,
         supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0,
+    },
+    Variant {
+        name: "registers",
+        shader: &REGISTERS,
+        entry: "matmul_forward_registers",
+        constants: LANES_WORKGROUP,
+        workgroups: |p| register_tiles(p.m, p.splits * p.panels * PANEL),
+        chain: |p| p.k_chunk as u64 + 1,
+        supports: |p, _| p.k % 4 == 0,
     },
     Variant {
         name: "shared",
@@ -112,6 +133,15 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
         supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0 && p.n % 4 == 0,
     },
     Variant {
+        name: "registers",
+        shader: &REGISTERS,
+        entry: "matmul_backward_input_registers",
+        constants: LANES_WORKGROUP,
+        workgroups: |p| register_tiles(p.m, p.k),
+        chain: window_columns,
+        supports: |p, _| p.k % 4 == 0 && p.n % 4 == 0,
+    },
+    Variant {
         name: "shared",
         shader: &SHARED,
         entry: "matmul_backward_input_shared",
@@ -140,6 +170,15 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
         workgroups: |p| p.panels as u64 * (p.k as u64).div_ceil(32),
         chain: |p| p.m as u64,
         supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0,
+    },
+    Variant {
+        name: "registers",
+        shader: &REGISTERS_WEIGHT,
+        entry: "matmul_backward_weight_registers",
+        constants: LANES_WORKGROUP,
+        workgroups: |p| register_tiles(p.k, p.panels * PANEL),
+        chain: |p| p.m as u64,
+        supports: |p, _| p.k % 4 == 0,
     },
     Variant {
         name: "shared",
