@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 21] = [
+    let list: [Config; 25] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -36,6 +36,11 @@ fn shapes() -> Vec<(String, Conv2d)> {
         ([1, 5, 5, 2], 63, [3, 3], [1, 1], Same),
         ([1, 5, 5, 2], 64, [3, 3], [1, 1], Same),
         ([1, 13, 5, 2], 65, [3, 3], [1, 1], Valid),
+        // 15 to 17 channels, 63 to 65 lines of weights with the bias, 127 to 129 pixels.
+        ([1, 9, 14, 15], 16, [3, 2], [1, 1], Same),
+        ([1, 127, 1, 16], 15, [2, 2], [1, 1], Same),
+        ([3, 43, 1, 62], 17, [1, 1], [1, 1], Same),
+        ([2, 8, 8, 7], 16, [3, 3], [2, 1], Same),
     ];
     let mut all: Vec<_> = list
         .into_iter()

@@ -2,6 +2,7 @@
 
 use super::Conv2d;
 use crate::ops::{ELEMENTWISE, MAX_ITERATIONS, Shader, Variant, anywhere, per_element, shader};
+use crate::profile::{Class, Profile};
 
 static NAIVE: Shader = shader!("conv2d.wgsl");
 static TILE: Shader = shader!("conv2d_tile.wgsl");
@@ -11,6 +12,8 @@ static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl");
 static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
 static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE);
 static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE);
+static SHARED: Shader = shader!("conv2d_shared.wgsl");
+static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl");
 static REDUCE: Shader = shader!("conv2d_reduce.wgsl");
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
@@ -23,6 +26,42 @@ fn unit_stride(p: &Conv2d) -> bool {
 /// Tiles of 8 pixels by 2 rows.
 fn tiles(n: u32, height: u32, width: u32) -> u64 {
     n as u64 * height.div_ceil(2) as u64 * width.div_ceil(8) as u64
+}
+
+/// Channels of half a workgroup of the shared tiles.
+const HALF_OF_10: &[(&str, f64)] = &[("HALF", 5.0)];
+const HALF_OF_16: &[(&str, f64)] = &[("HALF", 8.0)];
+
+/// Shared tiles of 128 pixels by `channels` channels.
+fn shared_tiles(pixels: u64, channels: u32, of: u32) -> u64 {
+    pixels.div_ceil(128) * of.div_ceil(channels) as u64
+}
+
+/// Is a tile of 10 channels the better one? It wastes fewer channels where there are 10 or 20, but
+/// reads workgroup memory 6 times for 10 channels, where that of 16 reads it 8 times.
+fn narrow(channels: u32) -> bool {
+    6 * channels.div_ceil(10) < 8 * channels.div_ceil(16)
+}
+
+/// Can the shared tiles sum that many terms in steps of `depth`? GPUs have no limit.
+fn shared_terms(terms: u64, depth: u64, profile: &Profile) -> bool {
+    profile.class == Class::Gpu || terms.div_ceil(depth) * (depth + 1) <= MAX_ITERATIONS
+}
+
+fn forward_terms(p: &Conv2d, profile: &Profile) -> bool {
+    shared_terms(p.taps(), 8, profile)
+}
+
+fn backward_terms(p: &Conv2d, profile: &Profile) -> bool {
+    shared_terms((p.kh * p.kw * p.c_out) as u64, 8, profile)
+}
+
+/// Pixels of the output, and of the input.
+fn output_pixels(p: &Conv2d) -> u64 {
+    p.n as u64 * (p.h_out * p.w_out) as u64
+}
+fn input_pixels(p: &Conv2d) -> u64 {
+    p.n as u64 * (p.h_in * p.w_in) as u64
 }
 
 pub const FORWARD: &[Variant<Conv2d>] = &[
@@ -53,6 +92,24 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         chain: |p| p.taps() + 1,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
+    Variant {
+        name: "shared10",
+        shader: &SHARED,
+        entry: "conv2d_forward_shared",
+        constants: HALF_OF_10,
+        workgroups: |p| shared_tiles(output_pixels(p), 10, p.c_out),
+        chain: |p| p.taps() + 1,
+        supports: |p, profile| narrow(p.c_out) && forward_terms(p, profile),
+    },
+    Variant {
+        name: "shared16",
+        shader: &SHARED,
+        entry: "conv2d_forward_shared",
+        constants: HALF_OF_16,
+        workgroups: |p| shared_tiles(output_pixels(p), 16, p.c_out),
+        chain: |p| p.taps() + 1,
+        supports: forward_terms,
+    },
 ];
 
 pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
@@ -82,6 +139,24 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         workgroups: |p| tiles(p.n, p.h_in, p.w_in).div_ceil(8) * (p.c_in as u64).div_ceil(10),
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
+    },
+    Variant {
+        name: "shared10",
+        shader: &SHARED,
+        entry: "conv2d_backward_input_shared",
+        constants: HALF_OF_10,
+        workgroups: |p| shared_tiles(input_pixels(p), 10, p.c_in),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        supports: |p, profile| narrow(p.c_in) && backward_terms(p, profile),
+    },
+    Variant {
+        name: "shared16",
+        shader: &SHARED,
+        entry: "conv2d_backward_input_shared",
+        constants: HALF_OF_16,
+        workgroups: |p| shared_tiles(input_pixels(p), 16, p.c_in),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        supports: backward_terms,
     },
 ];
 
@@ -169,6 +244,18 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
         workgroups: |p| weight_groups(p, 5),
         chain: share,
         supports: |p, profile| weight_tiles(p, 5) && profile.has_subgroup(8),
+    },
+    Variant {
+        name: "shared",
+        shader: &SHARED_WEIGHT,
+        entry: "conv2d_backward_weight_shared",
+        constants: &[],
+        workgroups: |p| {
+            let lines = (p.taps() + 1).div_ceil(64);
+            p.splits as u64 * lines * (p.c_out as u64).div_ceil(16)
+        },
+        chain: share,
+        supports: |p, profile| shared_terms(share(p), 16, profile),
     },
 ];
 

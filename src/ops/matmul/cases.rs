@@ -5,8 +5,8 @@ use super::{Matmul, MatmulWeight};
 use crate::ops::adam::{AdamParams, bias_corrected_rate};
 use crate::ops::{Case, Fill, Step};
 
-/// (m, k, n): golden shapes, edges of 8, 32 and 64, and the small layers of the networks.
-const SHAPES: [(u32, u32, u32); 13] = [
+/// (m, k, n): golden shapes, edges of 8, 16, 32 and 64, and the small layers of the networks.
+const SHAPES: [(u32, u32, u32); 15] = [
     (1, 1, 1),
     (8, 30, 7),
     (64, 129, 65),
@@ -20,6 +20,8 @@ const SHAPES: [(u32, u32, u32); 13] = [
     (64, 30, 150),
     (64, 150, 7),
     (128, 96, 128),
+    (15, 16, 64),
+    (17, 15, 129),
 ];
 
 fn case<P>(name: String, params: P, fills: Vec<Fill>, exact: bool) -> Case<P> {

@@ -2,12 +2,25 @@
 
 use super::{Matmul, MatmulWeight, PANEL};
 use crate::ops::{ELEMENTWISE, MAX_ITERATIONS, Shader, Variant, anywhere, per_element, shader};
+use crate::profile::{Class, Profile};
 
 static NAIVE: Shader = shader!("matmul.wgsl");
 static NAIVE_WEIGHT: Shader = shader!("matmul_weight.wgsl");
 static NAIVE_WEIGHT_ADAM: Shader = shader!("matmul_weight_adam.wgsl");
 static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl");
 static SUBGROUP_WEIGHT: Shader = shader!("matmul_weight_subgroup.wgsl");
+static REGISTERS: Shader = shader!("matmul_registers.wgsl");
+static REGISTERS_WEIGHT: Shader = shader!("matmul_weight_registers.wgsl");
+static SHARED_TILE: Shader = shader!("matmul_shared_tile.wgsl");
+static SHARED: Shader = shader!("matmul_shared.wgsl", SHARED_TILE);
+static WEIGHT_SHARED_TILE: Shader = shader!("matmul_weight_shared_tile.wgsl");
+static SHARED_WEIGHT: Shader =
+    shader!("matmul_weight_shared.wgsl", WEIGHT_SHARED_TILE, SHARED_TILE);
+static SHARED_WEIGHT_ADAM: Shader = shader!(
+    "matmul_weight_adam_shared.wgsl",
+    WEIGHT_SHARED_TILE,
+    SHARED_TILE
+);
 static REDUCE: Shader = shader!("matmul_reduce.wgsl");
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
@@ -30,6 +43,27 @@ fn window_columns(p: &Matmul) -> u64 {
     p.columns().len() as u64 + 1
 }
 
+/// Invocations of a workgroup of the register tiles: as many as a software adapter has lanes, so
+/// that small layers occupy all cores.
+const LANES: u64 = 8;
+const LANES_WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", LANES as f64)];
+
+/// Workgroups of register tiles of 8 by 8.
+fn register_tiles(lines: u32, columns: u32) -> u64 {
+    (lines.div_ceil(8) as u64 * columns.div_ceil(8) as u64).div_ceil(LANES)
+}
+
+/// Tiles of 64 lines by two panels.
+fn shared_tiles(lines: u32, panels: u32) -> u64 {
+    lines.div_ceil(64) as u64 * panels.div_ceil(2) as u64
+}
+
+/// Can the shared tiles sum that many terms? They count one iteration for a term and one for a
+/// step of 16; GPUs have no limit.
+fn shared_terms(terms: u32, profile: &Profile) -> bool {
+    profile.class == Class::Gpu || terms as u64 + terms.div_ceil(16) as u64 <= MAX_ITERATIONS
+}
+
 pub const FORWARD: &[Variant<Matmul>] = &[
     Variant {
         name: "naive",
@@ -48,6 +82,24 @@ pub const FORWARD: &[Variant<Matmul>] = &[
         workgroups: |p| p.splits as u64 * p.panels as u64 * row_blocks(p),
         chain: |p| p.k_chunk as u64 + 1,
         supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0,
+    },
+    Variant {
+        name: "registers",
+        shader: &REGISTERS,
+        entry: "matmul_forward_registers",
+        constants: LANES_WORKGROUP,
+        workgroups: |p| register_tiles(p.m, p.splits * p.panels * PANEL),
+        chain: |p| p.k_chunk as u64 + 1,
+        supports: |p, _| p.k % 4 == 0,
+    },
+    Variant {
+        name: "shared",
+        shader: &SHARED,
+        entry: "matmul_forward_shared",
+        constants: &[],
+        workgroups: |p| p.splits as u64 * shared_tiles(p.m, p.panels),
+        chain: |p| p.k_chunk as u64 + 1,
+        supports: |p, profile| shared_terms(p.k_chunk, profile),
     },
 ];
 
@@ -80,6 +132,24 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
         chain: window_columns,
         supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0 && p.n % 4 == 0,
     },
+    Variant {
+        name: "registers",
+        shader: &REGISTERS,
+        entry: "matmul_backward_input_registers",
+        constants: LANES_WORKGROUP,
+        workgroups: |p| register_tiles(p.m, p.k),
+        chain: window_columns,
+        supports: |p, _| p.k % 4 == 0 && p.n % 4 == 0,
+    },
+    Variant {
+        name: "shared",
+        shader: &SHARED,
+        entry: "matmul_backward_input_shared",
+        constants: &[],
+        workgroups: |p| (p.m as u64).div_ceil(64) * (p.k as u64).div_ceil(64),
+        chain: window_columns,
+        supports: |p, profile| shared_terms(p.columns().len() as u32, profile),
+    },
 ];
 
 pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
@@ -101,17 +171,46 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
         chain: |p| p.m as u64,
         supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0,
     },
+    Variant {
+        name: "registers",
+        shader: &REGISTERS_WEIGHT,
+        entry: "matmul_backward_weight_registers",
+        constants: LANES_WORKGROUP,
+        workgroups: |p| register_tiles(p.k, p.panels * PANEL),
+        chain: |p| p.m as u64,
+        supports: |p, _| p.k % 4 == 0,
+    },
+    Variant {
+        name: "shared",
+        shader: &SHARED_WEIGHT,
+        entry: "matmul_backward_weight_shared",
+        constants: &[],
+        workgroups: |p| shared_tiles(p.k, p.panels),
+        chain: |p| p.m as u64,
+        supports: |p, profile| shared_terms(p.m, profile),
+    },
 ];
 
-pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[Variant {
-    name: "naive",
-    shader: &NAIVE_WEIGHT_ADAM,
-    entry: "matmul_backward_weight_adam",
-    constants: WORKGROUP,
-    workgroups: |p| per_element(weights(p)),
-    chain: |p| p.m as u64,
-    supports: anywhere,
-}];
+pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
+    Variant {
+        name: "naive",
+        shader: &NAIVE_WEIGHT_ADAM,
+        entry: "matmul_backward_weight_adam",
+        constants: WORKGROUP,
+        workgroups: |p| per_element(weights(p)),
+        chain: |p| p.m as u64,
+        supports: anywhere,
+    },
+    Variant {
+        name: "shared",
+        shader: &SHARED_WEIGHT_ADAM,
+        entry: "matmul_backward_weight_adam_shared",
+        constants: &[],
+        workgroups: |p| shared_tiles(p.k, p.panels),
+        chain: |p| p.m as u64,
+        supports: |p, profile| shared_terms(p.m, profile),
+    },
+];
 
 pub const BACKWARD_BIAS: &[Variant<Matmul>] = &[Variant {
     name: "naive",
