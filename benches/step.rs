@@ -1,0 +1,70 @@
+//! Criterion over what a user waits for: one training step of the small network, and each
+//! distinct kernel in it, on the default adapter. The clock stops when the result is there.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use fer_gpu::gpu::{Adapter, Batch, Checks, Executor, Gpu, Images, LimitChoice, Program, Selector};
+use fer_gpu::network::Network;
+use fer_gpu::ops::Step;
+use fer_gpu::plan::{self, Options};
+use fer_gpu::random::unit;
+use std::collections::HashSet;
+
+const BATCH: u32 = 64;
+
+fn step(criterion: &mut Criterion) {
+    let adapter = Adapter::select(&Selector::Default).unwrap_or_else(|e| panic!("{e}"));
+    let gpu = Gpu::open(&adapter, LimitChoice::Native).unwrap_or_else(|e| panic!("{e}"));
+    println!("{}", gpu.info);
+    let model = Network::find("inception-gap")
+        .expect("a network")
+        .build(BATCH, 7);
+    let plan = plan::plan(model, &Options::new(gpu.profile.clone())).expect("a plan");
+    let mut executor = Executor::new(&gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
+    let images: Vec<f32> = (0..BATCH as u64 * 48 * 48)
+        .map(|i| unit(1, i) as f32)
+        .collect();
+    let labels: Vec<u32> = (0..BATCH).map(|n| n % 7).collect();
+    let step = Step {
+        step: 1,
+        valid_rows: BATCH,
+        rate: 1e-3,
+    };
+    let batch = Batch {
+        images: Images::Host(&images),
+        labels: &labels,
+        step,
+    };
+
+    let mut group = criterion.benchmark_group("inception-gap");
+    group.sample_size(10);
+    group.bench_function("training step", |b| {
+        b.iter(|| {
+            executor.submit(Program::Train, &batch).expect("a step");
+            executor.drain().expect("a step")
+        });
+    });
+    group.bench_function("validation batch", |b| {
+        b.iter(|| {
+            executor.submit(Program::Evaluate, &batch).expect("a batch");
+            executor.drain().expect("a batch")
+        });
+    });
+    let mut seen = HashSet::new();
+    for (index, dispatch) in executor.plan.train.iter().enumerate() {
+        if seen.insert((dispatch.op.name(), dispatch.params.clone())) {
+            let name = format!(
+                "{} {} {}",
+                dispatch.op.name(),
+                dispatch.variant_name(),
+                dispatch.label
+            );
+            group.bench_function(name, |b| {
+                b.iter(|| executor.launch(Program::Train, index).expect("a launch"))
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, step);
+criterion_main!(benches);
