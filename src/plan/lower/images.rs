@@ -9,9 +9,16 @@ use crate::ops::relu::Planes;
 use crate::ops::{self, AnyOp};
 use crate::plan::fusion::Place;
 use crate::plan::{BufferId, Error};
+use crate::profile::Class;
 
-/// Images that one share of a convolution's weight gradient adds up.
-const IMAGES_PER_SPLIT: u32 = 4;
+/// Images that one share of a convolution's weight gradient adds up: a GPU wants many
+/// workgroups, a CPU few partial sums.
+fn images_per_split(class: Class) -> u32 {
+    match class {
+        Class::Gpu => 1,
+        Class::Software => 4,
+    }
+}
 
 impl Lowering<'_> {
     /// The parameter block of the convolution that maps `x` to `y` (or back), with both views.
@@ -98,7 +105,9 @@ impl Lowering<'_> {
         };
         let (params, x, dy) = self.conv_params(x, dy, window);
         let params = Conv2d {
-            splits: params.n.div_ceil(IMAGES_PER_SPLIT),
+            splits: params
+                .n
+                .div_ceil(images_per_split(self.options.profile.class)),
             ..params
         };
         let partial = self.transient(format!("{} partial", node.name), params.partial_len());
