@@ -10,9 +10,9 @@ macro_rules! expression {
         pub struct Expression { $($(#[$doc])* pub $field: f32,)+ }
 
         impl Expression {
-            /// Somewhere from `mild` to `strong`, each field about as far along as the others.
+            /// Somewhere between `mild` and `strong`, each field about as far along as the others.
             fn between(mild: &Self, strong: &Self, random: &mut Random) -> Self {
-                let strength = random.unit();
+                let strength = random.between(0.3, 1.0);
                 Self { $($field: {
                     let at = strength + random.around_zero(0.2);
                     mild.$field + (strong.$field - mild.$field) * at

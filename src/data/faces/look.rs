@@ -56,7 +56,13 @@ pub struct Scene {
 
 impl Look {
     pub fn draw(random: &mut Random) -> Self {
-        let skin = random.between(0.38, 0.86);
+        // Fair hair on dark skin turns a brow's contrast around: a linear model cannot lean on it.
+        let fair = random.chance(0.5);
+        let skin = if fair {
+            random.between(0.25, 0.5)
+        } else {
+            random.between(0.38, 0.86)
+        };
         let hair = [
             Hair::Bald,
             Hair::Short,
@@ -83,8 +89,12 @@ impl Look {
             brow_thickness: random.between(0.045, 0.075),
             line: random.between(0.016, 0.025),
             skin,
-            // Dark against the skin it frames, or a brow would vanish into it.
-            hair_tone: random.between(0.04, skin * 0.6),
+            // Far from the skin it frames, or a brow would vanish into it.
+            hair_tone: if fair {
+                random.between(skin * 1.7, 1.0)
+            } else {
+                random.between(0.04, skin * 0.6)
+            },
             iris_tone: random.between(0.05, 0.3),
             lip_tone: random.between(0.55, 1.25),
             shirt: random.between(0.1, 0.9),
@@ -102,7 +112,7 @@ impl Pose {
         let scale = random.between(20.0, 25.0);
         let stretch = random.between(0.95, 1.05);
         Self {
-            shift: [random.around_zero(4.8), random.around_zero(4.3)],
+            shift: [random.around_zero(3.4), random.around_zero(3.0)],
             level: [1.0, random.around_zero(0.25)],
             scale: [scale * stretch, scale],
             turn: [random.around_zero(0.16), random.around_zero(0.08)],
