@@ -36,8 +36,11 @@ fn adam(
     let i = workgroup_index(group, groups) * WORKGROUP + local;
     if i < params.count / 4u && metrics[2] == 0.0 {
         let gradient = g[i];
-        let first = m[i] + (gradient - m[i]) * params.gain1;
-        let second = v[i] + (gradient * gradient - v[i]) * params.gain2;
+        // Each word is read once: a second read is a second load on software adapters.
+        let old_m = m[i];
+        let old_v = v[i];
+        let first = old_m + (gradient - old_m) * params.gain1;
+        let second = old_v + (gradient * gradient - old_v) * params.gain2;
         m[i] = first;
         v[i] = second;
         w[i] -= step.rate * first / (sqrt(second) + params.epsilon);

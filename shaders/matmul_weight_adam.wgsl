@@ -51,8 +51,10 @@ fn matmul_backward_weight_adam(
                 g += x[row * params.k + k] * dy[row * params.n + column];
             }
         }
-        let first = moment1[i] + (g - moment1[i]) * params.gain1;
-        let second = moment2[i] + (g * g - moment2[i]) * params.gain2;
+        let m = moment1[i];
+        let v = moment2[i];
+        let first = m + (g - m) * params.gain1;
+        let second = v + (g * g - v) * params.gain2;
         moment1[i] = first;
         moment2[i] = second;
         w[i] -= step.rate * first / (sqrt(second) + params.epsilon);

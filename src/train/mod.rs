@@ -379,9 +379,6 @@ impl<'a, 'g> Session<'a, 'g> {
     }
 
     fn save_resume_point(&mut self) -> Result<(), Error> {
-        if let Some(log) = &mut self.log {
-            log.flush()?;
-        }
         let saved = Saved {
             config: self.run.config.clone(),
             state: self.state.clone(),

@@ -3,7 +3,7 @@
 use super::state::STEPS;
 use super::{Error, files};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{LineWriter, Write};
 use std::path::{Path, PathBuf};
 
 const HEADER: &str = "step,loss,accuracy";
@@ -11,7 +11,7 @@ const HEADER: &str = "step,loss,accuracy";
 /// Appends a row a step.
 pub struct StepLog {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: LineWriter<File>,
 }
 
 impl StepLog {
@@ -46,7 +46,7 @@ impl StepLog {
             .map_err(|source| files::failed(&path, source))?;
         Ok(StepLog {
             path,
-            file: BufWriter::new(file),
+            file: LineWriter::new(file),
         })
     }
 
@@ -59,12 +59,6 @@ impl StepLog {
             significant(accuracy)
         )
         .map_err(|source| files::failed(&self.path, source))
-    }
-
-    pub fn flush(&mut self) -> Result<(), Error> {
-        self.file
-            .flush()
-            .map_err(|source| files::failed(&self.path, source))
     }
 }
 

@@ -8,7 +8,10 @@ static NAIVE: Shader = shader!("matmul.wgsl");
 static NAIVE_WEIGHT: Shader = shader!("matmul_weight.wgsl");
 static NAIVE_WEIGHT_ADAM: Shader = shader!("matmul_weight_adam.wgsl");
 static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl");
-static SUBGROUP_WEIGHT: Shader = shader!("matmul_weight_subgroup.wgsl");
+static SUBGROUP_WEIGHT_TILE: Shader = shader!("matmul_weight_subgroup_tile.wgsl");
+static SUBGROUP_WEIGHT: Shader = shader!("matmul_weight_subgroup.wgsl", SUBGROUP_WEIGHT_TILE);
+static SUBGROUP_WEIGHT_ADAM: Shader =
+    shader!("matmul_weight_adam_subgroup.wgsl", SUBGROUP_WEIGHT_TILE);
 static REGISTERS: Shader = shader!("matmul_registers.wgsl");
 static REGISTERS_WEIGHT: Shader = shader!("matmul_weight_registers.wgsl");
 static SHARED_TILE: Shader = shader!("matmul_shared_tile.wgsl");
@@ -209,6 +212,15 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
         workgroups: |p| shared_tiles(p.k, p.panels),
         chain: |p| p.m as u64,
         supports: |p, profile| shared_terms(p.m, profile),
+    },
+    Variant {
+        name: "subgroup8",
+        shader: &SUBGROUP_WEIGHT_ADAM,
+        entry: "matmul_backward_weight_adam_subgroup",
+        constants: &[],
+        workgroups: |p| p.panels as u64 * (p.k as u64).div_ceil(32),
+        chain: |p| p.m as u64,
+        supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0,
     },
 ];
 

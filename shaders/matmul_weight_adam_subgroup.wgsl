@@ -1,0 +1,45 @@
+// Weight gradient of a dense layer in register tiles whose operands are shared by subgroup broadcast
+// (matmul_weight_subgroup_tile.wgsl), spent at once on an Adam step and never stored.
+//
+// g[k,n] = sum over rows of x[m,k] dy[m,n]; m += (g - m) gain1, v += (g^2 - v) gain2,
+// w -= rate m / (sqrt(v) + epsilon); nothing changes where a loss was not finite (metrics[2]).
+//
+// x (m, k); dy (m, n); metrics (4); w, moment1, moment2: a window of panels, (panels, k, 32), whose
+// columns behind n have a zero gradient. k is a multiple of 4. A workgroup is one subgroup and owns
+// 32 inputs by one panel: four kilobytes in a row of each of the three; lane l owns four columns.
+
+struct Step {
+    step: u32,
+    valid_rows: u32,
+    rate: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read> metrics: array<f32>;
+@group(0) @binding(5) var<storage, read_write> w: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> moment1: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> moment2: array<vec4<f32>>;
+
+fn finish(weight: u32, gradient: vec4<f32>) {
+    if metrics[2] == 0.0 {
+        let m = moment1[weight];
+        let v = moment2[weight];
+        let first = m + (gradient - m) * params.gain1;
+        let second = v + (gradient * gradient - v) * params.gain2;
+        moment1[weight] = first;
+        moment2[weight] = second;
+        w[weight] -= step.rate * first / (sqrt(second) + params.epsilon);
+    }
+}
+
+@compute @workgroup_size(8)
+fn matmul_backward_weight_adam_subgroup(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    weight_gradient(workgroup_index(group, groups), lane);
+}

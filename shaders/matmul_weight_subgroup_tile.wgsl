@@ -1,0 +1,97 @@
+
+// The weight gradient of a dense layer as one subgroup of 8 computes it, 32 inputs by one panel, for
+// the kernel that stores it and the one that spends it on an optimiser step. Both declare params, x
+// (m, k) as vectors, dy (m, n), and finish(weight, gradient) for each four weights.
+
+struct Params {
+    m: u32,
+    k: u32,
+    n: u32,
+    first_panel: u32,
+    panels: u32,
+    gain1: f32,
+    gain2: f32,
+    epsilon: f32,
+}
+
+/// Eight rows of a tile: lane l holds the columns 4 l ... 4 l + 3 of each.
+struct Rows {
+    r0: vec4<f32>,
+    r1: vec4<f32>,
+    r2: vec4<f32>,
+    r3: vec4<f32>,
+    r4: vec4<f32>,
+    r5: vec4<f32>,
+    r6: vec4<f32>,
+    r7: vec4<f32>,
+}
+
+/// Row i += (a of lane i) * b.
+fn outer_product(rows: ptr<function, Rows>, a: f32, b: vec4<f32>) {
+    (*rows).r0 += subgroupBroadcast(a, 0u) * b;
+    (*rows).r1 += subgroupBroadcast(a, 1u) * b;
+    (*rows).r2 += subgroupBroadcast(a, 2u) * b;
+    (*rows).r3 += subgroupBroadcast(a, 3u) * b;
+    (*rows).r4 += subgroupBroadcast(a, 4u) * b;
+    (*rows).r5 += subgroupBroadcast(a, 5u) * b;
+    (*rows).r6 += subgroupBroadcast(a, 6u) * b;
+    (*rows).r7 += subgroupBroadcast(a, 7u) * b;
+}
+
+/// Four columns of dy at one row; those behind the last count for nothing.
+fn load_gradient(row: u32, columns: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
+    let at = row * params.n + columns;
+    return select(vec4<f32>(), vec4<f32>(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), inside);
+}
+
+/// Hands inputs k, k + 4, ... k + 28 of the tile on.
+fn finish_rows(panel: u32, k: u32, lane: u32, rows: Rows) {
+    finish_input(panel, k, lane, rows.r0);
+    finish_input(panel, k + 4u, lane, rows.r1);
+    finish_input(panel, k + 8u, lane, rows.r2);
+    finish_input(panel, k + 12u, lane, rows.r3);
+    finish_input(panel, k + 16u, lane, rows.r4);
+    finish_input(panel, k + 20u, lane, rows.r5);
+    finish_input(panel, k + 24u, lane, rows.r6);
+    finish_input(panel, k + 28u, lane, rows.r7);
+}
+
+fn finish_input(panel: u32, k: u32, lane: u32, gradient: vec4<f32>) {
+    if k < params.k {
+        finish((panel * params.k + k) * 8u + lane, gradient);
+    }
+}
+
+/// Computes tile number i of the window and hands every gradient to finish.
+fn weight_gradient(i: u32, lane: u32) {
+    // Panels are fastest in the grid: they read the same x, whose rows lie far apart.
+    let first_k = i / params.panels * 32u;
+    let panel = i % params.panels;
+    let column = (params.first_panel + panel) * 32u + 4u * lane;
+    // Columns behind the last load the last and count for nothing.
+    let inside = vec4<u32>(column, column + 1u, column + 2u, column + 3u) < vec4<u32>(params.n);
+    let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(params.n - 1u));
+    let inputs = min(first_k + 4u * lane, params.k - 4u) / 4u;
+    var a = Rows();
+    var b = Rows();
+    var c = Rows();
+    var d = Rows();
+    // Rows of x lie far apart: the next is loaded while this one is multiplied.
+    var v = x[inputs];
+    var gradient = load_gradient(0u, columns, inside);
+    for (var row = 0u; row < params.m; row += 1u) {
+        let following = min(row + 1u, params.m - 1u);
+        let next_v = x[following * (params.k / 4u) + inputs];
+        let next_gradient = load_gradient(following, columns, inside);
+        outer_product(&a, v.x, gradient);
+        outer_product(&b, v.y, gradient);
+        outer_product(&c, v.z, gradient);
+        outer_product(&d, v.w, gradient);
+        v = next_v;
+        gradient = next_gradient;
+    }
+    finish_rows(panel, first_k, lane, a);
+    finish_rows(panel, first_k + 1u, lane, b);
+    finish_rows(panel, first_k + 2u, lane, c);
+    finish_rows(panel, first_k + 3u, lane, d);
+}
