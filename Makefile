@@ -6,7 +6,7 @@ export XDG_RUNTIME_DIR ?= /tmp
 .PHONY: train test adapter
 
 train: adapter
-	cargo run --release -- train --lr 3e-4 --epochs 2
+	cargo run --release -- train --batch 32 --lr 1.5e-4 --epochs 1
 
 test: adapter
 	cargo test --no-fail-fast

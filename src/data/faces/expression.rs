@@ -12,7 +12,7 @@ macro_rules! expression {
         impl Expression {
             /// Somewhere between `mild` and `strong`, each field about as far along as the others.
             fn between(mild: &Self, strong: &Self, random: &mut Random) -> Self {
-                let strength = random.between(0.3, 1.0);
+                let strength = random.between(0.5, 1.0);
                 Self { $($field: {
                     let at = strength + random.around_zero(0.2);
                     mild.$field + (strong.$field - mild.$field) * at

@@ -52,6 +52,8 @@ pub struct Scene {
     pub noise: f32,
     pub brightness: f32,
     pub contrast: f32,
+    /// Developed as a film negative, light for dark.
+    pub negative: bool,
 }
 
 impl Look {
@@ -112,8 +114,8 @@ impl Pose {
         let scale = random.between(20.0, 25.0);
         let stretch = random.between(0.95, 1.05);
         Self {
-            shift: [random.around_zero(3.4), random.around_zero(3.0)],
-            level: [1.0, random.around_zero(0.25)],
+            shift: [random.around_zero(1.2), random.around_zero(1.0)],
+            level: [1.0, random.around_zero(0.14)],
             scale: [scale * stretch, scale],
             turn: [random.around_zero(0.16), random.around_zero(0.08)],
             mirrored: random.chance(0.5),
@@ -132,9 +134,10 @@ impl Scene {
             ],
             ambient: random.between(0.35, 0.7),
             blur: random.between(0.0, 0.5),
-            noise: random.between(1.5, 6.0),
-            brightness: random.between(95.0, 155.0),
-            contrast: random.between(36.0, 62.0),
+            noise: random.between(1.5, 5.0),
+            brightness: random.between(75.0, 115.0),
+            contrast: random.between(50.0, 70.0),
+            negative: random.chance(0.2),
         }
     }
 
@@ -169,7 +172,8 @@ impl Scene {
             .map(|tone| (tone - mean) * (tone - mean))
             .sum::<f32>()
             / count;
-        let gain = self.contrast / variance.sqrt();
+        let sign = if self.negative { -1.0 } else { 1.0 };
+        let gain = sign * self.contrast / variance.sqrt();
         for (pixel, tone) in pixels.iter_mut().zip(&tones) {
             let level = self.brightness + (tone - mean) * gain + self.noise * random.normal();
             *pixel = (level + 0.5) as u8; // `as` clamps to 0..=255
