@@ -1,23 +1,20 @@
 //! Every case of every op and variant on every adapter of this machine, against the f64
 //! reference, under native and WebGPU's limits, with run-time checks on and off.
 
-use fer_gpu::gpu::{Adapter, Checks, Gpu, LimitChoice};
+mod common;
+
+use fer_gpu::gpu::{Checks, Gpu, LimitChoice};
 use fer_gpu::ops::REGISTRY;
 use fer_gpu::verify;
 
+/// A device on every adapter, under its own limits and under WebGPU's.
 fn devices() -> Vec<(String, Gpu)> {
-    let mut devices = Vec::new();
-    for adapter in Adapter::all() {
-        for limits in [LimitChoice::Native, LimitChoice::Webgpu] {
-            let gpu = Gpu::open(&adapter, limits).expect("a device opens");
-            devices.push((
-                format!("{} ({limits:?} limits)", adapter.info.nickname()),
-                gpu,
-            ));
-        }
-    }
-    assert!(!devices.is_empty(), "{}", fer_gpu::gpu::Error::NoAdapter);
-    devices
+    let both = [LimitChoice::Native, LimitChoice::Webgpu];
+    let named = |limits| {
+        let devices = common::devices(limits).into_iter();
+        devices.map(move |gpu| (format!("{} ({limits:?} limits)", gpu.info.nickname()), gpu))
+    };
+    both.into_iter().flat_map(named).collect()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `fer-gpu train`: options in, a run out.
 
+use super::Error;
 use super::report::{Mode, Reporter};
-use super::{Error, print};
 use crate::gpu::{LimitChoice, Selector};
 use crate::train::{self, Config, Given, Settings, Start};
 use clap::Args;
@@ -174,7 +174,7 @@ fn stop_on_ctrl_c() -> Arc<AtomicBool> {
         eprintln!("\nfinishing the step, then saving; press Ctrl-C again to quit at once");
     };
     if let Err(error) = ctrlc::set_handler(handler) {
-        print(format_args!("Ctrl-C will not save: {error}"));
+        eprintln!("note: Ctrl-C will not save: {error}");
     }
     stop
 }

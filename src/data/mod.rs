@@ -134,7 +134,7 @@ impl Dataset {
 }
 
 /// Faces that [`Dataset::sample_faces`] draws to train on and to validate on.
-pub const SAMPLE_FACES: [usize; 2] = [9_600, 1_400];
+pub const SAMPLE_FACES: [usize; 2] = [8_640, 1_400];
 
 impl Dataset {
     /// Generated faces ([`faces`]): a pure function of the seed.

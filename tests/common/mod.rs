@@ -4,6 +4,8 @@
 use fer_gpu::gpu::{Adapter, Gpu, LimitChoice};
 use ndarray_npy::NpzReader;
 use std::fs::File;
+use std::io::Write;
+use std::sync::Once;
 
 /// A device on every adapter of this machine. None at all fails, with the remedy; so does one
 /// that REQUIRE_ADAPTERS (comma-separated: lavapipe, swiftshader, gl, gpu) names and is missing.
@@ -21,11 +23,22 @@ pub fn devices(limits: LimitChoice) -> Vec<Gpu> {
             "REQUIRE_ADAPTERS names {name}; found only {names:?}"
         );
     }
-    for known in ["lavapipe", "swiftshader", "gl"] {
-        if !names.contains(&known) {
-            println!("missing adapter: {known}");
-        }
-    }
+    static REPORT: Once = Once::new();
+    REPORT.call_once(|| {
+        let missing = ["lavapipe", "swiftshader", "gl"]
+            .into_iter()
+            .filter(|known| !names.contains(known));
+        let missing: Vec<&str> = missing.collect();
+        // Past the capture of the test harness: everybody should see what was tested.
+        let line = format!(
+            "adapters: {}; missing: {}\n",
+            names.join(", "),
+            missing.join(", ")
+        );
+        std::io::stderr()
+            .write_all(line.as_bytes())
+            .expect("stderr");
+    });
     devices
 }
 
