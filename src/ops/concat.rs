@@ -38,10 +38,10 @@ macro_rules! copy_op {
 }
 
 copy_op! {
-    /// y[range] = x
+    /// `y[range]` = x
     Forward, "concat_forward", ["x", "y"]
 }
 copy_op! {
-    /// dx = dy[range]: the gradient of one branch out of the gradient of the whole
+    /// dx = `dy[range]`: the gradient of one branch out of the gradient of the whole
     Backward, "concat_backward", ["dy", "dx"]
 }

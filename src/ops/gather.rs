@@ -31,7 +31,7 @@ impl GatherParams {
 
 static SHADER: super::Shader = shader!("gather.wgsl");
 
-/// x[i, c, pixel] = data[rows[i], pixel * channels + c] * scale
+/// `x[i, c, pixel] = data[rows[i], pixel * channels + c] * scale`
 pub struct Gather;
 
 impl Op for Gather {

@@ -52,7 +52,7 @@ fn shapes(masked: bool) -> impl Iterator<Item = (String, GlobalAveragePool)> {
     })
 }
 
-/// y[n,c] = mean of x[n,c,:]
+/// `y[n,c]` = mean of `x[n,c,:]`
 pub struct Forward;
 
 impl Op for Forward {
@@ -117,7 +117,7 @@ impl Op for Forward {
     }
 }
 
-/// dx[n,c,:] = dy[n,c] / pixels, stopped by the ReLU before
+/// `dx[n,c,:]` = `dy[n,c]` / pixels, stopped by the ReLU before
 pub struct Backward;
 
 impl Op for Backward {

@@ -1,5 +1,5 @@
-//! conv2d and its gradients (Keras `Conv2D`): y[n,co,oy,ox] = b[co] +
-//! sum over ky,kx,ci of x[n,ci,oy*s+ky-top,ox*s+kx-left] * w[ky,kx,ci,co].
+//! conv2d and its gradients (Keras `Conv2D`): `y[n,co,oy,ox]` = `b[co]` +
+//! sum over ky,kx,ci of `x[n,ci,oy*s+ky-top,ox*s+kx-left]` * `w[ky,kx,ci,co]`.
 
 use super::{Expected, Sum, View, floats};
 use crate::ops::conv2d::Conv2d;
@@ -69,7 +69,7 @@ pub fn conv2d_forward(p: &Conv2d, x: &[u32], w: &[u32], bias: &[u32]) -> Expecte
     Expected::sum(to.embed(p.n, p.c_out, values))
 }
 
-/// dx[n,ci,iy,ix] = sum of dy[n,co,oy,ox] * w[ky,kx,ci,co] over all outputs that read it,
+/// `dx[n,ci,iy,ix]` = sum of `dy[n,co,oy,ox]` * `w[ky,kx,ci,co]` over all outputs that read it,
 /// zero where the ReLU before (`mask`) was closed.
 pub fn conv2d_backward_input(p: &Conv2d, dy: &[u32], w: &[u32], mask: &[u32]) -> Expected {
     let (dy, w, mask) = (floats(dy), floats(w), floats(mask));
@@ -107,7 +107,7 @@ pub fn conv2d_backward_input(p: &Conv2d, dy: &[u32], w: &[u32], mask: &[u32]) ->
 }
 
 /// Partial gradients of kernel and bias, one set for each share of the batch:
-/// partial[s] = (dw[ky,kx,ci,co] ..., db[co] ...) summed over the images of share s.
+/// `partial[s]` = (`dw[ky,kx,ci,co]` ..., `db[co]` ...) summed over the images of share s.
 pub fn conv2d_backward_weight(p: &Conv2d, x: &[u32], dy: &[u32]) -> Expected {
     let (x, dy) = (floats(x), floats(dy));
     let (inputs, outputs) = (x_view(p), y_view(p));

@@ -4,7 +4,7 @@ use super::Expected;
 use crate::ops::gather::GatherParams;
 use crate::ops::params::Step;
 
-/// x[i, c, p] = byte(rows[i], p * channels + c) * scale; zero behind the valid rows.
+/// `x[i, c, p]` = byte(`rows[i]`, p * channels + c) * scale; zero behind the valid rows.
 pub fn gather(p: &GatherParams, step: &Step, data: &[u32], rows: &[u32]) -> Expected {
     let bytes: &[u8] = bytemuck::cast_slice(data);
     let mut values = Vec::with_capacity((p.rows * p.pixels * p.channels) as usize);

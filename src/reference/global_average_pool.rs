@@ -3,7 +3,7 @@
 use super::{EPSILON, Expected, Sum, floats};
 use crate::ops::global_average_pool::GlobalAveragePool;
 
-/// y[n,c] = mean over the pixels of x[n,c,:].
+/// `y[n,c]` = mean over the pixels of `x[n,c,:]`.
 pub fn global_average_pool_forward(p: &GlobalAveragePool, x: &[u32]) -> Expected {
     let pixels = p.pixels as usize;
     let mean = |plane: &[f32]| {
@@ -24,7 +24,7 @@ pub fn global_average_pool_forward(p: &GlobalAveragePool, x: &[u32]) -> Expected
     )
 }
 
-/// dx[n,c,:] = dy[n,c] / pixels, zero where the ReLU before (`mask`) was closed.
+/// `dx[n,c,:]` = `dy[n,c]` / pixels, zero where the ReLU before (`mask`) was closed.
 pub fn global_average_pool_backward(p: &GlobalAveragePool, dy: &[u32], mask: &[u32]) -> Expected {
     let (dy, mask) = (floats(dy), floats(mask));
     let pixels = p.pixels as usize;

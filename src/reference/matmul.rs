@@ -7,7 +7,7 @@ use crate::ops::matmul::{Matmul, MatmulWeight};
 use crate::ops::params::Step;
 use rayon::prelude::*;
 
-/// y[m,n] for the columns of the window; with splits, the partial sums [split][m][n].
+/// `y[m,n]` for the columns of the window; with splits, the partial sums (split, m, n).
 pub fn matmul_forward(p: &Matmul, x: &[u32], w: &[u32], bias: &[u32]) -> Expected {
     let (x, w, bias) = (floats(x), floats(w), floats(bias));
     let columns = p.columns();
@@ -34,7 +34,7 @@ pub fn matmul_forward(p: &Matmul, x: &[u32], w: &[u32], bias: &[u32]) -> Expecte
     Expected::sum(pairs.collect())
 }
 
-/// y[m,n] = relu(b[n] + sum over splits of partial[split][m][n]).
+/// `y[m,n] = relu(b[n] + partial[0][m,n] + partial[1][m,n] + ...)`.
 pub fn matmul_reduce_forward(p: &Matmul, partial: &[u32], bias: &[u32]) -> Expected {
     let (partial, bias) = (floats(partial), floats(bias));
     let outputs = p.m * p.n;
@@ -46,7 +46,7 @@ pub fn matmul_reduce_forward(p: &Matmul, partial: &[u32], bias: &[u32]) -> Expec
     Expected::sum(pairs.collect())
 }
 
-/// dx[m,k] = (previous dx, if accumulating) + sum over the window's columns of dy[m,n] w[k,n],
+/// `dx[m,k]` = (previous dx, if accumulating) + sum over the window's columns of `dy[m,n]` `w[k,n]`,
 /// zero where the ReLU before (`mask`) was closed.
 pub fn matmul_backward_input(
     p: &Matmul,
@@ -88,7 +88,7 @@ fn weight_gradient(p: &MatmulWeight, x: &[f32], dy: &[f32], i: usize) -> Sum {
     sum
 }
 
-/// dw[k,n] = sum over rows of x[m,k] dy[m,n], in the panels of the window.
+/// `dw[k,n]` = sum over rows of `x[m,k]` `dy[m,n]`, in the panels of the window.
 pub fn matmul_backward_weight(p: &MatmulWeight, x: &[u32], dy: &[u32]) -> Expected {
     let (x, dy) = (floats(x), floats(dy));
     let pairs = (0..p.matmul().window_len()).into_par_iter().map(|i| {
@@ -127,7 +127,7 @@ pub fn matmul_backward_weight_adam(
     super::adam::unzip(elements)
 }
 
-/// db[n] = sum over rows of dy[m,n].
+/// `db[n]` = sum over rows of `dy[m,n]`.
 pub fn matmul_backward_bias(p: &Matmul, dy: &[u32]) -> Expected {
     let dy = floats(dy);
     let pairs = (0..p.n).map(|column| {

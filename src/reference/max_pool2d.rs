@@ -54,7 +54,7 @@ pub fn max_pool2d_forward(p: &MaxPool2d, x: &[u32]) -> Expected {
     Expected::exact(values.into_iter().map(|(value, _)| value).collect())
 }
 
-/// dx[pixel] = sum of dy over the windows that the pixel won, windows in row-major order.
+/// `dx[pixel]` = sum of dy over the windows that the pixel won, windows in row-major order.
 pub fn max_pool2d_backward(p: &MaxPool2d, x: &[u32], dy: &[u32]) -> Expected {
     let (x, dy) = (floats(x), floats(dy));
     let (to, from) = views(p);
