@@ -3,11 +3,12 @@
 
 use rayon::prelude::*;
 
+/// The step between the states of SplitMix64.
+pub const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// SplitMix64 (Steele, Lea, Flood 2014) of `(stream << 40) + index`.
 pub fn splitmix64(stream: u64, index: u64) -> u64 {
-    let mut z = (stream << 40)
-        .wrapping_add(index)
-        .wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = (stream << 40).wrapping_add(index).wrapping_add(GAMMA);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

@@ -90,8 +90,6 @@ pub enum Op {
     Add,
     /// logits -> dlogits (labels and metrics are the plan's)
     SoftmaxCrossEntropy,
-    /// logits -> probabilities
-    Softmax,
     /// parameter, gradient -> (in place)
     Adam,
 }

@@ -282,11 +282,6 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &pack::Unpack,
 ];
 
-/// The op of that name.
-pub fn find(name: &str) -> Option<&'static dyn AnyOp> {
-    REGISTRY.iter().copied().find(|op| op.name() == name)
-}
-
 /// Words of a binding that a kernel does not look at: one vector.
 pub(crate) const UNUSED: usize = 4;
 

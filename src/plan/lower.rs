@@ -320,22 +320,9 @@ impl Lowering<'_> {
             Op::Relu => self.planes(&relu::Forward, node),
             Op::ReluBackward => self.planes(&relu::Backward, node),
             Op::Add => self.planes(&ops::add::Add, node),
-            Op::Softmax => self.softmax(node),
             Op::SoftmaxCrossEntropy => self.loss(node),
             Op::Adam => self.adam(node),
         }
-    }
-
-    fn softmax(&mut self, node: &Node) -> Result<(), Error> {
-        let [rows, _, _, classes] = self.nhwc(node.inputs[0]);
-        let x = self.whole(node.inputs[0])?;
-        let (y, ..) = self.view(node.outputs[0]);
-        self.dispatch(
-            &ops::softmax::Forward,
-            &node.name,
-            &Softmax { rows, classes },
-            &[(x, 0), (y, 0)],
-        )
     }
 
     fn loss(&mut self, node: &Node) -> Result<(), Error> {

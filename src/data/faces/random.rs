@@ -1,6 +1,8 @@
 //! A small random stream (SplitMix64): integers and exact fractions only, so
 //! every machine draws the same faces.
 
+use crate::random::{GAMMA, splitmix64};
+
 pub struct Random(u64);
 
 impl Random {
@@ -11,11 +13,9 @@ impl Random {
     }
 
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let bits = splitmix64(0, self.0);
+        self.0 = self.0.wrapping_add(GAMMA);
+        bits
     }
 
     /// Uniform in `[0, 1)`, a multiple of 2⁻²⁴: exact in an `f32`.
