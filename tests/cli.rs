@@ -403,6 +403,50 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor() {
     assert!(!run.join("last.safetensors").exists());
 }
 
+/// Black training images and white validation images under a huge weight: only the validation
+/// overflows. That is no fault of the training, which goes on, also after a resume.
+#[test]
+fn an_overflow_in_the_validation_does_not_stop_the_run() {
+    let folder = tempdir().expect("a folder");
+    let data = good(folder.path(), "black-and-white");
+    let x = data.join("X_train.npy");
+    npy(&x, &header("|u1", "(16, 48, 48, 1)"), &[0; 16 * 2304]);
+    let x = data.join("X_test.npy");
+    npy(&x, &header("|u1", "(8, 48, 48, 1)"), &[255; 8 * 2304]);
+    let (output, run) = run_in(folder.path(), "first", &data, &["--epochs", "1"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut weights = fs::read(run.join("last.safetensors")).expect("weights");
+    let start = 8 + u64::from_le_bytes(weights[..8].try_into().expect("eight bytes")) as usize;
+    let json: serde_json::Value = serde_json::from_slice(&weights[8..start]).expect("JSON");
+    for name in ["mid_1/5x5_reduce/kernel", "mid_1/3x3_reduce/kernel"] {
+        let offsets = &json[name]["data_offsets"];
+        let [from, to] = [0, 1].map(|i| start + offsets[i].as_u64().expect("an offset") as usize);
+        for weight in weights[from..to].chunks_mut(4) {
+            weight.copy_from_slice(&3e38f32.to_le_bytes());
+        }
+    }
+    let huge = folder.path().join("huge.safetensors");
+    fs::write(&huge, weights).expect("weights");
+    let init = [
+        "--epochs",
+        "2",
+        "--init-from",
+        huge.to_str().expect("a path"),
+    ];
+    let (output, run) = run_in(folder.path(), "overflow", &data, &init);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).expect("utf-8");
+    let epoch: serde_json::Value =
+        serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    assert!(epoch["val_loss"].is_null(), "{epoch}");
+    assert!(epoch["loss"].is_number(), "{epoch}");
+    let mut resume = fer_gpu();
+    resume
+        .args(["train", "--json", "--epochs", "3", "--resume"])
+        .arg(&run);
+    succeed(resume);
+}
+
 #[test]
 fn check_holds_every_dispatch_of_the_first_step_against_its_reference() {
     let folder = tempdir().expect("a folder");

@@ -235,6 +235,12 @@ impl<'g> Executor<'g> {
         Ok(metrics)
     }
 
+    /// Forgets that a loss was not finite; no step may be in flight.
+    pub fn lower_flag(&self) {
+        let metrics = &self.buffers[self.plan.ports.metrics];
+        self.gpu.upload(metrics, 2 * 4, bytemuck::bytes_of(&0f32));
+    }
+
     /// Zeroes every buffer that a program writes whole, so that nothing of an earlier step is left.
     pub fn clear_outputs(&self, program: Program) {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());

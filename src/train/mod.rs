@@ -326,7 +326,8 @@ impl<'a, 'g> Session<'a, 'g> {
             state.rows,
             state.seconds,
         ) = (0, 0.0, 0, 0, 0.0);
-        let improved = state.best.is_none_or(|(lowest, _)| val_loss < lowest);
+        let lower = state.best.is_none_or(|(lowest, _)| val_loss < lowest);
+        let improved = lower && val_loss.is_finite();
         if improved {
             state.best = Some((val_loss, state.epoch));
             self.save_weights(BEST)?;
@@ -365,6 +366,8 @@ impl<'a, 'g> Session<'a, 'g> {
                 .for_each(&mut add);
         }
         self.executor.drain()?.into_iter().for_each(&mut add);
+        // An overflow on a validation image is no fault of the next training step.
+        self.executor.lower_flag();
         Ok((loss / rows as f64, correct as f64 / rows as f64))
     }
 

@@ -38,9 +38,16 @@ pub struct EpochRow {
     pub epoch: u32,
     pub loss: f64,
     pub accuracy: f64,
+    /// Not finite where the weights overflow on a validation image.
+    #[serde(deserialize_with = "null_is_nan")]
     pub val_loss: f64,
     pub val_accuracy: f64,
     pub seconds: f64,
+}
+
+/// JSON has no NaN: it is written as null.
+fn null_is_nan<'de, D: serde::Deserializer<'de>>(json: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(json)?.unwrap_or(f64::NAN))
 }
 
 /// Where a run stands.
