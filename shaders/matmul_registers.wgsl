@@ -38,47 +38,6 @@ override WORKGROUP: u32;
 @group(0) @binding(3) var<storage, read> relu_mask: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
 
-/// Eight rows by four columns.
-struct Tile {
-    r0: vec4<f32>,
-    r1: vec4<f32>,
-    r2: vec4<f32>,
-    r3: vec4<f32>,
-    r4: vec4<f32>,
-    r5: vec4<f32>,
-    r6: vec4<f32>,
-    r7: vec4<f32>,
-}
-
-/// Writes four columns of one row of y.
-fn store_forward(split: u32, row: u32, column: u32, sums: vec4<f32>) {
-    if row < params.m {
-        for (var i = 0u; i < 4u; i += 1u) {
-            if column + i < params.n {
-                var value = sums[i];
-                if params.splits == 1u {
-                    value += bias[column + i];
-                    if params.relu != 0u {
-                        value = relu(value);
-                    }
-                }
-                y[(split * params.m + row) * params.n + column + i] = value;
-            }
-        }
-    }
-}
-
-fn store_forward_tile(split: u32, row: u32, column: u32, tile: Tile) {
-    store_forward(split, row, column, tile.r0);
-    store_forward(split, row + 1u, column, tile.r1);
-    store_forward(split, row + 2u, column, tile.r2);
-    store_forward(split, row + 3u, column, tile.r3);
-    store_forward(split, row + 4u, column, tile.r4);
-    store_forward(split, row + 5u, column, tile.r5);
-    store_forward(split, row + 6u, column, tile.r6);
-    store_forward(split, row + 7u, column, tile.r7);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn matmul_forward_registers(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -106,8 +65,8 @@ fn matmul_forward_registers(
         let begin = min(split * params.k_chunk, params.k) / 4u;
         let end = min((split + 1u) * params.k_chunk, params.k) / 4u;
         let weights = block / 4u * params.k * 8u + block % 4u * 2u;
-        var left = Tile();
-        var right = Tile();
+        var left = Rows();
+        var right = Rows();
         for (var k = begin; k < end; k += 1u) {
             let at = weights + k * 32u;
             let a = mat4x4<f32>(w[at], w[at + 8u], w[at + 16u], w[at + 24u]);
@@ -138,47 +97,9 @@ fn matmul_forward_registers(
             right.r7 += b * v7;
         }
         let column = params.first_panel * 32u + block * 8u;
-        store_forward_tile(split, row, column, left);
-        store_forward_tile(split, row, column + 4u, right);
+        store_forward_rows(split, row, column, left);
+        store_forward_rows(split, row, column + 4u, right);
     }
-}
-
-/// What a row of dx holds before the sum; rows and inputs behind the last hold nothing.
-fn before(row: u32, k: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    if params.accumulate != 0u && row < params.m && k < params.k {
-        value = dx[(row * params.k + k) / 4u];
-    }
-    return value;
-}
-
-fn before_tile(row: u32, k: u32) -> Tile {
-    return Tile(
-        before(row, k), before(row + 1u, k), before(row + 2u, k), before(row + 3u, k),
-        before(row + 4u, k), before(row + 5u, k), before(row + 6u, k), before(row + 7u, k),
-    );
-}
-
-fn store_input(row: u32, k: u32, sums: vec4<f32>) {
-    if row < params.m && k < params.k {
-        let i = (row * params.k + k) / 4u;
-        var value = sums;
-        if params.relu != 0u {
-            value = select(vec4<f32>(), sums, relu_mask[i] > vec4<f32>());
-        }
-        dx[i] = value;
-    }
-}
-
-fn store_input_tile(row: u32, k: u32, tile: Tile) {
-    store_input(row, k, tile.r0);
-    store_input(row + 1u, k, tile.r1);
-    store_input(row + 2u, k, tile.r2);
-    store_input(row + 3u, k, tile.r3);
-    store_input(row + 4u, k, tile.r4);
-    store_input(row + 5u, k, tile.r5);
-    store_input(row + 6u, k, tile.r6);
-    store_input(row + 7u, k, tile.r7);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -207,8 +128,8 @@ fn matmul_backward_input_registers(
         let far = min(k + 4u, params.k - 4u) * 8u;
         let first = params.first_panel * 8u;
         let end = min(first + params.panels * 8u, width);
-        var left = before_tile(row, k);
-        var right = before_tile(row, k + 4u);
+        var left = before_rows(row, k);
+        var right = before_rows(row, k + 4u);
         for (var n = first; n < end; n += 1u) {
             let panel = (n - first) / 8u * params.k * 8u + n % 8u;
             let at = panel + near;
@@ -240,7 +161,7 @@ fn matmul_backward_input_registers(
             left.r7 += v7 * a;
             right.r7 += v7 * b;
         }
-        store_input_tile(row, k, left);
-        store_input_tile(row, k + 4u, right);
+        store_input_rows(row, k, left);
+        store_input_rows(row, k + 4u, right);
     }
 }

@@ -37,59 +37,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> relu_mask: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
 
-/// Eight rows of a tile: lane l holds the columns 4 l ... 4 l + 3 of each.
-struct Rows {
-    r0: vec4<f32>,
-    r1: vec4<f32>,
-    r2: vec4<f32>,
-    r3: vec4<f32>,
-    r4: vec4<f32>,
-    r5: vec4<f32>,
-    r6: vec4<f32>,
-    r7: vec4<f32>,
-}
-
-/// Row i += (a of lane i) * b.
-fn outer_product(rows: ptr<function, Rows>, a: f32, b: vec4<f32>) {
-    (*rows).r0 += subgroupBroadcast(a, 0u) * b;
-    (*rows).r1 += subgroupBroadcast(a, 1u) * b;
-    (*rows).r2 += subgroupBroadcast(a, 2u) * b;
-    (*rows).r3 += subgroupBroadcast(a, 3u) * b;
-    (*rows).r4 += subgroupBroadcast(a, 4u) * b;
-    (*rows).r5 += subgroupBroadcast(a, 5u) * b;
-    (*rows).r6 += subgroupBroadcast(a, 6u) * b;
-    (*rows).r7 += subgroupBroadcast(a, 7u) * b;
-}
-
-/// Writes one row of a forward tile.
-fn store_forward(split: u32, row: u32, column: u32, sums: vec4<f32>) {
-    if row < params.m {
-        for (var i = 0u; i < 4u; i += 1u) {
-            if column + i < params.n {
-                var value = sums[i];
-                if params.splits == 1u {
-                    value += bias[column + i];
-                    if params.relu != 0u {
-                        value = relu(value);
-                    }
-                }
-                y[(split * params.m + row) * params.n + column + i] = value;
-            }
-        }
-    }
-}
-
-fn store_forward_rows(split: u32, row: u32, column: u32, rows: Rows) {
-    store_forward(split, row, column, rows.r0);
-    store_forward(split, row + 1u, column, rows.r1);
-    store_forward(split, row + 2u, column, rows.r2);
-    store_forward(split, row + 3u, column, rows.r3);
-    store_forward(split, row + 4u, column, rows.r4);
-    store_forward(split, row + 5u, column, rows.r5);
-    store_forward(split, row + 6u, column, rows.r6);
-    store_forward(split, row + 7u, column, rows.r7);
-}
-
 @compute @workgroup_size(8)
 fn matmul_forward_subgroup(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -148,44 +95,6 @@ fn matmul_forward_subgroup(
     store_forward_rows(split, first_row + 8u, column, b);
     store_forward_rows(split, first_row + 16u, column, c);
     store_forward_rows(split, first_row + 24u, column, d);
-}
-
-/// What a row of dx holds before the sum; rows and inputs behind the last hold nothing.
-fn before(row: u32, k: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    if params.accumulate != 0u && row < params.m && k < params.k {
-        value = dx[(row * params.k + k) / 4u];
-    }
-    return value;
-}
-
-fn before_rows(row: u32, k: u32) -> Rows {
-    return Rows(
-        before(row, k), before(row + 1u, k), before(row + 2u, k), before(row + 3u, k),
-        before(row + 4u, k), before(row + 5u, k), before(row + 6u, k), before(row + 7u, k),
-    );
-}
-
-fn store_input(row: u32, k: u32, sums: vec4<f32>) {
-    if row < params.m && k < params.k {
-        let i = (row * params.k + k) / 4u;
-        var value = sums;
-        if params.relu != 0u {
-            value = select(vec4<f32>(), sums, relu_mask[i] > vec4<f32>());
-        }
-        dx[i] = value;
-    }
-}
-
-fn store_input_rows(row: u32, k: u32, rows: Rows) {
-    store_input(row, k, rows.r0);
-    store_input(row + 1u, k, rows.r1);
-    store_input(row + 2u, k, rows.r2);
-    store_input(row + 3u, k, rows.r3);
-    store_input(row + 4u, k, rows.r4);
-    store_input(row + 5u, k, rows.r5);
-    store_input(row + 6u, k, rows.r6);
-    store_input(row + 7u, k, rows.r7);
 }
 
 @compute @workgroup_size(8)

@@ -14,30 +14,6 @@ struct Params {
     epsilon: f32,
 }
 
-/// Eight rows of a tile: lane l holds the columns 4 l ... 4 l + 3 of each.
-struct Rows {
-    r0: vec4<f32>,
-    r1: vec4<f32>,
-    r2: vec4<f32>,
-    r3: vec4<f32>,
-    r4: vec4<f32>,
-    r5: vec4<f32>,
-    r6: vec4<f32>,
-    r7: vec4<f32>,
-}
-
-/// Row i += (a of lane i) * b.
-fn outer_product(rows: ptr<function, Rows>, a: f32, b: vec4<f32>) {
-    (*rows).r0 += subgroupBroadcast(a, 0u) * b;
-    (*rows).r1 += subgroupBroadcast(a, 1u) * b;
-    (*rows).r2 += subgroupBroadcast(a, 2u) * b;
-    (*rows).r3 += subgroupBroadcast(a, 3u) * b;
-    (*rows).r4 += subgroupBroadcast(a, 4u) * b;
-    (*rows).r5 += subgroupBroadcast(a, 5u) * b;
-    (*rows).r6 += subgroupBroadcast(a, 6u) * b;
-    (*rows).r7 += subgroupBroadcast(a, 7u) * b;
-}
-
 /// Four columns of dy at one row; those behind the last count for nothing.
 fn load_gradient(row: u32, columns: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
     let at = row * params.n + columns;

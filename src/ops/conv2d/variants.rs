@@ -165,20 +165,49 @@ fn share(p: &Conv2d) -> u64 {
     p.images_per_split() as u64 * (p.h_out * p.w_out) as u64
 }
 
-/// Workgroups of the weight gradient's register tiles: ten channels, `taps` values of kx and 16
+/// Workgroups of the weight gradient's register tiles: ten channels, TAPS values of kx and 16
 /// pairs (ky, ci) of a share each.
-fn weight_groups(p: &Conv2d, taps: u32) -> u64 {
-    let blocks = p.c_out.div_ceil(10) * p.kw.div_ceil(taps) * (p.kh * p.c_in).div_ceil(16);
+fn weight_groups<const TAPS: u32>(p: &Conv2d) -> u64 {
+    let blocks = p.c_out.div_ceil(10) * p.kw.div_ceil(TAPS) * (p.kh * p.c_in).div_ceil(16);
     p.splits as u64 * blocks as u64
 }
 
-/// Can the tiles with `taps` registers run this gradient? Loop iterations are counted as in
+/// Can the tiles with TAPS registers run this gradient? Loop iterations are counted as in
 /// [`MAX_ITERATIONS`]. A wider tile than the kernel needs is left to the narrower variants.
-fn weight_tiles(p: &Conv2d, taps: u32) -> bool {
+fn weight_tiles<const TAPS: u32>(p: &Conv2d) -> bool {
     let rows = p.images_per_split() as u64 * p.h_out as u64;
     let iterations = rows * (1 + 9 * p.w_out.div_ceil(8) as u64);
     let narrowest = [1, 3, 5].into_iter().find(|&t| p.kw <= t).unwrap_or(5);
-    unit_stride(p) && taps == narrowest && iterations <= MAX_ITERATIONS
+    unit_stride(p) && TAPS == narrowest && iterations <= MAX_ITERATIONS
+}
+
+/// The weight gradient in register tiles of TAPS values of kx.
+const fn weight_registers<const TAPS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        name,
+        shader: &WEIGHT_REGISTERS,
+        entry: "conv2d_backward_weight_registers",
+        constants,
+        workgroups: weight_groups::<TAPS>,
+        chain: share,
+        supports: |p, _| weight_tiles::<TAPS>(p),
+    }
+}
+
+/// The same with operands shared through subgroups of 8.
+const fn weight_subgroup8<const TAPS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        shader: &WEIGHT_SUBGROUP,
+        entry: "conv2d_backward_weight_subgroup",
+        supports: |p, profile| weight_tiles::<TAPS>(p) && profile.has_subgroup(8),
+        ..weight_registers::<TAPS>(name, constants)
+    }
 }
 
 pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
@@ -191,60 +220,12 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
         chain: share,
         supports: |p, _| share(p) + p.images_per_split() as u64 * p.h_out as u64 <= MAX_ITERATIONS,
     },
-    Variant {
-        name: "registers_1taps",
-        shader: &WEIGHT_REGISTERS,
-        entry: "conv2d_backward_weight_registers",
-        constants: &[("TAPS", 1.0)],
-        workgroups: |p| weight_groups(p, 1),
-        chain: share,
-        supports: |p, _| weight_tiles(p, 1),
-    },
-    Variant {
-        name: "registers_3taps",
-        shader: &WEIGHT_REGISTERS,
-        entry: "conv2d_backward_weight_registers",
-        constants: &[("TAPS", 3.0)],
-        workgroups: |p| weight_groups(p, 3),
-        chain: share,
-        supports: |p, _| weight_tiles(p, 3),
-    },
-    Variant {
-        name: "registers_5taps",
-        shader: &WEIGHT_REGISTERS,
-        entry: "conv2d_backward_weight_registers",
-        constants: &[("TAPS", 5.0)],
-        workgroups: |p| weight_groups(p, 5),
-        chain: share,
-        supports: |p, _| weight_tiles(p, 5),
-    },
-    Variant {
-        name: "subgroup8_1taps",
-        shader: &WEIGHT_SUBGROUP,
-        entry: "conv2d_backward_weight_subgroup",
-        constants: &[("TAPS", 1.0)],
-        workgroups: |p| weight_groups(p, 1),
-        chain: share,
-        supports: |p, profile| weight_tiles(p, 1) && profile.has_subgroup(8),
-    },
-    Variant {
-        name: "subgroup8_3taps",
-        shader: &WEIGHT_SUBGROUP,
-        entry: "conv2d_backward_weight_subgroup",
-        constants: &[("TAPS", 3.0)],
-        workgroups: |p| weight_groups(p, 3),
-        chain: share,
-        supports: |p, profile| weight_tiles(p, 3) && profile.has_subgroup(8),
-    },
-    Variant {
-        name: "subgroup8_5taps",
-        shader: &WEIGHT_SUBGROUP,
-        entry: "conv2d_backward_weight_subgroup",
-        constants: &[("TAPS", 5.0)],
-        workgroups: |p| weight_groups(p, 5),
-        chain: share,
-        supports: |p, profile| weight_tiles(p, 5) && profile.has_subgroup(8),
-    },
+    weight_registers::<1>("registers_1taps", &[("TAPS", 1.0)]),
+    weight_registers::<3>("registers_3taps", &[("TAPS", 3.0)]),
+    weight_registers::<5>("registers_5taps", &[("TAPS", 5.0)]),
+    weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
+    weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
+    weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
     Variant {
         name: "shared",
         shader: &SHARED_WEIGHT,

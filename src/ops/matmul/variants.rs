@@ -7,12 +7,24 @@ use crate::profile::{Class, Profile};
 static NAIVE: Shader = shader!("matmul.wgsl");
 static NAIVE_WEIGHT: Shader = shader!("matmul_weight.wgsl");
 static NAIVE_WEIGHT_ADAM: Shader = shader!("matmul_weight_adam.wgsl");
-static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl");
+static ROWS: Shader = shader!("rows.wgsl");
+static OUTER_PRODUCT: Shader = shader!("outer_product.wgsl");
+static MATMUL_ROWS: Shader = shader!("matmul_rows.wgsl");
+static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl", MATMUL_ROWS, OUTER_PRODUCT, ROWS);
 static SUBGROUP_WEIGHT_TILE: Shader = shader!("matmul_weight_subgroup_tile.wgsl");
-static SUBGROUP_WEIGHT: Shader = shader!("matmul_weight_subgroup.wgsl", SUBGROUP_WEIGHT_TILE);
-static SUBGROUP_WEIGHT_ADAM: Shader =
-    shader!("matmul_weight_adam_subgroup.wgsl", SUBGROUP_WEIGHT_TILE);
-static REGISTERS: Shader = shader!("matmul_registers.wgsl");
+static SUBGROUP_WEIGHT: Shader = shader!(
+    "matmul_weight_subgroup.wgsl",
+    SUBGROUP_WEIGHT_TILE,
+    OUTER_PRODUCT,
+    ROWS
+);
+static SUBGROUP_WEIGHT_ADAM: Shader = shader!(
+    "matmul_weight_adam_subgroup.wgsl",
+    SUBGROUP_WEIGHT_TILE,
+    OUTER_PRODUCT,
+    ROWS
+);
+static REGISTERS: Shader = shader!("matmul_registers.wgsl", MATMUL_ROWS, ROWS);
 static REGISTERS_WEIGHT: Shader = shader!("matmul_weight_registers.wgsl");
 static SHARED_TILE: Shader = shader!("matmul_shared_tile.wgsl");
 static SHARED: Shader = shader!("matmul_shared.wgsl", SHARED_TILE);
