@@ -10,7 +10,8 @@
 //! network                      the networks, by name
 //! plan                         graph -> a list of dispatches over named buffers, as plain data
 //! gpu                          the only room that knows wgpu: runs kernels and plans
-//! verify                       kernels against references: one case, or each dispatch of a step
+//! feed                         data sets to devices: batches, and where their images lie
+//! verify                       kernels against references: cases, steps, a whole suite
 //! train                        the epochs, checkpoints and the run's folder
 //! cli                          the command line
 //! ```
@@ -21,6 +22,7 @@
 
 pub mod cli;
 pub mod data;
+pub mod feed;
 pub mod gpu;
 pub mod graph;
 pub mod network;

@@ -1,67 +1,65 @@
-//! Every case of every op and variant on every adapter of this machine, against the f64
-//! reference, under native and WebGPU's limits, with run-time checks on and off.
+//! What `fer-gpu verify` runs, as tests: every case of every op and variant and the networks'
+//! steps, on every adapter of this machine, under native and WebGPU's limits, with run-time
+//! checks on and off. A test for each op; its kind names the adapters.
 
 mod common;
 
-use fer_gpu::gpu::{Checks, Gpu, LimitChoice};
-use fer_gpu::ops::REGISTRY;
-use fer_gpu::verify;
+use fer_gpu::gpu::LimitChoice;
+use fer_gpu::verify::{self, Device, KNOWN_FAULTS, Pattern};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::sync::Arc;
 
-/// A device on every adapter, under its own limits and under WebGPU's.
-fn devices() -> Vec<(String, Gpu)> {
-    let both = [LimitChoice::Native, LimitChoice::Webgpu];
-    let named = |limits| {
-        let devices = common::devices(limits).into_iter();
-        devices.map(move |gpu| (format!("{} ({limits:?} limits)", gpu.info.nickname()), gpu))
+fn main() {
+    let arguments = Arguments::from_args();
+    let devices = Arc::new(devices());
+    let mut names: Vec<&str> = devices.iter().map(|d| d.gpu.info.nickname()).collect();
+    names.dedup();
+    let kind = names.join(" ");
+    let trial = |subject: &verify::Subject| {
+        let (name, devices) = (subject.name(), devices.clone());
+        Trial::test(name.clone(), move || agrees(&name, &devices)).with_kind(kind.clone())
     };
-    both.into_iter().flat_map(named).collect()
+    let trials = verify::subjects(&Pattern::all())
+        .iter()
+        .map(trial)
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
 }
 
-#[test]
-fn every_op_agrees_with_its_reference() {
-    let devices = devices();
-    let mut failures = Vec::new();
-    let filter = std::env::var("FER_GPU_TEST_OP").unwrap_or_default();
-    for &op in REGISTRY {
-        if !op.name().contains(&filter) {
-            continue;
+/// A device on every adapter, under WebGPU's limits and under its own.
+fn devices() -> Vec<Device> {
+    let mut devices = Vec::new();
+    for limits in [LimitChoice::Native, LimitChoice::Webgpu] {
+        for (index, gpu) in common::devices(limits).into_iter().enumerate() {
+            devices.push(Device { gpu, limits, index });
         }
-        let start = std::time::Instant::now();
-        for case in op.cases() {
-            let inputs = verify::inputs(op, &case);
-            let expected = verify::expected(op, &case, &inputs);
-            for (name, gpu) in &devices {
-                for (variant, info) in op.variants().iter().enumerate() {
-                    if !op.supports(variant, &case.params, &gpu.profile) {
-                        continue;
-                    }
-                    for checks in [Checks::On, Checks::Off] {
-                        let outcome =
-                            verify::run_case(gpu, op, variant, &case, &inputs, &expected, checks)
-                                .expect("the device works");
-                        if !outcome.passed() {
-                            failures.push(format!(
-                                "{name} {} {} {} checks {checks:?}: {outcome:?}",
-                                op.name(),
-                                info.name,
-                                case.name
-                            ));
-                        }
-                    }
-                }
-            }
-        }
-        eprintln!("{:32} {:.2?}", op.name(), start.elapsed());
     }
-    assert!(
-        failures.is_empty(),
+    devices.sort_by_key(|device| device.index);
+    devices
+}
+
+fn agrees(subject: &str, devices: &[Device]) -> Result<(), Failed> {
+    let pattern: Pattern = subject.parse().expect("a subject's name is a pattern");
+    let reports = verify::run(devices, &pattern, KNOWN_FAULTS, &mut |_, _, _| ());
+    let mut failures = Vec::new();
+    for report in &reports {
+        if report.runs() == 0 {
+            failures.push(format!("nothing ran on {}", report.adapter));
+        }
+        for failure in report.failures() {
+            failures.push(format!(
+                "{} on {} ({:?} limits, checks {:?}): {}",
+                failure.place, report.adapter, failure.limits, failure.checks, failure.reason
+            ));
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
         "{} failures:\n{}",
         failures.len(),
-        failures
-            .iter()
-            .take(10)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
+        failures[..failures.len().min(10)].join("\n")
+    )
+    .into())
 }

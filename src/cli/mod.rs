@@ -1,10 +1,12 @@
 //! The command line: one file for each subcommand, on top of everything else.
 
 mod data;
+mod devices;
 mod plan;
 mod report;
 mod summary;
 mod train;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::error::Error as _;
@@ -27,6 +29,10 @@ enum Command {
     Summary(summary::Summary),
     /// Print the schedule of a training step: dispatches, buffers, flops, bytes
     Plan(plan::PlanCommand),
+    /// List the adapters, what they allow, and whether the seed network fits
+    Devices(devices::Devices),
+    /// Hold every kernel against its f64 reference, on every adapter
+    Verify(verify::Verify),
     /// Make data sets
     Data(data::Data),
 }
@@ -36,12 +42,22 @@ enum Command {
 pub enum Error {
     #[error(transparent)]
     Train(#[from] crate::train::Error),
+    #[error(transparent)]
+    Verify(#[from] verify::VerifyError),
+}
+
+impl From<crate::gpu::Error> for Error {
+    fn from(error: crate::gpu::Error) -> Error {
+        Error::Train(error.into())
+    }
 }
 
 impl Error {
     pub fn exit_code(&self) -> u8 {
-        let Error::Train(error) = self;
-        error.exit_code()
+        match self {
+            Error::Train(error) => error.exit_code(),
+            Error::Verify(_) => 2,
+        }
     }
 
     /// The error and what caused it, on one line.
@@ -63,6 +79,8 @@ impl Cli {
             Command::Train(train) => train.run(started),
             Command::Summary(summary) => summary.run(),
             Command::Plan(plan) => plan.run(),
+            Command::Devices(devices) => devices.run(),
+            Command::Verify(verify) => verify.run(),
             Command::Data(data) => data.run(),
         }
     }

@@ -20,9 +20,12 @@ pub struct Info {
     /// `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: &'static str,
     pub driver: String,
+    /// PCI numbers of the vendor and the device; 0 where the backend does not tell.
+    pub pci: [u32; 2],
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     Discrete,
     Integrated,
@@ -106,6 +109,12 @@ impl Adapter {
         adapters
     }
 
+    /// For each adapter the better-ranked one that is the same device through another backend.
+    pub fn duplicates(all: &[Adapter]) -> Vec<Option<usize>> {
+        let infos: Vec<&Info> = all.iter().map(|a| &a.info).collect();
+        duplicates(&infos)
+    }
+
     /// The adapter that a user asked for.
     pub fn select(selector: &Selector) -> Result<Adapter, Error> {
         let mut all = Adapter::all();
@@ -169,9 +178,33 @@ impl Adapter {
             subgroup: fixed.then_some(info.subgroup_min_size),
         }
     }
+
+    /// Widths that a subgroup can have; none without the feature.
+    pub fn subgroups(&self) -> Option<[u32; 2]> {
+        let info = self.inner.get_info();
+        let has = self.inner.features().contains(wgpu::Features::SUBGROUP);
+        has.then_some([info.subgroup_min_size, info.subgroup_max_size])
+    }
+
+    /// Can it time kernels by its own clock?
+    pub fn timestamps(&self) -> bool {
+        let features = self.inner.features();
+        features.contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
 }
 
 impl Info {
+    /// Are these one device, seen through two backends?
+    fn same_device(&self, other: &Info) -> bool {
+        if self.backend == other.backend {
+            return false;
+        }
+        let known = self.pci[0] != 0 && self.pci[1] != 0;
+        // GL's names carry the bus and more: `NVIDIA GeForce RTX 3060/PCIe/SSE2`.
+        let (a, b) = (self.name.to_lowercase(), other.name.to_lowercase());
+        known && self.pci == other.pci || a.starts_with(&b) || b.starts_with(&a)
+    }
+
     /// The name that CI and tests use for the software adapters.
     pub fn nickname(&self) -> &'static str {
         if self.backend == "gl" {
@@ -184,6 +217,20 @@ impl Info {
             "gpu"
         }
     }
+}
+
+/// Of two equal cards the first through one backend is the first through another.
+fn duplicates(infos: &[&Info]) -> Vec<Option<usize>> {
+    let mut twins: Vec<Option<usize>> = Vec::new();
+    for (i, info) in infos.iter().enumerate() {
+        let free = |j: &usize| {
+            let taken = |k: usize| infos[k].backend == info.backend && twins[k] == Some(*j);
+            twins[*j].is_none() && infos[*j].same_device(info) && !(0..i).any(taken)
+        };
+        let twin = (0..i).find(free);
+        twins.push(twin);
+    }
+    twins
 }
 
 fn runs_compute(adapter: &wgpu::Adapter) -> bool {
@@ -216,6 +263,7 @@ fn describe(info: &wgpu::AdapterInfo) -> Info {
         kind,
         backend,
         driver,
+        pci: [info.vendor, info.device],
     }
 }
 
@@ -227,4 +275,34 @@ fn rank(info: &Info) -> (Kind, bool, u32) {
         _ => 2,
     };
     (info.kind, info.backend == "gl", software)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, backend: &'static str, pci: [u32; 2]) -> Info {
+        Info {
+            name: name.into(),
+            kind: Kind::Discrete,
+            backend,
+            driver: String::new(),
+            pci,
+        }
+    }
+
+    #[test]
+    fn one_device_through_two_backends_is_seen() {
+        let card = "NVIDIA GeForce RTX 3060";
+        let all = [
+            info(card, "vulkan", [0x10DE, 0x2503]),
+            info(card, "vulkan", [0x10DE, 0x2503]),
+            info(card, "dx12", [0x10DE, 0x2503]),
+            info(card, "dx12", [0x10DE, 0x2503]),
+            info("NVIDIA GeForce RTX 3060/PCIe/SSE2", "gl", [0x10DE, 0]),
+            info("AMD Radeon Graphics", "vulkan", [0x1002, 0x15BF]),
+        ];
+        let twins = duplicates(&all.iter().collect::<Vec<_>>());
+        assert_eq!(twins, [None, None, Some(0), Some(1), Some(0), None]);
+    }
 }

@@ -11,7 +11,7 @@ use super::kernel::{Bound, Checks, Kernel};
 use crate::ops::{Access, Step};
 use crate::plan::{Dispatch, Plan, Range};
 use crate::profile::Class;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -239,6 +239,17 @@ impl<'g> Executor<'g> {
     pub fn lower_flag(&self) {
         let metrics = &self.buffers[self.plan.ports.metrics];
         self.gpu.upload(metrics, 2 * 4, bytemuck::bytes_of(&0f32));
+    }
+
+    /// Zeroes every parameter and its moments.
+    pub fn zero_parameters(&self) {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let parameters = self.plan.parameters.iter();
+        let buffers: BTreeSet<_> = parameters.flat_map(|p| p.storage.buffers()).collect();
+        for buffer in buffers {
+            encoder.clear_buffer(&self.buffers[buffer].0, 0, None);
+        }
+        self.gpu.queue.submit([encoder.finish()]);
     }
 
     /// Zeroes every buffer that a program writes whole, so that nothing of an earlier step is left.

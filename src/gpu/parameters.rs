@@ -8,6 +8,8 @@ use super::kernel::{Bound, Checks};
 use crate::ops::Step;
 use crate::ops::pack::{Pack, PackParams, Unpack};
 use crate::plan::{PanelWindow, Storage};
+use crate::random;
+use crate::tensor::Shape;
 use std::ops::Range;
 
 /// Bytes that one chunk moves.
@@ -21,7 +23,27 @@ pub enum Role {
     Moment2,
 }
 
+/// Share of the initial weights in the random streams of a seed.
+const INITIAL: u64 = 0;
+
 impl Executor<'_> {
+    /// Draws kernels Glorot uniform (Keras's default), zeroes biases and Adam's moments.
+    pub fn draw_parameters(&self, seed: u64) -> Result<(), Error> {
+        self.zero_parameters();
+        for (index, parameter) in self.plan.parameters.iter().enumerate() {
+            if parameter.shape.0.len() == 1 {
+                continue;
+            }
+            let stream = random::stream(&[seed, INITIAL, index as u64]);
+            let limit = glorot_limit(&parameter.shape);
+            self.write_parameter(index, Role::Weights, |range, values: &mut [f32]| {
+                random::fill_uniform(stream, range.start as u64, limit, values);
+                Ok::<(), Error>(())
+            })?;
+        }
+        Ok(())
+    }
+
     /// Fills a parameter: `source` writes the elements of a range, in Keras's order.
     pub fn write_parameter<E: From<Error>>(
         &self,
@@ -129,6 +151,12 @@ impl Executor<'_> {
             bytes: 4 * params.window_len() as u64,
         }
     }
+}
+
+/// sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010; Keras `GlorotUniform`).
+fn glorot_limit(shape: &Shape) -> f64 {
+    let (fan_in, fan_out) = shape.fans();
+    (6.0 / (fan_in + fan_out) as f64).sqrt()
 }
 
 fn chunk_rows(k: u32, n: u32) -> u32 {

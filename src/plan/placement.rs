@@ -4,7 +4,7 @@
 use super::{BufferId, BufferSpec, Error, Options, Parameter};
 use crate::graph::{Graph, Op, TensorId};
 use crate::ops::matmul::PANEL;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Parameters up to this size share the arena.
 const ARENA_LIMIT: u64 = 1 << 20;
@@ -46,6 +46,14 @@ impl Storage {
             Storage::Panels { windows, .. } => windows
                 .iter()
                 .any(|w| w.buffers[0] == buffer && w.offset == offset),
+        }
+    }
+
+    /// Every buffer that holds a part of the weights or moments.
+    pub fn buffers(&self) -> BTreeSet<BufferId> {
+        match self {
+            Storage::Flat { buffers, .. } => buffers.iter().copied().collect(),
+            Storage::Panels { windows, .. } => windows.iter().flat_map(|w| w.buffers).collect(),
         }
     }
 

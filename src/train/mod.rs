@@ -1,28 +1,28 @@
 //! Training: a data set and a network in, a run's folder out.
 //!
 //! `setup` checks everything before anything is written, opens the device and loads or draws
-//! the weights; this file runs the epochs; `source` feeds batches, `state` and `tensors` keep
-//! the run on the disk through `files`. The terminal's side is told through [`Event`]s.
+//! the weights; this file runs the epochs; `state` and `tensors` keep the run on the disk through
+//! `files`. The terminal's side is told through [`Event`]s.
 
 mod error;
 mod files;
 mod replay;
 mod setup;
-mod source;
 mod state;
 mod steps;
 mod tensors;
 
 pub use error::Error;
+pub use files::replace as replace_file;
 pub use setup::{Given, Settings, Start, run};
 pub use state::{BEST, CONFIG, Config, EpochRow, HISTORY, LAST, RESUME, STEPS, State};
 
 use crate::data::Dataset;
+use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Metrics, Program};
 use crate::ops::adam::bias_corrected_rate;
 use crate::verify;
 use setup::Run;
-use source::Batches;
 use state::Saved;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -161,7 +161,7 @@ impl<'a, 'g> Session<'a, 'g> {
         let dataset = &run.dataset;
         let epoch = self.state.epoch;
         let config = &run.config;
-        let order = source::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
+        let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
         let on_device = self.executor.plan.ports.data.is_some();
         let mut batches = Batches::new(dataset, &dataset.train, order, config.batch, on_device);
         let count = batches.count();
@@ -343,7 +343,7 @@ impl<'a, 'g> Session<'a, 'g> {
     fn validate(&mut self) -> Result<(f64, f64), Error> {
         let run = self.run.clone();
         let dataset = &run.dataset;
-        let order = source::order(dataset.test.rows(), false, 0, 0);
+        let order = feed::order(dataset.test.rows(), false, 0, 0);
         let on_device = self.executor.plan.ports.data.is_some();
         let mut batches = Batches::new(
             dataset,

@@ -1,23 +1,18 @@
 //! Opens a run: everything that can be wrong is found before anything is written.
 
-use super::source;
 use super::state::{CONFIG, Config, HISTORY, RESUME, Saved, State, write_history};
 use super::steps::StepLog;
 use super::tensors::{TRAINING, TensorFile, WEIGHTS};
 use super::{Error, Event, Session, files};
 use crate::data::{Dataset, SAMPLE_FACES};
-use crate::gpu::{Adapter, Checks, Executor, Gpu, LimitChoice, Role, Selector};
+use crate::feed;
+use crate::gpu::{Adapter, Checks, Executor, Gpu, LimitChoice, Selector};
 use crate::network::{NETWORKS, Network};
 use crate::plan::{self, Options, Plan};
-use crate::random;
-use crate::tensor::Shape;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-
-/// Share of the initial weights in the random streams of a seed.
-const INITIAL: u64 = 0;
 
 /// What the user asked for, apart from what defines the run.
 #[derive(Clone, Debug)]
@@ -127,7 +122,7 @@ pub fn run(
     });
     let mut compiling = |done, total| observe(Event::Compiling { done, total });
     let executor = Executor::new(&gpu, plan, Checks::Off, &mut compiling)?;
-    source::upload(&executor, &dataset);
+    feed::upload(&executor, &dataset);
     let state = match saved {
         Some((saved, mut file)) => {
             file.check(&executor, TRAINING)?;
@@ -242,7 +237,7 @@ fn load(config: &Config, network: &Network) -> Result<Dataset, Error> {
     if !config.overfit_batch {
         return Ok(dataset);
     }
-    let order = source::order(rows, config.shuffle, config.seed, 0);
+    let order = feed::order(rows, config.shuffle, config.seed, 0);
     Ok(dataset.overfit(&order[..config.batch as usize]))
 }
 
@@ -284,7 +279,7 @@ fn make_plan(
 ) -> Result<(Plan, Option<String>), Error> {
     let mut options = Options::new(gpu.profile.clone());
     if !settings.host_data {
-        options.data = source::placement(dataset, &gpu.profile.limits);
+        options.data = feed::placement(dataset, &gpu.profile.limits);
     }
     let build = || network.build(config.batch, dataset.class_names.len() as u32);
     let Some(saved) = saved else {
@@ -304,33 +299,16 @@ fn make_plan(
     }
 }
 
-/// Loads the weights of `--init-from`, or draws them: Glorot uniform kernels, zero biases.
+/// Loads the weights of `--init-from`, or draws them.
 fn initialise(executor: &Executor, config: &Config, start: &Start) -> Result<(), Error> {
-    if let Start::New {
+    let Start::New {
         init_from: Some(path),
         ..
     } = start
-    {
-        let mut file = TensorFile::open(path)?;
-        file.check(executor, WEIGHTS)?;
-        return file.load(executor, WEIGHTS);
-    }
-    for (index, parameter) in executor.plan.parameters.iter().enumerate() {
-        if parameter.shape.0.len() == 1 {
-            continue;
-        }
-        let stream = random::stream(&[config.seed, INITIAL, index as u64]);
-        let limit = glorot_limit(&parameter.shape);
-        executor.write_parameter(index, Role::Weights, |range, values: &mut [f32]| {
-            random::fill_uniform(stream, range.start as u64, limit, values);
-            Ok::<(), Error>(())
-        })?;
-    }
-    Ok(())
-}
-
-/// sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010; Keras `GlorotUniform`).
-fn glorot_limit(shape: &Shape) -> f64 {
-    let (fan_in, fan_out) = shape.fans();
-    (6.0 / (fan_in + fan_out) as f64).sqrt()
+    else {
+        return Ok(executor.draw_parameters(config.seed)?);
+    };
+    let mut file = TensorFile::open(path)?;
+    file.check(executor, WEIGHTS)?;
+    file.load(executor, WEIGHTS)
 }

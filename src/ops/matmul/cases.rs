@@ -65,12 +65,12 @@ fn windows() -> [(&'static str, Matmul); 2] {
     ]
 }
 
-/// Two panels of the seed network's dense_1, at its real number of inputs.
-fn seed() -> Matmul {
+/// Two panels of the seed network's dense_1 for `m` images, at its real number of inputs.
+fn seed(m: u32) -> Matmul {
     Matmul {
         first_panel: 36,
         panels: 2,
-        ..Matmul::new(64, 69_120, 1200)
+        ..Matmul::new(m, 69_120, 1200)
     }
 }
 
@@ -110,7 +110,7 @@ pub fn forward() -> Vec<Case<Matmul>> {
     }
     cases.push(case(
         "seed_dense_1".into(),
-        seed().split(12),
+        seed(17).split(12),
         integers(3),
         true,
     ));
@@ -118,7 +118,7 @@ pub fn forward() -> Vec<Case<Matmul>> {
         "seed_dense_1_splits2".into(),
         Matmul {
             panels: 1,
-            ..seed()
+            ..seed(9)
         }
         .split(2),
         integers(3),
@@ -188,7 +188,10 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
     }
     cases.push(case(
         "seed_dense_1".into(),
-        Matmul { relu: 1, ..seed() },
+        Matmul {
+            relu: 1,
+            ..seed(17)
+        },
         integers(4),
         true,
     ));
@@ -226,7 +229,7 @@ pub fn backward_weight() -> Vec<Case<MatmulWeight>> {
     }
     cases.push(case(
         "seed_dense_1".into(),
-        weight(seed()),
+        weight(seed(64)),
         integers(2),
         true,
     ));

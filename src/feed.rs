@@ -1,4 +1,4 @@
-//! The order of the batches and where their images come from: rows of the set on the device,
+//! Feeds data sets to devices: the order of the batches and where their images come from: rows of the set on the device,
 //! or pixels that the host gathers. Both give the same bits.
 
 use crate::data::{Dataset, Pixels, Split};

@@ -1,0 +1,304 @@
+//! Runs whatever a pattern names on many devices: every case of every op and variant, and the
+//! networks' steps. A case's inputs and reference are made once for all devices.
+
+use super::step::{self, Bench};
+use super::{AdapterReport, Failure, KnownFault, Outcome, Pattern, Reason, Tally, case};
+use crate::gpu::{self, Checks, Gpu, LimitChoice};
+use crate::network::{NETWORKS, Network};
+use crate::ops::{AnyCase, AnyOp, REGISTRY};
+use crate::reference::Expected;
+use std::collections::HashSet;
+use std::time::Instant;
+
+/// A device to verify.
+pub struct Device {
+    pub gpu: Gpu,
+    pub limits: LimitChoice,
+    /// The adapter's place in `fer-gpu devices`.
+    pub index: usize,
+}
+
+/// What has a row of its own in the report.
+#[derive(Clone, Copy)]
+pub enum Subject {
+    Op(&'static dyn AnyOp),
+    /// Each dispatch of a training step.
+    Step(&'static Network),
+    /// A training step twice.
+    Repeat(&'static Network),
+}
+
+impl Subject {
+    pub fn name(&self) -> String {
+        match self {
+            Subject::Op(op) => op.name().into(),
+            Subject::Step(network) => format!("step/{}", network.name),
+            Subject::Repeat(network) => format!("repeat/{}", network.name),
+        }
+    }
+}
+
+/// Everything that the pattern names.
+pub fn subjects(pattern: &Pattern) -> Vec<Subject> {
+    let ops = REGISTRY.iter().copied().filter(|op| {
+        let variants = op.variants();
+        let named = |case: &AnyCase| {
+            variants
+                .iter()
+                .any(|v| pattern.case(op.name(), v.name, &case.name))
+        };
+        pattern.op(op.name()) && op.cases().iter().any(named)
+    });
+    let step = NETWORKS
+        .iter()
+        .filter(|n| pattern.case("step", n.name, ""))
+        .map(Subject::Step);
+    let repeat = NETWORKS
+        .iter()
+        .filter(|n| pattern.case("repeat", n.name, ""))
+        .map(Subject::Repeat);
+    ops.map(Subject::Op).chain(step).chain(repeat).collect()
+}
+
+/// Runs everything that `pattern` names on `devices`; one report for each adapter, in their
+/// order. `observe` hears of each subject before it runs, and its place among all.
+pub fn run(
+    devices: &[Device],
+    pattern: &Pattern,
+    known: &[KnownFault],
+    observe: &mut dyn FnMut(&Subject, usize, usize),
+) -> Vec<AdapterReport> {
+    let subjects = subjects(pattern);
+    let mut sites: Vec<Site> = devices.iter().map(|d| Site::new(d, known)).collect();
+    for (done, subject) in subjects.iter().enumerate() {
+        observe(subject, done, subjects.len());
+        for site in &mut sites {
+            site.tallies.push(Tally::new(&subject.name()));
+        }
+        match *subject {
+            Subject::Op(op) => {
+                for case in op.cases() {
+                    run_on_all(&mut sites, op, &case, pattern);
+                }
+            }
+            Subject::Step(network) => sites.iter_mut().for_each(|s| s.step(network)),
+            Subject::Repeat(network) => sites.iter_mut().for_each(|s| s.repeat(network)),
+        }
+    }
+    merge(sites)
+}
+
+fn run_on_all(sites: &mut [Site], op: &'static dyn AnyOp, case: &AnyCase, pattern: &Pattern) {
+    let variants = op.variants();
+    let named = |v: &usize| pattern.case(op.name(), variants[*v].name, &case.name);
+    let chosen: Vec<usize> = (0..variants.len()).filter(named).collect();
+    if chosen.is_empty() {
+        return;
+    }
+    let inputs = case::inputs(op, case);
+    let expected = case::expected(op, case, &inputs);
+    for site in sites {
+        for &variant in &chosen {
+            site.case(op, variant, case, &inputs, &expected);
+        }
+    }
+}
+
+/// A device and what was found on it so far.
+struct Site<'a> {
+    device: &'a Device,
+    /// Known faults that concern it: what ran of each, and what failed.
+    known: Vec<(&'a KnownFault, usize, usize)>,
+    tallies: Vec<Tally>,
+    /// Kernels that the device refused: once is enough.
+    refused: HashSet<(&'static str, usize)>,
+    lost: bool,
+}
+
+impl<'a> Site<'a> {
+    fn new(device: &'a Device, known: &'a [KnownFault]) -> Site<'a> {
+        let concerned = known.iter().filter(|k| k.concerns(&device.gpu.info));
+        Site {
+            device,
+            known: concerned.map(|fault| (fault, 0, 0)).collect(),
+            tallies: Vec::new(),
+            refused: HashSet::new(),
+            lost: false,
+        }
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        self.tallies.last_mut().expect("a subject has begun")
+    }
+
+    /// Runs a case of a variant, with run-time checks on and off.
+    fn case(
+        &mut self,
+        op: &'static dyn AnyOp,
+        variant: usize,
+        case: &AnyCase,
+        inputs: &[Vec<u32>],
+        expected: &[Expected],
+    ) {
+        let gpu = &self.device.gpu;
+        let name = op.variants()[variant].name;
+        if self.lost
+            || self.refused.contains(&(op.name(), variant))
+            || !op.supports(variant, &case.params, &gpu.profile)
+        {
+            return;
+        }
+        let place = format!("{}/{name}/{}", op.name(), case.name);
+        let begun = Instant::now();
+        let mut failures = Vec::new();
+        for checks in [Checks::On, Checks::Off] {
+            let reason = match case::run_case(gpu, op, variant, case, inputs, expected, checks) {
+                Ok(outcome) => {
+                    self.tally().add(&outcome);
+                    if outcome.passed() {
+                        continue;
+                    }
+                    Reason::Wrong(outcome)
+                }
+                Err(error) => {
+                    self.refused.insert((op.name(), variant));
+                    self.lost |= matches!(error, gpu::Error::Lost { .. });
+                    Reason::from(&error)
+                }
+            };
+            failures.push(self.failure(&place, Some(checks), reason));
+        }
+        self.tally().time += begun.elapsed();
+        self.book(op.name(), name, &case.name, failures);
+    }
+
+    /// Books the failures of one case, excused or not.
+    fn book(&mut self, op: &str, variant: &str, case: &str, failures: Vec<Failure>) {
+        let mut excused = false;
+        for (fault, ran, failed) in &mut self.known {
+            if fault.covers(op, variant, case) {
+                *ran += 1;
+                *failed += usize::from(!failures.is_empty());
+                excused = true;
+            }
+        }
+        let tally = self.tally();
+        if excused {
+            tally.known.extend(failures);
+        } else {
+            tally.failures.extend(failures);
+        }
+    }
+
+    fn failure(&self, place: &str, checks: Option<Checks>, reason: Reason) -> Failure {
+        Failure {
+            limits: self.device.limits,
+            place: place.into(),
+            checks,
+            reason,
+            rerun: place.into(),
+        }
+    }
+
+    /// Holds every dispatch of a network's step against its reference.
+    fn step(&mut self, network: &'static Network) {
+        self.network("step", network, |site, bench| {
+            let mut first = None;
+            bench.check(&mut |dispatch, outcome| {
+                site.tally().add(outcome);
+                if !outcome.passed() && first.is_none() {
+                    let name = format!("{} ({})", dispatch.label, dispatch.op.name());
+                    first = Some((name, outcome.clone()));
+                }
+            })?;
+            Ok(first.map(|(name, outcome)| (name, Reason::Wrong(outcome))))
+        });
+    }
+
+    /// Runs a network's step twice.
+    fn repeat(&mut self, network: &'static Network) {
+        self.network("repeat", network, |site, bench| {
+            let differs = bench.repeat()?;
+            site.tally().add(&Outcome::default());
+            Ok(differs.map(|reason| ("weights".into(), reason)))
+        });
+    }
+
+    /// Sets a network up and runs `check`, which may find a place and what is wrong there.
+    fn network(
+        &mut self,
+        subject: &str,
+        network: &'static Network,
+        check: impl FnOnce(&mut Self, &mut Bench) -> Result<Option<(String, Reason)>, gpu::Error>,
+    ) {
+        if self.lost {
+            return;
+        }
+        let begun = Instant::now();
+        let device = self.device;
+        let attempt = || {
+            let mut bench = Bench::new(&device.gpu, network)?;
+            Ok(check(self, &mut bench)?)
+        };
+        let found: Result<_, step::Error> = attempt();
+        let named = format!("{subject}/{}", network.name);
+        let failure = match found {
+            Ok(None) => None,
+            Ok(Some((place, reason))) => Some((format!("{named}/{place}"), reason)),
+            Err(error) if error.too_small() => {
+                self.tally().skipped.push(error.to_string());
+                None
+            }
+            Err(error) => {
+                self.lost |= error.is_lost();
+                Some((named.clone(), Reason::Device(error.to_string())))
+            }
+        };
+        let failures = failure.map(|(place, reason)| Failure {
+            rerun: named,
+            ..self.failure(&place, None, reason)
+        });
+        self.tally().time += begun.elapsed();
+        self.book(subject, network.name, "", failures.into_iter().collect());
+    }
+}
+
+/// One report for each adapter: its devices differ in their limits only.
+fn merge(sites: Vec<Site>) -> Vec<AdapterReport> {
+    let mut reports: Vec<AdapterReport> = Vec::new();
+    for mut site in sites {
+        site.faults_gone();
+        let Device { gpu, limits, index } = site.device;
+        match reports.iter_mut().find(|r| r.index == *index) {
+            Some(report) => {
+                report.limits.push(*limits);
+                for (tally, more) in report.tallies.iter_mut().zip(site.tallies) {
+                    tally.merge(more);
+                }
+            }
+            None => reports.push(AdapterReport {
+                adapter: gpu.info.clone(),
+                index: *index,
+                limits: vec![*limits],
+                tallies: site.tallies,
+            }),
+        }
+    }
+    reports
+}
+
+impl Site<'_> {
+    /// A known fault whose cases all pass must leave the table.
+    fn faults_gone(&mut self) {
+        let gone: Vec<&KnownFault> = self
+            .known
+            .iter()
+            .filter(|(_, ran, failed)| *ran > 0 && *failed == 0)
+            .map(|(fault, ..)| *fault)
+            .collect();
+        for fault in gone {
+            let failure = self.failure(fault.op, None, Reason::FaultGone(fault.clone()));
+            self.tally().failures.push(failure);
+        }
+    }
+}
