@@ -40,7 +40,14 @@ fn devices() -> Vec<Device> {
 
 fn agrees(subject: &str, devices: &[Device]) -> Result<(), Failed> {
     let pattern: Pattern = subject.parse().expect("a subject's name is a pattern");
-    let reports = verify::run(devices, &pattern, KNOWN_FAULTS, &mut |_, _, _| ());
+    let subjects = verify::subjects(&pattern);
+    let reports = verify::run(
+        devices,
+        &subjects,
+        &pattern,
+        KNOWN_FAULTS,
+        &mut |_, _, _| (),
+    );
     let mut failures = Vec::new();
     for report in &reports {
         if report.runs() == 0 {

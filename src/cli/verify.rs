@@ -52,7 +52,8 @@ impl Verify {
             None => Pattern::all(),
         };
         let named = self.op.clone().unwrap_or_else(|| "*".into());
-        if verify::subjects(&pattern).is_empty() {
+        let subjects = verify::subjects(&pattern);
+        if subjects.is_empty() {
             return Err(VerifyError::NothingNamed(named).into());
         }
         let devices = self.devices()?;
@@ -62,7 +63,7 @@ impl Verify {
             bar.set_position(done as u64);
             bar.set_message(subject.name());
         };
-        let reports = verify::run(&devices, &pattern, KNOWN_FAULTS, &mut observe);
+        let reports = verify::run(&devices, &subjects, &pattern, KNOWN_FAULTS, &mut observe);
         bar.finish_and_clear();
         let idle = |t: &verify::Tally| t.runs == 0 && t.skipped.is_empty() && t.failures.is_empty();
         if reports.iter().flat_map(|r| &r.tallies).all(idle) {

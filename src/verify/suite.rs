@@ -60,15 +60,15 @@ pub fn subjects(pattern: &Pattern) -> Vec<Subject> {
     ops.map(Subject::Op).chain(step).chain(repeat).collect()
 }
 
-/// Runs everything that `pattern` names on `devices`; one report for each adapter, in their
+/// Runs what `pattern` names of the subjects on `devices`; one report for each adapter, in their
 /// order. `observe` hears of each subject before it runs, and its place among all.
 pub fn run(
     devices: &[Device],
+    subjects: &[Subject],
     pattern: &Pattern,
     known: &[KnownFault],
     observe: &mut dyn FnMut(&Subject, usize, usize),
 ) -> Vec<AdapterReport> {
-    let subjects = subjects(pattern);
     let mut sites: Vec<Site> = devices.iter().map(|d| Site::new(d, known)).collect();
     for (done, subject) in subjects.iter().enumerate() {
         observe(subject, done, subjects.len());
