@@ -83,8 +83,7 @@ fn resolve(op: &'static dyn AnyOp, variant: VariantInfo) -> Result<Kernel, Strin
     let module = naga::front::wgsl::parse_str(&text)
         .map_err(|e| format!("{what}: {}", e.emit_to_string(&text)))?;
     let subgroups = variant.name.starts_with("subgroup");
-    let info =
-        validate(&module, subgroups).map_err(|e| format!("{what}: {}", e.emit_to_string(&text)))?;
+    let info = validate(&module, subgroups, &text).map_err(|e| format!("{what}: {e}"))?;
     let constants: PipelineConstants = variant
         .constants
         .iter()
@@ -94,8 +93,18 @@ fn resolve(op: &'static dyn AnyOp, variant: VariantInfo) -> Result<Kernel, Strin
     let (module, _) = pipeline_constants::process_overrides(&module, &info, entry, &constants)
         .map_err(|e| format!("{what}, constants {:?}: {e}", variant.constants))?;
     let module = module.into_owned();
-    let info = validate(&module, subgroups)
-        .map_err(|e| format!("{what}, constants {:?}: {e:?}", variant.constants))?;
+    let info = validate(&module, subgroups, &text).map_err(|e| format!("{what}: {e}"))?;
+    let constants: PipelineConstants = variant
+        .constants
+        .iter()
+        .map(|&(name, value)| (name.to_string(), value))
+        .collect();
+    let entry = Some((ShaderStage::Compute, variant.entry));
+    let (module, _) = pipeline_constants::process_overrides(&module, &info, entry, &constants)
+        .map_err(|e| format!("{what}, constants {:?}: {e}", variant.constants))?;
+    let module = module.into_owned();
+    let info = validate(&module, subgroups, &text)
+        .map_err(|e| format!("{what}, constants {:?}: {e}", variant.constants))?;
     Ok(Kernel {
         op,
         variant,
@@ -106,19 +115,18 @@ fn resolve(op: &'static dyn AnyOp, variant: VariantInfo) -> Result<Kernel, Strin
 }
 
 /// No optional feature of WebGPU but subgroups, and those only where they are said to be needed.
-fn validate(
-    module: &Module,
-    subgroups: bool,
-) -> Result<ModuleInfo, naga::WithSpan<naga::valid::ValidationError>> {
+fn validate(module: &Module, subgroups: bool, text: &str) -> Result<ModuleInfo, String> {
     let mut allowed = Capabilities::empty();
     allowed.set(Capabilities::SUBGROUP, subgroups);
-    Validator::new(ValidationFlags::all(), allowed).validate(module)
+    Validator::new(ValidationFlags::all(), allowed)
+        .validate(module)
+        .map_err(|e| e.emit_to_string(text))
 }
 
 /// SPIR-V of a module that is no kernel of ours: for the controls.
 pub fn spirv_of(text: &str, entry: &str) -> Vec<u32> {
     let module = naga::front::wgsl::parse_str(text).expect("WGSL");
-    let info = validate(&module, false).expect("a valid module");
+    let info = validate(&module, false, text).expect("a valid module");
     let entry = spv::PipelineOptions {
         shader_stage: ShaderStage::Compute,
         entry_point: entry.into(),
