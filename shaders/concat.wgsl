@@ -1,4 +1,4 @@
-// concat along channels: y[its range] = x for each branch; dx = dy[its range] on the way back.
+// concat along channels: y[its range] = x for each branch; grad_x = dy[its range] on the way back.
 //
 // Every buffer is (n, its own channels, pixels); the kernel covers c channels of each, from its
 // `first` on. An invocation owns one element; a workgroup owns WORKGROUP consecutive ones.
@@ -23,7 +23,7 @@ override WORKGROUP: u32;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<storage, read_write> grad_x: array<f32>;
 
 /// Where element i = (n, c, pixel) of the kernel lies in a buffer of `channels` channels.
 fn at(i: u32, channels: u32, first: u32) -> u32 {
@@ -53,6 +53,6 @@ fn concat_backward(
 ) {
     let i = workgroup_index(group, groups) * WORKGROUP + local;
     if i < params.n * params.c * params.pixels {
-        dx[at(i, params.y_channels, params.y_first)] = dy[at(i, params.a_channels, params.a_first)];
+        grad_x[at(i, params.y_channels, params.y_first)] = dy[at(i, params.a_channels, params.a_first)];
     }
 }

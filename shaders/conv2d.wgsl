@@ -1,10 +1,10 @@
 // conv2d, the readable baseline: one invocation owns one output.
 //
 // forward:        y[n,co,oy,ox] = relu(bias[co] + sum x[n,ci,oy*s+ky-top,ox*s+kx-left] w[ky,kx,ci,co])
-// backward input: dx[n,ci,iy,ix] = sum dy[n,co,oy,ox] w[ky,kx,ci,co] over the outputs that read it,
+// backward input: grad_x[n,ci,iy,ix] = sum dy[n,co,oy,ox] w[ky,kx,ci,co] over the outputs that read it,
 //                 zero where the ReLU before (relu_mask) was closed.
 //
-// x, dx (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out), relu_mask (n,
+// x, grad_x (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out), relu_mask (n,
 // mask_channels, h_in, w_in): channel ranges from *_first on; w (kh, kw, c_in, c_out); bias (c_out).
 
 struct Params {
@@ -42,7 +42,7 @@ override WORKGROUP: u32;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> relu_mask: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read_write> grad_x: array<f32>;
 
 fn weight(ky: u32, kx: u32, ci: u32, co: u32) -> f32 {
     return w[((ky * params.kw + kx) * params.c_in + ci) * params.c_out + co];
@@ -116,6 +116,6 @@ fn conv2d_backward_input(
             let open = relu_mask[(n * params.mask_channels + params.mask_first + ci) * pixels + i % pixels] > 0.0;
             sum = select(0.0, sum, open);
         }
-        dx[(n * params.x_channels + params.x_first + ci) * pixels + i % pixels] = sum;
+        grad_x[(n * params.x_channels + params.x_first + ci) * pixels + i % pixels] = sum;
     }
 }

@@ -2,10 +2,10 @@
 // stride and padding.
 //
 // forward:        y[n,co,oy,ox] = relu(bias[co] + sum x[n,ci,oy*s+ky-top,ox*s+kx-left] w[ky,kx,ci,co])
-// backward input: dx[n,ci,iy,ix] = sum dy[n,co,oy,ox] w[ky,kx,ci,co] over the outputs that read it,
+// backward input: grad_x[n,ci,iy,ix] = sum dy[n,co,oy,ox] w[ky,kx,ci,co] over the outputs that read it,
 //                 zero where the ReLU before (relu_mask) was closed.
 //
-// x, dx (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out), relu_mask (n,
+// x, grad_x (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out), relu_mask (n,
 // mask_channels, h_in, w_in): channel ranges from *_first on; w (kh, kw, c_in, c_out); bias (c_out).
 //
 // A workgroup computes 128 pixels (of all images in a row) of 2 * HALF channels. The sum runs over the
@@ -51,7 +51,7 @@ const DEPTH: u32 = 8u;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> relu_mask: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read_write> grad_x: array<f32>;
 
 var<workgroup> pixels: array<vec4<f32>, DEPTH * 32u>;
 var<workgroup> weights: array<vec4<f32>, DEPTH * 4u>;
@@ -289,7 +289,7 @@ fn load_backward(at: Place, first: u32, channel: u32, local: u32) -> Loaded {
     return loaded;
 }
 
-/// Writes one pixel of dx.
+/// Writes one pixel of grad_x.
 fn store_pixel(image: u32, pixel: u32, ci: u32, sum: f32) {
     let size = params.h_in * params.w_in;
     var value = sum;
@@ -297,7 +297,7 @@ fn store_pixel(image: u32, pixel: u32, ci: u32, sum: f32) {
         let open = relu_mask[(image * params.mask_channels + params.mask_first + ci) * size + pixel] > 0.0;
         value = select(0.0, sum, open);
     }
-    dx[(image * params.x_channels + params.x_first + ci) * size + pixel] = value;
+    grad_x[(image * params.x_channels + params.x_first + ci) * size + pixel] = value;
 }
 
 /// Writes four pixels of input channel ci.

@@ -5,7 +5,7 @@
 // An invocation owns 8 pixels of 2 rows in 10 channels of the output. Backward input is the same
 // walk over dy with the kernel turned by 180 degrees and the channels swapped.
 //
-// source: x (n, x_channels, h_in, w_in) or dy (n, y_channels, h_out, w_out); output: y or dx; extra:
+// source: x (n, x_channels, h_in, w_in) or dy (n, y_channels, h_out, w_out); output: y or grad_x; extra:
 // the bias (c_out), or the ReLU mask (n, mask_channels, h_in, w_in); w (kh, kw, c_in, c_out).
 
 struct Params {

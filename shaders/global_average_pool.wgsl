@@ -1,8 +1,8 @@
-// global_average_pool: y[n,c] = mean of x[n,c,:]; dx[n,c,:] = dy[n,c] / pixels, zero where the
+// global_average_pool: y[n,c] = mean of x[n,c,:]; grad_x[n,c,:] = dy[n,c] / pixels, zero where the
 // ReLU before (relu_mask) was closed.
 //
-// x, dx, relu_mask (n, c, pixels); y, dy (n, c). Forward: an invocation owns one mean (naive) or
-// a workgroup does (tree). Backward: an invocation owns one element of dx.
+// x, grad_x, relu_mask (n, c, pixels); y, dy (n, c). Forward: an invocation owns one mean (naive) or
+// a workgroup does (tree). Backward: an invocation owns one element of grad_x.
 
 struct Params {
     n: u32,
@@ -20,7 +20,7 @@ override WORKGROUP: u32;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> relu_mask: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<storage, read_write> grad_x: array<f32>;
 
 var<workgroup> partial: array<f32, WORKGROUP>;
 
@@ -86,6 +86,6 @@ fn global_average_pool_backward(
         if params.masked != 0u {
             open = relu_mask[i] > 0.0;
         }
-        dx[i] = select(0.0, gradient, open);
+        grad_x[i] = select(0.0, gradient, open);
     }
 }

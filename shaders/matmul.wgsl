@@ -2,10 +2,10 @@
 //
 // forward:        y = relu(bias + x w); with splits > 1 y is (splits, m, n) and holds the partial
 //                 sums over k_chunk inputs each, without bias and ReLU.
-// backward input: dx = (dx, if accumulating) + dy w^T over the window's columns, zero where the ReLU
+// backward input: grad_x = (grad_x, if accumulating) + dy w^T over the window's columns, zero where the ReLU
 //                 before (relu_mask) was closed.
 //
-// x, dx, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
+// x, grad_x, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
 // panel p holding columns 32 (first_panel + p) ... of the (k, n) kernel, zero behind column n.
 
 struct Params {
@@ -31,7 +31,7 @@ override WORKGROUP: u32;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> relu_mask: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read_write> grad_x: array<f32>;
 
 fn weight(k: u32, column: u32) -> f32 {
     let panel = column / 32u - params.first_panel;
@@ -76,7 +76,7 @@ fn matmul_backward_input(
         let k = i % params.k;
         var sum = 0.0;
         if params.accumulate != 0u {
-            sum = dx[i];
+            sum = grad_x[i];
         }
         let first = params.first_panel * 32u;
         let end = min(first + params.panels * 32u, params.n);
@@ -86,6 +86,6 @@ fn matmul_backward_input(
         if params.relu != 0u {
             sum = select(0.0, sum, relu_mask[i] > 0.0);
         }
-        dx[i] = sum;
+        grad_x[i] = sum;
     }
 }

@@ -3,15 +3,15 @@
 //
 // forward:        y = relu(bias + x w); with splits > 1 y is (splits, m, n) and holds the partial
 //                 sums over k_chunk inputs each, without bias and ReLU.
-// backward input: dx = (dx, if accumulating) + dy w^T over the window's columns, zero where the ReLU
+// backward input: grad_x = (grad_x, if accumulating) + dy w^T over the window's columns, zero where the ReLU
 //                 before (relu_mask) was closed.
 //
-// x, dx, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
+// x, grad_x, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
 // panel p holding columns 32 (first_panel + p) ... of the (k, n) kernel, zero behind column n. k is a
 // multiple of 4; backward input wants that of n too.
 //
 // Forward: an invocation owns 8 rows by 8 columns of y for one share of k; backward input: 8 rows by 8
-// inputs of dx. Four terms at a time are summed as a product with a 4 by 4 matrix of weights.
+// inputs of grad_x. Four terms at a time are summed as a product with a 4 by 4 matrix of weights.
 
 struct Params {
     m: u32,
@@ -36,7 +36,7 @@ override WORKGROUP: u32;
 
 @group(0) @binding(1) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> relu_mask: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> grad_x: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP)
 fn matmul_forward_registers(

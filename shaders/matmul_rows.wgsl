@@ -1,6 +1,6 @@
 
 // How the register tiles of a dense layer (matmul_registers, matmul_subgroup) end: eight rows by four
-// columns of y or dx. The kernels declare params and the buffers.
+// columns of y or grad_x. The kernels declare params and the buffers.
 
 /// Writes four columns of one row of y, or of a partial sum.
 fn store_forward(split: u32, row: u32, column: u32, sums: vec4<f32>) {
@@ -31,11 +31,11 @@ fn store_forward_rows(split: u32, row: u32, column: u32, rows: Rows) {
     store_forward(split, row + 7u, column, rows.r7);
 }
 
-/// What a row of dx holds before the sum; rows and inputs behind the last hold nothing.
+/// What a row of grad_x holds before the sum; rows and inputs behind the last hold nothing.
 fn before(row: u32, k: u32) -> vec4<f32> {
     var value = vec4<f32>();
     if params.accumulate != 0u && row < params.m && k < params.k {
-        value = dx[(row * params.k + k) / 4u];
+        value = grad_x[(row * params.k + k) / 4u];
     }
     return value;
 }
@@ -54,7 +54,7 @@ fn store_input(row: u32, k: u32, sums: vec4<f32>) {
         if params.relu != 0u {
             value = select(vec4<f32>(), sums, relu_mask[i] > vec4<f32>());
         }
-        dx[i] = value;
+        grad_x[i] = value;
     }
 }
 

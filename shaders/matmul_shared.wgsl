@@ -2,14 +2,14 @@
 //
 // forward:        y = relu(bias + x w); with splits > 1 y is (splits, m, n) and holds the partial
 //                 sums over k_chunk inputs each, without bias and ReLU.
-// backward input: dx = (dx, if accumulating) + dy w^T over the window's columns, zero where the ReLU
+// backward input: grad_x = (grad_x, if accumulating) + dy w^T over the window's columns, zero where the ReLU
 //                 before (relu_mask) was closed.
 //
-// x, dx, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
+// x, grad_x, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
 // panel p holding columns 32 (first_panel + p) ... of the (k, n) kernel, zero behind column n.
 //
 // Forward: a workgroup computes 64 rows of y by two panels, for one share of k. Backward input: 64
-// rows of dx by 64 inputs. Lines of the tile are rows; an invocation owns 8 rows by 4 columns.
+// rows of grad_x by 64 inputs. Lines of the tile are rows; an invocation owns 8 rows by 4 columns.
 
 struct Params {
     m: u32,
@@ -33,7 +33,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> relu_mask: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read_write> grad_x: array<f32>;
 
 /// x at (row, k); zero outside.
 fn x_at(row: u32, k: u32, end: u32) -> f32 {
@@ -170,11 +170,11 @@ fn load_backward(row: u32, k: u32, column: u32, end: u32, local: u32) -> Loaded 
     );
 }
 
-/// What dx holds at (row, k) before the sum; what lies outside holds nothing.
+/// What grad_x holds at (row, k) before the sum; what lies outside holds nothing.
 fn before_at(row: u32, k: u32) -> f32 {
     var value = 0.0;
     if params.accumulate != 0u && row < params.m && k < params.k {
-        value = dx[row * params.k + k];
+        value = grad_x[row * params.k + k];
     }
     return value;
 }
@@ -185,7 +185,7 @@ fn before(row: u32, k: u32) -> vec4<f32> {
     );
 }
 
-/// Writes inputs k + 16 i of one row of dx.
+/// Writes inputs k + 16 i of one row of grad_x.
 fn store_input(row: u32, k: u32, sums: vec4<f32>) {
     for (var i = 0u; i < 4u; i += 1u) {
         if row < params.m && k + 16u * i < params.k {
@@ -194,7 +194,7 @@ fn store_input(row: u32, k: u32, sums: vec4<f32>) {
             if params.relu != 0u {
                 value = select(0.0, value, relu_mask[at] > 0.0);
             }
-            dx[at] = value;
+            grad_x[at] = value;
         }
     }
 }
@@ -211,7 +211,7 @@ fn matmul_backward_input_shared(
     let first_k = i / row_blocks * 64u;
     let row = first_row + local / 16u;
     let k = first_k + local % 16u;
-    // The sum goes on from what dx holds, so that windows of panels continue one chain.
+    // The sum goes on from what grad_x holds, so that windows of panels continue one chain.
     var sums = Sums(
         before(row, k), before(row + 16u, k), before(row + 32u, k), before(row + 48u, k),
         before(row + 8u, k), before(row + 24u, k), before(row + 40u, k), before(row + 56u, k),

@@ -1,8 +1,8 @@
 // max_pool2d: y[n,c,oy,ox] = the largest x in the window at (oy*stride - pad_top, ox*stride - pad_left);
-// dx[pixel] = sum of dy over the windows that the pixel won (ties: first in row-major order).
+// grad_x[pixel] = sum of dy over the windows that the pixel won (ties: first in row-major order).
 //
-// x, dx (n, x_channels, h_in, w_in) and y, dy (n, y_channels, h_out, w_out), of which c channels
-// from x_first and y_first on. An invocation owns one element of y (forward) or dx (backward).
+// x, grad_x (n, x_channels, h_in, w_in) and y, dy (n, y_channels, h_out, w_out), of which c channels
+// from x_first and y_first on. An invocation owns one element of y (forward) or grad_x (backward).
 
 struct Params {
     n: u32,
@@ -30,7 +30,7 @@ override WORKGROUP: u32;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<storage, read_write> grad_x: array<f32>;
 
 /// Index of the winning element of window (oy, ox) of the plane that starts at `plane`.
 fn winner(plane: u32, oy: u32, ox: u32) -> u32 {
@@ -98,6 +98,6 @@ fn max_pool2d_backward(
                 }
             }
         }
-        dx[own] = sum;
+        grad_x[own] = sum;
     }
 }

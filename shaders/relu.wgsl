@@ -1,4 +1,4 @@
-// relu over channel ranges of NCHW buffers: y = max(x, 0), NaN staying NaN; dx = dy where y > 0, else 0.
+// relu over channel ranges of NCHW buffers: y = max(x, 0), NaN staying NaN; grad_x = dy where y > 0, else 0.
 //
 // Every buffer is (n, its own channels, pixels); the kernel covers c channels of each, from its
 // `first` on. An invocation owns one element; a workgroup owns WORKGROUP consecutive ones.
@@ -25,7 +25,7 @@ override WORKGROUP: u32;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 /// The output of the forward pass: positive where the ReLU was open.
 @group(0) @binding(2) var<storage, read> relu_mask: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<storage, read_write> grad_x: array<f32>;
 
 /// Where element i = (n, c, pixel) of the kernel lies in a buffer of `channels` channels.
 fn at(i: u32, channels: u32, first: u32) -> u32 {
@@ -58,6 +58,6 @@ fn relu_backward(
     if i < params.n * params.c * params.pixels {
         let open = relu_mask[at(i, params.b_channels, params.b_first)] > 0.0;
         let gradient = dy[at(i, params.a_channels, params.a_first)];
-        dx[at(i, params.y_channels, params.y_first)] = select(0.0, gradient, open);
+        grad_x[at(i, params.y_channels, params.y_first)] = select(0.0, gradient, open);
     }
 }

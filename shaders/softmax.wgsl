@@ -1,6 +1,6 @@
-// softmax: y = exp(x - max) / sum of exp(x - max) along each row; dx = y * (dy - sum(dy * y)).
+// softmax: y = exp(x - max) / sum of exp(x - max) along each row; grad_x = y * (dy - sum(dy * y)).
 //
-// x, y, probabilities, dy, dx (rows, classes). An invocation owns one row.
+// x, y, probabilities, dy, grad_x (rows, classes). An invocation owns one row.
 
 struct Params {
     rows: u32,
@@ -16,7 +16,7 @@ override WORKGROUP: u32;
 
 @group(0) @binding(1) var<storage, read> probabilities: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<storage, read_write> grad_x: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn softmax_forward(
@@ -55,7 +55,7 @@ fn softmax_backward(
             dot += dy[start + i] * probabilities[start + i];
         }
         for (var i = 0u; i < params.classes; i += 1u) {
-            dx[start + i] = probabilities[start + i] * (dy[start + i] - dot);
+            grad_x[start + i] = probabilities[start + i] * (dy[start + i] - dot);
         }
     }
 }

@@ -43,5 +43,5 @@ copy_op! {
 }
 copy_op! {
     /// dx = `dy[range]`: the gradient of one branch out of the gradient of the whole
-    Backward, "concat_backward", ["dy", "dx"]
+    Backward, "concat_backward", ["dy", "grad_x"]
 }

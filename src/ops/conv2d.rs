@@ -191,7 +191,7 @@ pub struct BackwardInput;
 impl Op for BackwardInput {
     type Params = Conv2d;
     const NAME: &'static str = "conv2d_backward_input";
-    const BINDINGS: &'static [Binding] = &[read("dy"), read("w"), read("relu_mask"), out("dx")];
+    const BINDINGS: &'static [Binding] = &[read("dy"), read("w"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<Conv2d>] = variants::BACKWARD_INPUT;
 
     fn lengths(p: &Conv2d) -> Vec<usize> {

@@ -123,7 +123,7 @@ pub struct Backward;
 impl Op for Backward {
     type Params = GlobalAveragePool;
     const NAME: &'static str = "global_average_pool_backward";
-    const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("dx")];
+    const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<GlobalAveragePool>] = &[Variant {
         name: "naive",
         shader: &SHADER,

@@ -259,7 +259,8 @@ pub struct BackwardInput;
 impl Op for BackwardInput {
     type Params = Matmul;
     const NAME: &'static str = "matmul_backward_input";
-    const BINDINGS: &'static [Binding] = &[read("dy"), read("w"), read("relu_mask"), in_out("dx")];
+    const BINDINGS: &'static [Binding] =
+        &[read("dy"), read("w"), read("relu_mask"), in_out("grad_x")];
     const VARIANTS: &'static [Variant<Matmul>] = variants::BACKWARD_INPUT;
 
     fn lengths(p: &Matmul) -> Vec<usize> {

@@ -156,7 +156,7 @@ pub struct Backward;
 impl Op for Backward {
     type Params = MaxPool2d;
     const NAME: &'static str = "max_pool2d_backward";
-    const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("dx")];
+    const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("grad_x")];
     const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
         name: "naive",
         shader: &SHADER,

@@ -36,6 +36,8 @@ pub enum Access {
 /// One storage buffer of a kernel, in binding order.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
+    /// Its name in the naive kernel. The gradient of x is `grad_x` in WGSL: naga would hand `dx` on
+    /// to HLSL as it is, where DXC has a namespace of that name.
     pub name: &'static str,
     pub access: Access,
 }

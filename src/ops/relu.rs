@@ -138,7 +138,7 @@ pub struct Backward;
 impl Op for Backward {
     type Params = Planes;
     const NAME: &'static str = "relu_backward";
-    const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("dx")];
+    const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<Planes>] = elementwise!(SHADER, "relu_backward");
 
     fn lengths(p: &Planes) -> Vec<usize> {

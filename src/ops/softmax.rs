@@ -84,7 +84,7 @@ pub struct Backward;
 impl Op for Backward {
     type Params = Softmax;
     const NAME: &'static str = "softmax_backward";
-    const BINDINGS: &'static [Binding] = &[read("probabilities"), read("dy"), out("dx")];
+    const BINDINGS: &'static [Binding] = &[read("probabilities"), read("dy"), out("grad_x")];
     const VARIANTS: &'static [Variant<Softmax>] = by_row!("softmax_backward");
 
     fn lengths(p: &Softmax) -> Vec<usize> {

@@ -1,0 +1,2 @@
+// naga includes Metal's vector header; our kernels use nothing of it.
+#pragma once
