@@ -54,16 +54,14 @@ impl Gpu {
     /// later work fails with [`Error::Lost`].
     pub fn destroy(&self) {
         self.device.destroy();
+        // wgpu tells of it only once the queue is empty.
+        let mut faults = self.faults.lock().expect("no panic while locked");
+        faults.lost.get_or_insert("destroyed".into());
     }
 
     /// The first error that the driver reported since the last call, if any; `what` was being done.
     pub fn check(&self, what: &str) -> Result<(), Error> {
-        // A loss may wait for somebody to ask.
-        let polled = self.poll(wgpu::PollType::Poll);
         let mut faults = self.faults.lock().expect("no panic while locked");
-        if let Err(cause) = polled {
-            faults.lost.get_or_insert(cause);
-        }
         // Lack of memory can be why the device was lost; it says more.
         let refused = matches!(faults.first, Some(wgpu::Error::OutOfMemory { .. }));
         if refused || faults.lost.as_deref() == Some(OUT_OF_MEMORY) {
@@ -115,7 +113,7 @@ impl Gpu {
         waited.map_err(|cause| self.lost(what, cause))
     }
 
-    /// wgpu 30 has no error for a device that is lost while somebody polls: it panics.
+    /// wgpu 30 has no error for a device that is lost while somebody waits: it panics.
     fn poll(&self, how: wgpu::PollType) -> Result<(), String> {
         match silently(|| self.device.poll(how)) {
             Ok(Ok(_)) => Ok(()),
