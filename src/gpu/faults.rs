@@ -30,6 +30,7 @@ pub(super) struct Faults {
 
 /// Has every fault of a device noted.
 pub(super) fn listen(device: &wgpu::Device) -> Arc<Mutex<Faults>> {
+    hush_expected_panics();
     let faults = Arc::new(Mutex::new(Faults::default()));
     let sink = faults.clone();
     device.on_uncaptured_error(Arc::new(move |error| {
@@ -162,8 +163,8 @@ thread_local! {
     static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes the call; a panic in it is returned, and nothing is printed.
-fn silently<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+/// Makes panics that a thread expects print nothing.
+fn hush_expected_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
@@ -173,6 +174,10 @@ fn silently<T>(call: impl FnOnce() -> T) -> Result<T, String> {
             }
         }));
     });
+}
+
+/// Makes the call; a panic in it is returned.
+fn silently<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     EXPECTED.set(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(call));
     EXPECTED.set(false);
@@ -191,10 +196,11 @@ pub(super) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{one_line, silently};
+    use super::{hush_expected_panics, one_line, silently};
 
     #[test]
     fn a_panic_of_wgpu_becomes_a_line() {
+        hush_expected_panics();
         let code = 7;
         let panicked = silently(|| {
             if code == 7 {
