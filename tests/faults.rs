@@ -93,7 +93,7 @@ fn every_call_on_a_lost_device_says_so() {
         lost("a dispatch", executor.launch(Program::Train, 0));
         lost("reading weights", read_all(&executor));
         lost("writing weights", write_all(&executor));
-        let range = executor.dispatches(Program::Train)[0].bindings[0].clone();
+        let range = executor.dispatches(Program::Train)[0].bindings[0];
         lost("words", executor.words(&range));
         lost("a buffer", gpu.storage("a buffer", 1024));
         lost("a kernel", gpu.kernel(&ops::add::Add, 0, Checks::On));
@@ -215,10 +215,7 @@ static GREEDY: Altered = Altered {
 #[test]
 fn a_kernel_that_does_not_compile_is_named_with_the_reason() {
     for gpu in common::devices(LimitChoice::Native) {
-        for (op, needles) in [
-            (&BROKEN, ["wgsl:3:", "u32"]),
-            (&GREEDY, ["greedy", "8192"]),
-        ] {
+        for (op, needles) in [(&BROKEN, ["wgsl:3:", "u32"]), (&GREEDY, ["greedy", "8192"])] {
             for checks in [Checks::On, Checks::Off] {
                 let outcome = gpu.kernel(op, 0, checks).map(drop);
                 let Err(error @ Error::Rejected { .. }) = outcome else {
