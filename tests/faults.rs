@@ -391,14 +391,18 @@ fn a_run_goes_on_where_its_kernels_do_not_and_says_so() {
     let mut command = train(&data, &["--epochs", "1", "--device", &device, "--out"]);
     command.arg(&out);
     succeed(command);
-    let mut command = fer_gpu();
-    command
-        .args(["train", "--epochs", "2", "--device", &device])
-        .args(["--limits", "webgpu", "--resume"])
-        .arg(&out);
-    let output = command.output().expect("the command runs");
-    let text = stderr(&output);
-    assert!(output.status.success(), "{text}");
+    let resumed = |epochs: &str, limits: &str| {
+        let mut command = fer_gpu();
+        command
+            .args(["train", "--epochs", epochs, "--device", &device])
+            .args(["--limits", limits, "--resume"])
+            .arg(&out);
+        let output = command.output().expect("the command runs");
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    assert_eq!(resumed("2", "native"), "");
+    let text = resumed("3", "webgpu");
     let note = text.lines().find(|line| line.starts_with("note: "));
     assert!(note.is_some_and(|n| n.contains("subgroup")), "{text}");
 }

@@ -147,10 +147,8 @@ fn open_and_train(
     notice
         .into_iter()
         .for_each(|text| observe(Event::Notice(text)));
-    let fuse_adam = plan
-        .variants()
-        .0
-        .contains_key("matmul_backward_weight_adam");
+    let fused = |dispatch: &plan::Dispatch| dispatch.op.name() == "matmul_backward_weight_adam";
+    let fuse_adam = plan.train.iter().any(fused);
     let device_bytes = plan.device_bytes();
     observe(Event::Planned {
         adapter: &gpu.info,
