@@ -2,7 +2,7 @@
 //! or pixels that the host gathers. Both give the same bits.
 
 use crate::data::{Dataset, Pixels, Split};
-use crate::gpu::{Batch, Executor, Images};
+use crate::gpu::{self, Batch, Executor, Images};
 use crate::ops::Step;
 use crate::plan::DataSource;
 use crate::profile::Limits;
@@ -33,9 +33,9 @@ pub fn placement(dataset: &Dataset, limits: &Limits) -> DataSource {
 }
 
 /// Copies the sets to the device, where the plan wants them there.
-pub fn upload(executor: &Executor, dataset: &Dataset) {
+pub fn upload(executor: &Executor, dataset: &Dataset) -> Result<(), gpu::Error> {
     let Some(buffers) = executor.plan.ports.data else {
-        return;
+        return Ok(());
     };
     for (buffer, split) in buffers.into_iter().zip([&dataset.train, &dataset.test]) {
         let Pixels::U8(pixels) = &split.pixels else {
@@ -56,6 +56,7 @@ pub fn upload(executor: &Executor, dataset: &Dataset) {
                 .upload(executor.buffer(buffer), (i * 4096 * padded) as u64, &chunk);
         }
     }
+    executor.gpu.check("the data set")
 }
 
 /// The batches of one pass over a split.

@@ -5,44 +5,11 @@ mod common;
 #[path = "common/run.rs"]
 mod run;
 
-use run::{faces, fer_gpu, stderr, succeed, train};
+use run::{bytes, faces, fer_gpu, resume, same, stderr, succeed, train};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::time::Duration;
 use tempfile::tempdir;
-
-fn bytes(folder: &Path, name: &str) -> Vec<u8> {
-    fs::read(folder.join(name)).unwrap_or_else(|e| panic!("{}/{name}: {e}", folder.display()))
-}
-
-/// Weights and step log of two runs are equal.
-fn same(a: &Path, b: &Path) {
-    for name in ["last.safetensors", "best.safetensors", "steps.csv"] {
-        assert!(
-            bytes(a, name) == bytes(b, name),
-            "{name} differs between {} and {}",
-            a.display(),
-            b.display()
-        );
-    }
-    let figures = |folder: &Path| -> Vec<String> {
-        let text = String::from_utf8(bytes(folder, "history.csv")).expect("utf-8");
-        text.lines()
-            .map(|line| line.rsplit_once(',').expect("seconds").0.to_string())
-            .collect()
-    };
-    assert_eq!(figures(a), figures(b));
-}
-
-fn resume(folder: &Path, extra: &[&str]) -> Vec<serde_json::Value> {
-    let mut command = fer_gpu();
-    command
-        .args(["train", "--json", "--log-steps", "--resume"])
-        .arg(folder)
-        .args(extra);
-    succeed(command)
-}
 
 #[test]
 fn stopped_and_resumed_runs_give_the_bits_of_an_uninterrupted_one() {

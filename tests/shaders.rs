@@ -158,6 +158,32 @@ fn overrides_are_the_constants_of_the_variant() {
     }
 }
 
+/// wgpu does not look at it: a kernel that takes more would write where it must not. 16 KiB are
+/// what WebGPU grants, and adapters with less are refused.
+#[test]
+fn workgroup_memory_fits_every_adapter() {
+    for (op, variant, module) in variants() {
+        let bytes_of = |(_, variable): (_, &naga::GlobalVariable)| -> u32 {
+            match module.types[variable.ty].inner {
+                _ if variable.space != AddressSpace::WorkGroup => 0,
+                TypeInner::Array {
+                    size: naga::ArraySize::Pending(length),
+                    stride,
+                    ..
+                } => {
+                    let name = module.overrides[length].name.as_deref();
+                    let mut constants = variant.constants.iter();
+                    let found = constants.find(|(constant, _)| Some(*constant) == name);
+                    stride * found.expect("a constant of the variant").1 as u32
+                }
+                ref sized => sized.size(module.to_ctx()),
+            }
+        };
+        let bytes: u32 = module.global_variables.iter().map(bytes_of).sum();
+        assert!(bytes <= 16 << 10, "{} {}: {bytes}", op.name(), variant.name);
+    }
+}
+
 #[test]
 fn every_entry_point_has_an_op_and_every_file_a_user() {
     let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -2,6 +2,7 @@
 //! network fits.
 
 use super::{Error, print};
+use crate::gpu::adapter::Info;
 use crate::gpu::{Adapter, Gpu, LimitChoice};
 use crate::network::Network;
 use crate::plan::{self, Options, Plan};
@@ -24,8 +25,8 @@ pub struct Devices {
 
 impl Devices {
     pub fn run(self) -> Result<ExitCode, Error> {
-        let all = Adapter::all();
-        if all.is_empty() {
+        let (all, incapable) = Adapter::found();
+        if all.is_empty() && incapable.is_empty() {
             return Err(crate::gpu::Error::NoAdapter.into());
         }
         let twins = Adapter::duplicates(&all);
@@ -34,11 +35,17 @@ impl Devices {
             .zip(&twins)
             .map(|(a, twin)| Listed::new(a, *twin));
         if self.json {
-            let list: Vec<Value> = listed.map(|l| l.json()).collect();
+            let mut list: Vec<Value> = listed.map(|l| l.json()).collect();
+            list.extend(incapable.iter().map(|(info, lacks)| lacking(info, lacks)));
             print(serde_json::to_string_pretty(&list).expect("plain values"));
         } else {
             for listed in listed {
                 print(listed.text());
+            }
+            for (info, lacks) in incapable {
+                print(format_args!(
+                    "-  {info}\n   cannot run the kernels: it lacks {lacks}\n"
+                ));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -156,6 +163,14 @@ impl<'a> Listed<'a> {
             },
         })
     }
+}
+
+/// An adapter that cannot be used.
+fn lacking(info: &Info, lacks: &str) -> Value {
+    json!({
+        "index": null, "default": false, "name": info.name, "kind": info.kind,
+        "backend": info.backend, "driver": info.driver, "lacks": lacks,
+    })
 }
 
 /// Plans the seed network and takes its memory for a moment.

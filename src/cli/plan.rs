@@ -1,7 +1,7 @@
 //! `fer-gpu plan`: the schedule of a training step, printed. It needs no adapter.
 
 use super::{Error, print, summary};
-use crate::gpu::{Adapter, LimitChoice, Selector};
+use crate::gpu::{self, Adapter, LimitChoice, Selector};
 use crate::plan::{self, Options};
 use crate::profile::{Class, Profile};
 use crate::train;
@@ -35,10 +35,10 @@ impl PlanCommand {
     }
 
     /// What the adapter allows; without one, what WebGPU grants everywhere.
-    fn profile(&self) -> Result<Profile, crate::gpu::Error> {
+    fn profile(&self) -> Result<Profile, gpu::Error> {
         match Adapter::select(self.device.as_ref().unwrap_or(&Selector::Default)) {
             Ok(adapter) => Ok(adapter.profile(self.limits)),
-            Err(crate::gpu::Error::NoAdapter) if self.device.is_none() => {
+            Err(gpu::Error::NoAdapter | gpu::Error::Incapable { .. }) if self.device.is_none() => {
                 print("No adapter here: planned for a GPU with WebGPU's default limits.");
                 Ok(Profile::webgpu(Class::Gpu))
             }

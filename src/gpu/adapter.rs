@@ -85,28 +85,37 @@ pub enum LimitChoice {
 }
 
 impl Adapter {
-    /// Every adapter of every backend, best first: discrete, integrated, virtual, software; among
-    /// the software ones lavapipe, then SwiftShader, then anything through GL.
+    /// Every adapter of every backend that runs the kernels, best first: discrete, integrated,
+    /// virtual, software; among the software ones lavapipe, then SwiftShader, then anything
+    /// through GL.
     pub fn all() -> Vec<Adapter> {
+        Adapter::found().0
+    }
+
+    /// The adapters that run the kernels, as [`Adapter::all`] ranks them, and the others with what
+    /// they lack.
+    pub fn found() -> (Vec<Adapter>, Vec<(Info, String)>) {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::all();
         descriptor.flags = wgpu::InstanceFlags::from_build_config().with_env();
         let instance = wgpu::Instance::new(descriptor);
-        let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-        let mut adapters: Vec<Adapter> = found
-            .into_iter()
-            .filter(runs_compute)
-            .map(|inner| Adapter {
-                info: describe(&inner.get_info()),
-                inner,
-                index: 0,
-            })
-            .collect();
+        let (mut adapters, mut incapable) = (Vec::new(), Vec::new());
+        for inner in pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())) {
+            let info = describe(&inner.get_info());
+            match lack(&inner) {
+                Some(lacks) => incapable.push((info, lacks)),
+                None => adapters.push(Adapter {
+                    inner,
+                    index: 0,
+                    info,
+                }),
+            }
+        }
         adapters.sort_by_key(|adapter| rank(&adapter.info));
         for (index, adapter) in adapters.iter_mut().enumerate() {
             adapter.index = index;
         }
-        adapters
+        (adapters, incapable)
     }
 
     /// For each adapter the better-ranked one that is the same device through another backend.
@@ -117,33 +126,38 @@ impl Adapter {
 
     /// The adapter that a user asked for.
     pub fn select(selector: &Selector) -> Result<Adapter, Error> {
-        let mut all = Adapter::all();
+        let (mut all, incapable) = Adapter::found();
         let matches = |adapter: &Adapter| match selector {
             Selector::Default => true,
             Selector::Index(index) => adapter.index == *index,
-            Selector::Name(name) => {
-                let text = format!("{} {}", adapter.info.name, adapter.info.backend).to_lowercase();
-                text.contains(name) || adapter.info.nickname() == name
-            }
+            Selector::Name(name) => adapter.info.is_called(name),
         };
-        match all.iter().position(matches) {
-            Some(at) => Ok(all.swap_remove(at)),
-            None if all.is_empty() => Err(Error::NoAdapter),
-            None => {
-                let wanted = match selector {
-                    Selector::Index(index) => index.to_string(),
-                    Selector::Name(name) => name.clone(),
-                    Selector::Default => unreachable!("the default matches any adapter"),
-                };
-                let list = all
-                    .iter()
-                    .map(|a| format!("{} {} ({})", a.index, a.info.name, a.info.backend));
-                Err(Error::UnknownDevice {
-                    wanted,
-                    present: list.collect::<Vec<_>>().join("; "),
-                })
-            }
+        if let Some(at) = all.iter().position(matches) {
+            return Ok(all.swap_remove(at));
         }
+        let meant = |(info, _): &&(Info, String)| match selector {
+            Selector::Name(name) => info.is_called(name),
+            _ => all.is_empty(),
+        };
+        if let Some((info, lacks)) = incapable.iter().find(meant) {
+            return Err(Error::Incapable {
+                adapter: info.to_string(),
+                lacks: lacks.clone(),
+            });
+        }
+        let wanted = match selector {
+            _ if all.is_empty() => return Err(Error::NoAdapter),
+            Selector::Index(index) => index.to_string(),
+            Selector::Name(name) => name.clone(),
+            Selector::Default => unreachable!("the default matches any adapter"),
+        };
+        let list = all
+            .iter()
+            .map(|a| format!("{} {} ({})", a.index, a.info.name, a.info.backend));
+        Err(Error::UnknownDevice {
+            wanted,
+            present: list.collect::<Vec<_>>().join("; "),
+        })
     }
 
     /// What the plan must know, under the limits that the user chose.
@@ -205,6 +219,12 @@ impl Info {
         known && self.pci == other.pci || a.starts_with(&b) || b.starts_with(&a)
     }
 
+    /// Does a part of its name or backend, in lower case, or its nickname say so?
+    fn is_called(&self, name: &str) -> bool {
+        let text = format!("{} {}", self.name, self.backend).to_lowercase();
+        text.contains(name) || self.nickname() == name
+    }
+
     /// The name that CI and tests use for the software adapters.
     pub fn nickname(&self) -> &'static str {
         if self.backend == "gl" {
@@ -233,10 +253,32 @@ fn duplicates(infos: &[&Info]) -> Vec<Option<usize>> {
     twins
 }
 
-fn runs_compute(adapter: &wgpu::Adapter) -> bool {
+/// What an adapter lacks of that which every kernel may use; nothing if it can train.
+fn lack(adapter: &wgpu::Adapter) -> Option<String> {
     let flags = adapter.get_downlevel_capabilities().flags;
-    let storage = adapter.limits().max_storage_buffers_per_shader_stage;
-    flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) && storage >= 7
+    if !flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
+        return Some("compute shaders".into());
+    }
+    let limits = adapter.limits();
+    let needs = [
+        (
+            7,
+            limits.max_storage_buffers_per_shader_stage,
+            "storage buffers in a shader",
+        ),
+        (
+            128,
+            limits.max_compute_invocations_per_workgroup,
+            "invocations in a workgroup",
+        ),
+        (
+            16 << 10,
+            limits.max_compute_workgroup_storage_size,
+            "bytes of workgroup memory",
+        ),
+    ];
+    let (needed, has, of) = needs.into_iter().find(|(needed, has, _)| has < needed)?;
+    Some(format!("{needed} {of} (it has {has})"))
 }
 
 fn describe(info: &wgpu::AdapterInfo) -> Info {

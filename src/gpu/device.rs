@@ -1,10 +1,12 @@
-//! An open device: buffers, uploads, downloads, and the place where driver errors surface.
+//! An open device: buffers, uploads and downloads.
 
 use super::Error;
 use super::adapter::{Adapter, Info, LimitChoice};
+use super::faults::{self, Faults, one_line};
 use super::kernel::{Kernel, KernelKey};
 use crate::profile::Profile;
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, mpsc};
 
 /// A buffer on the device; other rooms hold it without knowing wgpu.
@@ -18,21 +20,15 @@ impl Buffer {
     }
 }
 
-/// What the driver reported since the last look.
-#[derive(Default)]
-struct Faults {
-    first: Option<wgpu::Error>,
-    lost: Option<String>,
-}
-
 /// A device with its queue and the kernels compiled on it.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
-    pub(super) queue: wgpu::Queue,
+    /// Dropped with care.
+    pub(super) queue: ManuallyDrop<wgpu::Queue>,
     pub info: Info,
     pub profile: Profile,
     pub(super) kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
-    faults: Arc<Mutex<Faults>>,
+    pub(super) faults: Arc<Mutex<Faults>>,
 }
 
 impl Gpu {
@@ -52,65 +48,17 @@ impl Gpu {
         });
         let (device, queue) = pollster::block_on(request).map_err(|cause| Error::Request {
             adapter: adapter.info.to_string(),
-            cause: cause.to_string(),
+            cause: one_line(&cause.to_string()),
         })?;
-        let faults = Arc::new(Mutex::new(Faults::default()));
-        let sink = faults.clone();
-        device.on_uncaptured_error(Arc::new(move |error| {
-            sink.lock()
-                .expect("no panic while locked")
-                .first
-                .get_or_insert(error);
-        }));
-        let sink = faults.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            let text = if message.is_empty() {
-                format!("{reason:?}")
-            } else {
-                message
-            };
-            sink.lock()
-                .expect("no panic while locked")
-                .lost
-                .get_or_insert(text);
-        });
+        let faults = faults::listen(&device);
         Ok(Gpu {
             device,
-            queue,
+            queue: ManuallyDrop::new(queue),
             info: adapter.info.clone(),
             profile: adapter.profile(choice),
             kernels: Mutex::default(),
             faults,
         })
-    }
-
-    /// The first error that the driver reported since the last call, if any; `what` was being done.
-    pub fn check(&self, what: &str) -> Result<(), Error> {
-        let mut faults = self.faults.lock().expect("no panic while locked");
-        let adapter = self.info.name.clone();
-        if let Some(cause) = &faults.lost {
-            return Err(Error::Lost {
-                adapter,
-                cause: cause.clone(),
-            });
-        }
-        match faults.first.take() {
-            None => Ok(()),
-            Some(wgpu::Error::OutOfMemory { .. }) => Err(Error::OutOfMemory {
-                adapter,
-                what: format!(" ({what})"),
-            }),
-            Some(error) => {
-                // wgpu explains over several lines; one will do.
-                let text = error.to_string();
-                let cause = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                Err(Error::Rejected {
-                    adapter,
-                    what: what.into(),
-                    cause,
-                })
-            }
-        }
     }
 
     /// A zeroed storage buffer.
@@ -155,9 +103,10 @@ impl Gpu {
         self.queue.write_buffer(&buffer.0, offset, bytes);
     }
 
-    /// Waits for `bytes` at `offset` and hands them to `read`.
+    /// Waits for `bytes` at `offset` and hands them to `read`; `what` they are is for errors.
     pub fn download<T>(
         &self,
+        what: &str,
         buffer: &Buffer,
         offset: u64,
         bytes: u64,
@@ -171,41 +120,24 @@ impl Gpu {
         });
         let mut encoder = self.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&buffer.0, offset, &staging, 0, bytes);
-        self.queue.submit([encoder.finish()]);
+        self.submit(encoder);
         let (send, receive) = mpsc::channel();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
             drop(send.send(result))
         });
-        self.wait()?;
-        self.check("a download")?;
-        let lost = |cause: String| Error::Lost {
-            adapter: self.info.name.clone(),
-            cause,
-        };
-        receive
-            .recv()
-            .map_err(|e| lost(e.to_string()))?
-            .map_err(|e| lost(e.to_string()))?;
-        let mapped = staging
-            .get_mapped_range(..)
-            .map_err(|e| lost(e.to_string()))?;
+        let what = format!("the download of {what}");
+        self.wait(&what, None)?;
+        let lost = |cause: &dyn ToString| self.lost(&what, cause.to_string());
+        let received = receive.recv().map_err(|e| lost(&e))?;
+        received.map_err(|e| lost(&e))?;
+        let mapped = staging.get_mapped_range(..).map_err(|e| lost(&e))?;
         Ok(read(&mapped))
     }
 
     /// Words of a buffer.
     pub fn words(&self, buffer: &Buffer, offset: u64, count: usize) -> Result<Vec<u32>, Error> {
-        self.download(buffer, offset, 4 * count as u64, |bytes| {
+        self.download("words", buffer, offset, 4 * count as u64, |bytes| {
             bytemuck::pod_collect_to_vec(bytes)
-        })
-    }
-
-    /// Waits until the queue is empty.
-    pub fn wait(&self) -> Result<(), Error> {
-        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
-        self.check("the queue")?;
-        polled.map(drop).map_err(|cause| Error::Lost {
-            adapter: self.info.name.clone(),
-            cause: cause.to_string(),
         })
     }
 }

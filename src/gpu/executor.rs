@@ -21,6 +21,9 @@ const IN_FLIGHT: usize = 2;
 /// Work of one submit, in seconds: Windows resets a GPU whose submit takes about two.
 const SUBMIT_SECONDS: f64 = 0.5;
 
+/// What errors call it.
+const STEP: &str = "a step";
+
 /// Uniform blocks begin at multiples of this.
 const UNIFORM_ALIGNMENT: usize = 256;
 
@@ -202,7 +205,7 @@ impl<'g> Executor<'g> {
             first += count;
         }
         self.read_metrics(batch.step.valid_rows);
-        self.gpu.check("a step")?;
+        self.gpu.check(STEP)?;
         Ok(oldest)
     }
 
@@ -249,7 +252,7 @@ impl<'g> Executor<'g> {
         for buffer in buffers {
             encoder.clear_buffer(&self.buffers[buffer].0, 0, None);
         }
-        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.submit(encoder);
     }
 
     /// Zeroes every buffer that a program writes whole, so that nothing of an earlier step is left.
@@ -262,13 +265,15 @@ impl<'g> Executor<'g> {
                 }
             }
         }
-        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.submit(encoder);
     }
 
     /// Runs one dispatch and waits for it.
     pub fn launch(&self, program: Program, index: usize) -> Result<(), Error> {
         self.encode(&self.launches(program)[index..=index], None);
-        self.gpu.wait()
+        let dispatch = &self.dispatches(program)[index];
+        let what = format!("{} {}", dispatch.label, dispatch.op.name());
+        self.gpu.wait(&what, None)
     }
 
     fn encode(&self, launches: &[Launch], copy_to: Option<&wgpu::Buffer>) -> wgpu::SubmissionIndex {
@@ -285,7 +290,7 @@ impl<'g> Executor<'g> {
             let metrics = &self.buffers[self.plan.ports.metrics].0;
             encoder.copy_buffer_to_buffer(metrics, 0, slot, 0, slot.size());
         }
-        self.gpu.queue.submit([encoder.finish()])
+        self.gpu.submit(encoder)
     }
 
     fn read_metrics(&mut self, rows: u32) {
@@ -308,44 +313,32 @@ impl<'g> Executor<'g> {
 
     /// Waits for the oldest step in flight; none if there is none.
     pub fn finish_oldest(&mut self) -> Result<Option<Metrics>, Error> {
-        let Some(Pending {
-            slot,
-            rows,
-            mapped,
-            submission,
-        }) = self.pending.pop_front()
-        else {
+        let Some(pending) = self.pending.pop_front() else {
             return Ok(None);
         };
-        let lost = |cause: String| Error::Lost {
-            adapter: self.gpu.info.name.clone(),
-            cause,
-        };
-        let waited = self.gpu.device.poll(wgpu::PollType::Wait {
-            submission_index: Some(submission),
-            timeout: None,
-        });
-        self.gpu.check("a step")?;
-        waited.map_err(|e| lost(e.to_string()))?;
-        mapped
-            .recv()
-            .map_err(|e| lost(e.to_string()))?
-            .map_err(|e| lost(e.to_string()))?;
-        let words: Vec<f32> = {
-            let view = self.slots[slot]
-                .get_mapped_range(..)
-                .map_err(|e| lost(e.to_string()))?;
-            bytemuck::pod_collect_to_vec(&view)
-        };
-        self.slots[slot].unmap();
-        self.free_slots.push(slot);
+        let words = self.await_words(&pending);
+        // Whatever came of it, the slot is free: a caller may go on after an error.
+        self.slots[pending.slot].unmap();
+        self.free_slots.push(pending.slot);
+        let words = words?;
         self.correct_estimate();
         Ok(Some(Metrics {
             loss_sum: words[0],
             correct: words[1] as u32,
-            rows,
+            rows: pending.rows,
             non_finite: words[2] != 0.0,
         }))
+    }
+
+    fn await_words(&self, pending: &Pending) -> Result<Vec<f32>, Error> {
+        self.gpu.wait(STEP, Some(pending.submission.clone()))?;
+        let lost = |cause: &dyn ToString| self.gpu.lost(STEP, cause.to_string());
+        let received = pending.mapped.recv().map_err(|e| lost(&e))?;
+        received.map_err(|e| lost(&e))?;
+        let view = self.slots[pending.slot]
+            .get_mapped_range(..)
+            .map_err(|e| lost(&e))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
     /// Scales the predicted times by what a training step really took.

@@ -225,7 +225,7 @@ impl Gpu {
             let [x, y] = self.grid(op.workgroups(variant, params));
             pass.dispatch_workgroups(x, y, 1);
         }
-        self.queue.submit([encoder.finish()]);
-        self.wait()
+        self.submit(encoder);
+        self.wait(op.name(), None)
     }
 }

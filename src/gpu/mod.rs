@@ -6,6 +6,7 @@
 pub mod adapter;
 pub mod device;
 pub mod executor;
+mod faults;
 pub mod kernel;
 pub mod parameters;
 
@@ -24,21 +25,35 @@ pub enum Error {
     NoAdapter,
     #[error("no adapter matches `--device {wanted}`; there are: {present}")]
     UnknownDevice { wanted: String, present: String },
-    #[error("{adapter} refuses a device: {cause}")]
+    #[error(
+        "{adapter} lacks {lacks}, which the kernels need; update its driver or choose another --device, such as the software one that `apt-get install mesa-vulkan-drivers` installs"
+    )]
+    Incapable { adapter: String, lacks: String },
+    #[error("{adapter} refuses a device: {cause}; update its driver or choose another --device")]
     Request { adapter: String, cause: String },
-    #[error("{adapter} ran out of memory{what}; a smaller --batch needs less")]
+    #[error(
+        "{adapter} ran out of memory ({what}); free some, or begin with a smaller --batch or on another --device"
+    )]
     OutOfMemory { adapter: String, what: String },
     #[error(
-        "{adapter} was lost ({cause}); the last checkpoint is intact: go on with --resume, on another --device if it happens again"
+        "{adapter} was lost in {what} ({cause}); if it happens again, update its driver or choose another --device"
     )]
-    Lost { adapter: String, cause: String },
-    #[error("{adapter} rejects {what}: {cause}")]
+    Lost {
+        adapter: String,
+        what: String,
+        cause: String,
+    },
+    #[error(
+        "{adapter} rejects {what}: {cause}; update its driver or choose another --device, and report this line"
+    )]
     Rejected {
         adapter: String,
         what: String,
         cause: String,
     },
-    #[error("{adapter} allows {limit} of {allowed}, {what} needs {needed}")]
+    #[error(
+        "{adapter} allows {limit} of {allowed}, {what} needs {needed}; a smaller --batch needs less"
+    )]
     Limit {
         adapter: String,
         limit: &'static str,

@@ -106,10 +106,13 @@ impl Executor<'_> {
             Storage::Flat { buffers, offset } => {
                 let len = parameter.shape.len();
                 let buffer = self.buffer(buffers[role as usize]);
-                self.gpu
-                    .download(buffer, *offset, 4 * len as u64, |bytes| {
-                        sink(0..len, bytemuck::cast_slice(bytes))
-                    })??;
+                self.gpu.download(
+                    &parameter.name,
+                    buffer,
+                    *offset,
+                    4 * len as u64,
+                    |bytes| sink(0..len, bytemuck::cast_slice(bytes)),
+                )??;
             }
             Storage::Panels {
                 k,
@@ -134,9 +137,10 @@ impl Executor<'_> {
                         };
                         unpack(self.gpu, &params, [panels, rows])?;
                     }
-                    self.gpu.download(&chunk, 0, bytes, |bytes| {
-                        sink(range, bytemuck::cast_slice(bytes))
-                    })??;
+                    self.gpu
+                        .download(&parameter.name, &chunk, 0, bytes, |bytes| {
+                            sink(range, bytemuck::cast_slice(bytes))
+                        })??;
                 }
             }
         }

@@ -174,7 +174,13 @@ impl Lowering<'_> {
         starts: &[Start],
     ) -> Result<(), Error> {
         let params = bytemuck::bytes_of(params).to_vec();
-        let variant = variants::choose(op, &params, &self.options.profile, &self.options.pins)?;
+        let variant = variants::choose(
+            op,
+            label,
+            &params,
+            &self.options.profile,
+            &self.options.pins,
+        )?;
         let lengths = op.lengths(&params);
         assert_eq!(lengths.len(), starts.len(), "{}: bindings", op.name());
         let bindings = starts

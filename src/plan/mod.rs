@@ -106,7 +106,7 @@ pub enum DataSource {
 pub struct Options {
     pub profile: Profile,
     pub data: DataSource,
-    /// Variants that must be used, by op; the rest is chosen by kind of adapter.
+    /// Variants that must be used; the rest is chosen by kind of adapter.
     pub pins: Pins,
     /// May branches write straight into their range of a concat?
     pub concat_in_place: bool,
@@ -151,11 +151,11 @@ impl Plan {
         self.buffers.iter().map(|buffer| buffer.bytes).sum()
     }
 
-    /// The variants in use, by op.
+    /// The variants in use.
     pub fn variants(&self) -> Pins {
         let all = self.train.iter().chain(&self.evaluate);
         Pins(
-            all.map(|d| (d.op.name().to_string(), d.variant_name().to_string()))
+            all.map(|d| (variants::key(d.op, &d.label), d.variant_name().to_string()))
                 .collect(),
         )
     }

@@ -6,9 +6,15 @@ use crate::profile::{Class, Profile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Op name -> variant name. A checkpoint stores it, so that a resumed run computes the same bits.
+/// `<op> <label>` of a dispatch -> variant name: one op runs as several variants where its shapes
+/// differ. A checkpoint stores it, so that a resumed run computes the same bits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pins(pub BTreeMap<String, String>);
+
+/// The name of a dispatch among the pins.
+pub(super) fn key(op: &dyn AnyOp, label: &str) -> String {
+    format!("{} {label}", op.name())
+}
 
 /// Families of variants, best first. GPUs share operands through workgroup memory; software
 /// adapters pay for every load and barrier, so they keep operands in registers and share them
@@ -23,13 +29,14 @@ fn preference(class: Class) -> &'static [&'static str] {
 /// The index of the variant that runs `op` with these parameters.
 pub(super) fn choose(
     op: &'static dyn AnyOp,
+    label: &str,
     params: &[u8],
     profile: &Profile,
     pins: &Pins,
 ) -> Result<usize, Error> {
     let variants = op.variants();
     let runs = |index: &usize| op.supports(*index, params, profile);
-    if let Some(pinned) = pins.0.get(op.name()) {
+    if let Some(pinned) = pins.0.get(&key(op, label)) {
         let at = variants.iter().position(|v| v.name == pinned);
         return at.filter(runs).ok_or_else(|| Error::NoVariant {
             op: op.name(),

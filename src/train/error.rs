@@ -10,6 +10,9 @@ pub enum Error {
     Data(#[from] data::Error),
     #[error(transparent)]
     Gpu(#[from] gpu::Error),
+    /// The device failed a run that has a folder; `remedy` says how to go on.
+    #[error("{cause}; {remedy}")]
+    Broken { cause: gpu::Error, remedy: String },
     #[error(transparent)]
     Plan(#[from] plan::Error),
     #[error("no model `{found}`; there are: {known}")]
@@ -66,8 +69,12 @@ impl Error {
         match self {
             Error::NonFinite { .. } => 3,
             Error::Check { .. } => 1,
-            Error::Gpu(gpu::Error::UnknownDevice { .. } | gpu::Error::NoAdapter) => 2,
-            Error::Gpu(_) => 1,
+            Error::Gpu(cause) | Error::Broken { cause, .. } => match cause {
+                gpu::Error::Request { .. }
+                | gpu::Error::Lost { .. }
+                | gpu::Error::Rejected { .. } => 1,
+                _ => 2,
+            },
             _ => 2,
         }
     }

@@ -6,7 +6,7 @@ use super::tensors::{TRAINING, TensorFile, WEIGHTS};
 use super::{Error, Event, Session, files};
 use crate::data::{Dataset, SAMPLE_FACES};
 use crate::feed;
-use crate::gpu::{Adapter, Checks, Executor, Gpu, LimitChoice, Selector};
+use crate::gpu::{self, Adapter, Checks, Executor, Gpu, LimitChoice, Selector};
 use crate::network::{NETWORKS, Network};
 use crate::plan::{self, Options, Plan};
 use std::path::{Path, PathBuf};
@@ -72,8 +72,41 @@ pub(super) struct Run {
 /// Trains until the last epoch or until `stop` is set.
 ///
 /// # Errors
-/// See [`Error`]; nothing is written before options, data, device and plan are found good.
+/// See [`Error`]; nothing is written before options, data, device and plan are found good, and
+/// a device that fails later leaves the last resume point as it was.
 pub fn run(
+    settings: Settings,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(Event),
+) -> Result<super::Summary, Error> {
+    let (Start::New { folder, .. } | Start::Resume { folder, .. }) = &settings.start;
+    let folder = folder.clone();
+    open_and_train(settings, stop, observe).map_err(|error| how_to_go_on(error, &folder))
+}
+
+/// Adds to an error of the device what the run's folder holds.
+fn how_to_go_on(error: Error, folder: &Path) -> Error {
+    let cause = match error {
+        Error::Gpu(
+            cause @ (gpu::Error::Lost { .. }
+            | gpu::Error::OutOfMemory { .. }
+            | gpu::Error::Rejected { .. }
+            | gpu::Error::Limit { .. }),
+        ) if folder.join(CONFIG).exists() => cause,
+        other => return other,
+    };
+    let remedy = match Saved::open(folder) {
+        Ok((saved, _)) => format!(
+            "step {} is saved, go on with: fer-gpu train --resume {}",
+            saved.state.step,
+            folder.display()
+        ),
+        Err(_) => "no step was saved yet, begin again with another --out".into(),
+    };
+    Error::Broken { cause, remedy }
+}
+
+fn open_and_train(
     settings: Settings,
     stop: &AtomicBool,
     observe: &mut dyn FnMut(Event),
@@ -109,10 +142,8 @@ pub fn run(
     notice
         .into_iter()
         .for_each(|text| observe(Event::Notice(text)));
-    let fuse_adam = plan
-        .variants()
-        .0
-        .contains_key("matmul_backward_weight_adam");
+    let fused = |dispatch: &plan::Dispatch| dispatch.op.name() == "matmul_backward_weight_adam";
+    let fuse_adam = plan.train.iter().any(fused);
     let device_bytes = plan.device_bytes();
     observe(Event::Planned {
         adapter: &gpu.info,
@@ -122,7 +153,7 @@ pub fn run(
     });
     let mut compiling = |done, total| observe(Event::Compiling { done, total });
     let executor = Executor::new(&gpu, plan, Checks::Off, &mut compiling)?;
-    feed::upload(&executor, &dataset);
+    feed::upload(&executor, &dataset)?;
     let state = match saved {
         Some((saved, mut file)) => {
             file.check(&executor, TRAINING)?;

@@ -76,7 +76,7 @@ pub struct Saved {
     pub state: State,
     /// xxh3-128 of the data set.
     pub data_hash: String,
-    /// The kernels that ran, by op.
+    /// The kernels that ran.
     pub variants: Pins,
     pub fuse_adam: bool,
 }

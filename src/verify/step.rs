@@ -100,7 +100,7 @@ impl<'g> Bench<'g> {
         let plan = plan::plan(model, &options)?;
         // Without run-time checks, as training loads its kernels.
         let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
-        feed::upload(&executor, &faces);
+        feed::upload(&executor, &faces)?;
         Ok(Bench { executor, faces })
     }
 

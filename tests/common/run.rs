@@ -2,12 +2,14 @@
 #![allow(dead_code)]
 
 use fer_gpu::data::Dataset;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub fn fer_gpu() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fer-gpu"));
     command.env_remove("FER_GPU_KILL_AT");
+    command.env_remove("FER_GPU_LOSE_DEVICE_AT");
     command
 }
 
@@ -60,4 +62,37 @@ pub fn succeed(mut command: Command) -> Vec<serde_json::Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
         .collect()
+}
+
+pub fn bytes(folder: &Path, name: &str) -> Vec<u8> {
+    fs::read(folder.join(name)).unwrap_or_else(|e| panic!("{}/{name}: {e}", folder.display()))
+}
+
+/// Weights, step log and history of two runs are equal.
+pub fn same(a: &Path, b: &Path) {
+    for name in ["last.safetensors", "best.safetensors", "steps.csv"] {
+        assert!(
+            bytes(a, name) == bytes(b, name),
+            "{name} differs between {} and {}",
+            a.display(),
+            b.display()
+        );
+    }
+    let figures = |folder: &Path| -> Vec<String> {
+        let text = String::from_utf8(bytes(folder, "history.csv")).expect("utf-8");
+        text.lines()
+            .map(|line| line.rsplit_once(',').expect("seconds").0.to_string())
+            .collect()
+    };
+    assert_eq!(figures(a), figures(b));
+}
+
+/// Goes on with a run, to its good end.
+pub fn resume(folder: &Path, extra: &[&str]) -> Vec<serde_json::Value> {
+    let mut command = fer_gpu();
+    command
+        .args(["train", "--json", "--log-steps", "--resume"])
+        .arg(folder)
+        .args(extra);
+    succeed(command)
 }
