@@ -61,9 +61,9 @@ fn outer_product(rows: ptr<function, Rows>, a: f32, b: vec4<f32>) {
     (*rows).r7 += subgroupBroadcast(a, 7u) * b;
 }
 
-/// Writes one row of a forward tile.
+/// Writes one row of a forward tile; a folded grid has workgroups behind the last split.
 fn store_forward(split: u32, row: u32, column: u32, sums: vec4<f32>) {
-    if row < params.m {
+    if split < params.splits && row < params.m {
         for (var i = 0u; i < 4u; i += 1u) {
             if column + i < params.n {
                 var value = sums[i];

@@ -1,5 +1,6 @@
 //! Every case of every op and variant on every adapter of this machine, against the f64
-//! reference, under native and WebGPU's limits, with run-time checks on and off.
+//! reference, under native and WebGPU's limits, with run-time checks on and off. Native grids are
+//! made narrow, so that every kernel sees a folded one.
 
 mod common;
 
@@ -7,12 +8,17 @@ use fer_gpu::gpu::{Checks, Gpu, LimitChoice};
 use fer_gpu::ops::REGISTRY;
 use fer_gpu::verify;
 
-/// A device on every adapter, under its own limits and under WebGPU's.
+/// A device on every adapter, under its own limits with narrow grids and under WebGPU's.
 fn devices() -> Vec<(String, Gpu)> {
     let both = [LimitChoice::Native, LimitChoice::Webgpu];
     let named = |limits| {
         let devices = common::devices(limits).into_iter();
-        devices.map(move |gpu| (format!("{} ({limits:?} limits)", gpu.info.nickname()), gpu))
+        devices.map(move |mut gpu| {
+            if limits == LimitChoice::Native {
+                common::narrow_grids(&mut gpu);
+            }
+            (format!("{} ({limits:?} limits)", gpu.info.nickname()), gpu)
+        })
     };
     both.into_iter().flat_map(named).collect()
 }

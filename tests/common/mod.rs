@@ -42,6 +42,12 @@ pub fn devices(limits: LimitChoice) -> Vec<Gpu> {
     devices
 }
 
+/// Folds grids of more than five workgroups, as a device folds those of more than 65,535: rows
+/// begin, and the last one has workgroups too many.
+pub fn narrow_grids(gpu: &mut Gpu) {
+    gpu.profile.limits.max_workgroups_per_dimension = 5;
+}
+
 /// An archive of golden vectors (tests/golden/README.md).
 pub struct Golden(NpzReader<File>);
 
