@@ -50,7 +50,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "lost sum",
-        rewrite: |line| statement_with(line, "+=", "="),
+        rewrite: lost_sum,
     },
     Fault {
         name: "wrong lane",
@@ -139,15 +139,9 @@ const SIBLINGS: &[(&str, &str)] = &[
 ];
 
 impl Fault {
-    /// Every way to put this fault into the line.
+    /// Every way to put this fault into a line of a function's body.
     pub fn rewrite(&self, text: &str) -> Vec<String> {
-        let line = Line::new(text);
-        // Brackets hold what a signature or a declaration only names.
-        let silent = ["fn", "struct", "override", "@", "var", ""];
-        if silent.contains(&line.token(0)) && line.token(1) != "=" && !line.text.contains('=') {
-            return Vec::new();
-        }
-        (self.rewrite)(&line)
+        (self.rewrite)(&Line::new(text))
     }
 }
 
@@ -254,37 +248,34 @@ fn max_for_sum(line: &Line) -> Vec<String> {
     all
 }
 
-/// The first operator of a statement replaced; loops keep theirs.
-fn statement_with(line: &Line, from: &str, to: &str) -> Vec<String> {
+/// `a += b;` as `a = b;`; loops keep theirs.
+fn lost_sum(line: &Line) -> Vec<String> {
     let statement = line.token(0) != "for" && line.text.ends_with(';');
-    let at = (1..line.len()).find(|&i| line.token(i) == from);
-    let changed = at.filter(|_| statement).map(|i| line.with(i..i + 1, to));
-    changed.into_iter().collect()
+    let at = (1..line.len()).find(|&i| statement && line.token(i) == "+=");
+    at.map(|i| line.with(i..i + 1, "=")).into_iter().collect()
 }
 
-/// The next component, member of a family such as r0, r1, or number of a lane.
+/// The component after this one, or the next of a family such as r0, r1.
+fn next_name(token: &str) -> Option<String> {
+    let component = |from| "xyzwx".split_once(from)?.1.chars().next();
+    if token.len() == 1 {
+        return component(token).map(String::from);
+    }
+    let (family, digit) = token.split_at_checked(1)?;
+    let letter = family.chars().all(char::is_alphabetic);
+    let digit: u32 = digit.parse().ok().filter(|_| letter)?;
+    Some(format!("{family}{}", digit + 1))
+}
+
+/// The next component, member of a family, or number of a lane.
 fn wrong_lane(line: &Line) -> Vec<String> {
     let mut all = Vec::new();
     for i in 1..line.len() {
         let (before, token, after) = (line.before(i), line.token(i), line.token(i + 1));
-        let next = match token {
-            "x" => "y".to_string(),
-            "y" => "z".to_string(),
-            "z" => "w".to_string(),
-            "w" => "x".to_string(),
-            _ => match token.split_at_checked(1) {
-                Some((family, digit)) if family.chars().all(char::is_alphabetic) => {
-                    match digit.parse::<u32>() {
-                        Ok(digit) => format!("{family}{}", digit + 1),
-                        Err(_) => continue,
-                    }
-                }
-                _ => continue,
-            },
-        };
-        if before == "." {
-            all.push(line.with(i..i + 1, &next));
-        } else if token.len() == 2 && matches!(after, ")" | "," | ";") {
+        let argument = token.len() == 2 && matches!(after, ")" | "," | ";");
+        if (before == "." || argument)
+            && let Some(next) = next_name(token)
+        {
             all.push(line.with(i..i + 1, &next));
         }
     }
@@ -333,12 +324,10 @@ fn wrong_loop_start(line: &Line) -> Vec<String> {
 /// A statement that does something, gone: an assignment, or a plain call. Calls that are a whole
 /// kernel stay.
 fn dropped_statement(line: &Line) -> Vec<String> {
-    let keeps = [
-        "let", "var", "return", "const", "for", "if", "override", "fn", "@",
-    ];
+    let keeps = ["let", "var", "return", "for", "if"];
     let balanced = line.text.matches('(').count() == line.text.matches(')').count();
     let call = line.token(1) == "(" && line.text.matches('(').count() == 1;
-    let assignment = line.text.contains('=') && line.token(1) != ":";
+    let assignment = line.text.contains('=');
     let whole = line.text.ends_with(';') && balanced;
     if whole && (call || assignment) && !keeps.contains(&line.token(0)) {
         vec![String::new()]

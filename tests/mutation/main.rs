@@ -144,7 +144,7 @@ fn sound_kernels_survive_the_run() {
 }
 
 #[test]
-#[ignore = "takes ten minutes: puts some 280 faults into the kernels, writes tests/mutation/table.md"]
+#[ignore = "takes five minutes: puts some 280 faults into the kernels, writes tests/mutation/table.md"]
 fn every_fault_is_seen_or_argued() {
     let mut compiler = module::Compiler::default();
     let draw = draw::draw(|mutant| compiler.fate(mutant));
