@@ -2,8 +2,8 @@
 //! comes out, the same on every machine.
 //!
 //! The order of a file's faults is a hash of seed and text, so that a change elsewhere in the
-//! shaders leaves the choice alone. Files take turns; a turn goes to the kind that has had the
-//! fewest so far, so that every file and every kind appears.
+//! shaders leaves most of the choice alone. Files take turns; a turn goes to the kind that has had
+//! the fewest so far, so that every file and every kind appears.
 
 use crate::faults::{FAULTS, Fault};
 use fer_gpu::ops::{REGISTRY, Shader};
