@@ -2,9 +2,10 @@
 // How the register tiles of a dense layer (matmul_registers, matmul_subgroup) end: eight rows by four
 // columns of y or grad_x. The kernels declare params and the buffers.
 
-/// Writes four columns of one row of y, or of a partial sum.
+/// Writes four columns of one row of y, or of a partial sum; a folded grid has workgroups behind the
+/// last split.
 fn store_forward(split: u32, row: u32, column: u32, sums: vec4<f32>) {
-    if row < params.m {
+    if split < params.splits && row < params.m {
         for (var i = 0u; i < 4u; i += 1u) {
             if column + i < params.n {
                 var value = sums[i];

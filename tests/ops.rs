@@ -26,16 +26,14 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// A device on every adapter, under WebGPU's limits and under its own.
+/// A device on every adapter, under its own limits and under WebGPU's.
 fn devices() -> Vec<Device> {
-    let mut devices = Vec::new();
-    for limits in [LimitChoice::Native, LimitChoice::Webgpu] {
-        for (index, gpu) in common::devices(limits).into_iter().enumerate() {
-            devices.push(Device { gpu, limits, index });
-        }
-    }
-    devices.sort_by_key(|device| device.index);
-    devices
+    let adapters = common::adapters();
+    let both = |adapter| {
+        let limits = [LimitChoice::Native, LimitChoice::Webgpu];
+        limits.map(|limits| Device::open(adapter, limits).expect("a device opens"))
+    };
+    adapters.iter().flat_map(both).collect()
 }
 
 fn agrees(subject: &str, devices: &[Device]) -> Result<(), Failed> {

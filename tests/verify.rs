@@ -41,12 +41,7 @@ impl Op for Wrong {
 
 /// Runs the wrong addition on the first adapter, excusing what `known` lists.
 fn verify_wrong(known: &[KnownFault]) -> verify::AdapterReport {
-    let gpu = common::devices(LimitChoice::Native).swap_remove(0);
-    let device = Device {
-        gpu,
-        limits: LimitChoice::Native,
-        index: 0,
-    };
+    let device = Device::open(&common::adapters()[0], LimitChoice::Native).expect("a device opens");
     let subjects = [Subject::Op(&Wrong), Subject::Op(&Add)];
     let mut reports = verify::run(
         &[device],

@@ -6,7 +6,7 @@ mod markdown;
 mod table;
 
 use super::{Error, print};
-use crate::gpu::{self, Adapter, Gpu, LimitChoice, Selector};
+use crate::gpu::{self, Adapter, LimitChoice, Selector};
 use crate::train;
 use crate::verify::{self, AdapterReport, Device, KNOWN_FAULTS, Pattern, Subject};
 use clap::Args;
@@ -93,11 +93,7 @@ impl Verify {
         let mut devices = Vec::new();
         for adapter in &adapters {
             for &limits in &choices {
-                devices.push(Device {
-                    gpu: Gpu::open(adapter, limits)?,
-                    limits,
-                    index: adapter.index,
-                });
+                devices.push(Device::open(adapter, limits)?);
             }
         }
         Ok(devices)

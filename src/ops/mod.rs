@@ -61,18 +61,15 @@ pub struct Shader {
     /// File name under `shaders/`.
     pub file: &'static str,
     pub text: &'static str,
-    /// Files whose functions this one uses.
+    /// Files whose functions this one may use: the common ones last.
     pub shared: &'static [&'static Shader],
 }
 
 impl Shader {
     /// The whole module: this file, then what it uses, so that its line numbers stay true.
     pub fn module(&self) -> String {
-        let mut text = self.text.to_string();
-        for shader in self.shared.iter().copied().chain([&COMMON]) {
-            text.push_str(shader.text);
-        }
-        text
+        let shared = self.shared.iter().map(|shader| shader.text);
+        std::iter::once(self.text).chain(shared).collect()
     }
 }
 
@@ -81,14 +78,18 @@ macro_rules! shader {
         $crate::ops::Shader {
             file: $file,
             text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
-            shared: &[$(&$shared),*],
+            shared: &[$(&$shared,)* &$crate::ops::COMMON],
         }
     };
 }
 pub(crate) use shader;
 
-/// Helper functions, appended after a kernel's own text so that line numbers stay true.
-static COMMON: Shader = shader!("common.wgsl");
+/// Helper functions that every kernel may use.
+static COMMON: Shader = Shader {
+    file: "common.wgsl",
+    text: include_str!("../../shaders/common.wgsl"),
+    shared: &[],
+};
 
 /// One implementation of an op.
 pub struct Variant<P> {

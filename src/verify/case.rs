@@ -10,10 +10,21 @@ use crate::reference::Expected;
 
 /// Fills the outputs before a dispatch: an element that a kernel forgets fails.
 const UNWRITTEN: u32 = 0x7FC0_0BAD;
-/// Lies behind every tensor: an element that a kernel writes too much fails.
+/// Lies behind every tensor that a kernel writes: an element too much fails.
 const SENTINEL: u32 = 0x5E47_1E17;
+/// Infinity lies behind every tensor that it only reads: what is read too much spoils a sum, even
+/// times zero, and wins a maximum; and copied behind an output, it is no sentinel.
+const BEYOND: u32 = 0x7F80_0000;
 /// Words of sentinel behind each tensor: a whole alignment unit.
 const GUARD: usize = 64;
+
+/// The word behind a tensor.
+fn guard(access: Access) -> u32 {
+    match access {
+        Access::Read => BEYOND,
+        Access::InOut | Access::Out => SENTINEL,
+    }
+}
 
 /// The words of one input, a pure function of the case, the binding and the element.
 fn fill(fill: &Fill, stream: u64, len: usize) -> Vec<u32> {
@@ -82,7 +93,8 @@ pub fn run_case(
 ) -> Result<Outcome, gpu::Error> {
     let mut buffers = Vec::new();
     for (binding, words) in op.bindings().iter().zip(inputs) {
-        let guarded: Vec<u32> = words.iter().copied().chain([SENTINEL; GUARD]).collect();
+        let behind = [guard(binding.access); GUARD];
+        let guarded: Vec<u32> = words.iter().copied().chain(behind).collect();
         let buffer = gpu.storage(binding.name, 4 * guarded.len() as u64)?;
         gpu.upload(&buffer, 0, bytemuck::cast_slice(&guarded));
         buffers.push(buffer);
@@ -105,8 +117,8 @@ pub fn run_case(
     let mut expectations = expected.iter();
     for ((binding, before), buffer) in op.bindings().iter().zip(inputs).zip(&buffers) {
         let found = gpu.words(buffer, 0, before.len() + GUARD)?;
-        let (tensor, guard) = found.split_at(before.len());
-        if guard.iter().any(|&word| word != SENTINEL) {
+        let (tensor, behind) = found.split_at(before.len());
+        if behind.iter().any(|&word| word != guard(binding.access)) {
             outcome.stray = Some(format!("{} was written behind its end", binding.name));
         }
         if binding.access != Access::Read {

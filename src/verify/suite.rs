@@ -3,7 +3,7 @@
 
 use super::step::{self, Bench};
 use super::{AdapterReport, Failure, KnownFault, Outcome, Pattern, Reason, Tally, case};
-use crate::gpu::{self, Checks, Gpu, LimitChoice};
+use crate::gpu::{self, Adapter, Checks, Gpu, LimitChoice};
 use crate::network::{NETWORKS, Network};
 use crate::ops::{AnyCase, AnyOp, REGISTRY};
 use crate::reference::Expected;
@@ -16,6 +16,24 @@ pub struct Device {
     pub limits: LimitChoice,
     /// The adapter's place in `fer-gpu devices`.
     pub index: usize,
+}
+
+/// Workgroups in a row of the grids under native limits: longer ones are folded, as those of more
+/// than 65,535 must be, so that every kernel meets rows and a last one with workgroups too many.
+const NARROW_GRID: u32 = 5;
+
+impl Device {
+    pub fn open(adapter: &Adapter, limits: LimitChoice) -> Result<Device, gpu::Error> {
+        let mut gpu = Gpu::open(adapter, limits)?;
+        if limits == LimitChoice::Native {
+            gpu.profile.limits.max_workgroups_per_dimension = NARROW_GRID;
+        }
+        Ok(Device {
+            gpu,
+            limits,
+            index: adapter.index,
+        })
+    }
 }
 
 /// What has a row of its own in the report.

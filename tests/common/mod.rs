@@ -7,15 +7,18 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Once;
 
-/// A device on every adapter of this machine. None at all fails, with the remedy; so does one
-/// that REQUIRE_ADAPTERS (comma-separated: lavapipe, swiftshader, gl, gpu) names and is missing.
+/// A device on every adapter of this machine.
 pub fn devices(limits: LimitChoice) -> Vec<Gpu> {
-    let devices: Vec<Gpu> = Adapter::all()
-        .iter()
-        .map(|adapter| Gpu::open(adapter, limits).expect("a device opens"))
-        .collect();
-    assert!(!devices.is_empty(), "{}", fer_gpu::gpu::Error::NoAdapter);
-    let names: Vec<&str> = devices.iter().map(|gpu| gpu.info.nickname()).collect();
+    let open = |adapter: &Adapter| Gpu::open(adapter, limits).expect("a device opens");
+    adapters().iter().map(open).collect()
+}
+
+/// Every adapter of this machine. None at all fails, with the remedy; so does one that
+/// REQUIRE_ADAPTERS (comma-separated: lavapipe, swiftshader, gl, gpu) names and is missing.
+pub fn adapters() -> Vec<Adapter> {
+    let adapters = Adapter::all();
+    assert!(!adapters.is_empty(), "{}", fer_gpu::gpu::Error::NoAdapter);
+    let names: Vec<&str> = adapters.iter().map(|a| a.info.nickname()).collect();
     let required = std::env::var("REQUIRE_ADAPTERS").unwrap_or_default();
     for name in required.split(',').filter(|name| !name.is_empty()) {
         assert!(
@@ -39,7 +42,7 @@ pub fn devices(limits: LimitChoice) -> Vec<Gpu> {
             .write_all(line.as_bytes())
             .expect("stderr");
     });
-    devices
+    adapters
 }
 
 /// An archive of golden vectors (tests/golden/README.md).

@@ -186,6 +186,14 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
             true,
         ));
     }
+    // Shares of k are forward's alone.
+    let split = Matmul::new(10, 100, 40).split(3);
+    cases.push(case(
+        format!("{}_splits3", name(&split)),
+        split,
+        integers(4),
+        true,
+    ));
     cases.push(case(
         "seed_dense_1".into(),
         Matmul {
