@@ -103,7 +103,7 @@ fn conv2d_backward_input(
             for (var kx = 0u; kx < params.kw; kx += 1u) {
                 let x_strided = ix + params.pad_left - kx;
                 let ox = x_strided / params.stride_w;
-                let reads = y_strided % params.stride_h == 0u && x_strided % params.stride_w == 0u;
+                let reads = (y_strided % params.stride_h == 0u) & (x_strided % params.stride_w == 0u);
                 if reads && oy < params.h_out && ox < params.w_out {
                     for (var co = 0u; co < params.c_out; co += 1u) {
                         let plane = (n * params.y_channels + params.y_first + co) * params.h_out;

@@ -167,7 +167,7 @@ fn input(at: Place, tap: Term) -> vec4<f32> {
 
 /// The weight of a term and an output channel; zero outside.
 fn forward_weight(i: u32, co: u32) -> f32 {
-    let inside = i < params.kh * params.kw * params.c_in && co < params.c_out;
+    let inside = (i < params.kh * params.kw * params.c_in) & (co < params.c_out);
     return select(0.0, w[select(0u, i * params.c_out + co, inside)], inside);
 }
 
@@ -266,7 +266,7 @@ fn gradient(at: Place, tap: Term) -> vec4<f32> {
 
 /// The weight of a term and an input channel; zero outside.
 fn backward_weight(tap: Term, ci: u32) -> f32 {
-    let inside = tap.ky < params.kh && ci < params.c_in;
+    let inside = (tap.ky < params.kh) & (ci < params.c_in);
     let i = ((tap.ky * params.kw + tap.kx) * params.c_in + ci) * params.c_out + tap.channel;
     return select(0.0, w[select(0u, i, inside)], inside);
 }

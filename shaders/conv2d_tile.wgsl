@@ -129,7 +129,7 @@ fn weight_index(walk: Walk, ky: u32, kx: u32, d: u32) -> u32 {
 
 /// Pixel (y, x) of a plane; zero outside, where a coordinate wrapped or ran over.
 fn pixel(walk: Walk, plane: u32, y: u32, x: u32) -> f32 {
-    let inside = y < walk.height && x < walk.width;
+    let inside = (y < walk.height) & (x < walk.width);
     return select(0.0, source[select(0u, (plane + y) * walk.width + x, inside)], inside);
 }
 

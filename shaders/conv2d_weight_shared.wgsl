@@ -85,9 +85,9 @@ fn input(line: u32, at: Pixel) -> f32 {
     let reads = taps[line];
     let row = at.row * params.stride_h + reads.x;
     let column = at.column * params.stride_w + reads.y;
-    let inside = at.inside && reads.w == INPUT && row < params.h_in && column < params.w_in;
+    let inside = at.inside & (reads.w == INPUT) & (row < params.h_in) & (column < params.w_in);
     let i = ((at.image * params.x_channels + reads.z) * params.h_in + row) * params.w_in + column;
-    let one = select(0.0, 1.0, at.inside && reads.w == BIAS);
+    let one = select(0.0, 1.0, at.inside & (reads.w == BIAS));
     return select(one, x[select(0u, i, inside)], inside);
 }
 
@@ -98,7 +98,7 @@ fn load_lines(line: u32, at: Pixel) -> vec4<f32> {
 
 /// dy of an output pixel; zero outside.
 fn dy_at(co: u32, at: Pixel) -> f32 {
-    let inside = at.inside && co < params.c_out;
+    let inside = at.inside & (co < params.c_out);
     let plane = at.image * params.y_channels + params.y_first + co;
     let i = (plane * params.h_out + at.row) * params.w_out + at.column;
     return select(0.0, dy[select(0u, i, inside)], inside);

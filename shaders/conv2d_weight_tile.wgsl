@@ -108,7 +108,7 @@ fn slide(window: Window, next: f32) -> Window {
 /// An input of a pair; zero outside, where a coordinate wrapped or ran over.
 fn input(pair: Pair, n: u32, y: u32, column: u32) -> f32 {
     let row = y + pair.ky - params.pad_top;
-    let inside = pair.inside && row < params.h_in && column < params.w_in;
+    let inside = pair.inside & (row < params.h_in) & (column < params.w_in);
     let plane = (n * params.x_channels + params.x_first + pair.ci) * params.h_in;
     return select(0.0, x[select(0u, (plane + row) * params.w_in + column, inside)], inside);
 }
@@ -140,14 +140,11 @@ fn store(split: u32, row: u32, co: u32, value: f32) {
 }
 
 fn store_ten(split: u32, row: u32, co: u32, ten: Ten) {
-    store(split, row, co, ten.a.x);
-    store(split, row, co + 1u, ten.a.y);
-    store(split, row, co + 2u, ten.a.z);
-    store(split, row, co + 3u, ten.a.w);
-    store(split, row, co + 4u, ten.b.x);
-    store(split, row, co + 5u, ten.b.y);
-    store(split, row, co + 6u, ten.b.z);
-    store(split, row, co + 7u, ten.b.w);
+    // Loops, since this stands in many places: ten stores each took a software driver minutes to compile.
+    for (var i = 0u; i < 4u; i += 1u) {
+        store(split, row, co + i, ten.a[i]);
+        store(split, row, co + 4u + i, ten.b[i]);
+    }
     store(split, row, co + 8u, ten.c.x);
     store(split, row, co + 9u, ten.c.y);
 }
@@ -205,7 +202,7 @@ fn gradient(split: u32, first: Pair, second: Pair, kx: u32, co: u32, lane: u32, 
 
 /// Gradient of channel co at (y, column) of image n; zero behind the row and the last channel.
 fn output_gradient(n: u32, co: u32, y: u32, column: u32) -> f32 {
-    let inside = co < params.c_out && column < params.w_out;
+    let inside = (co < params.c_out) & (column < params.w_out);
     let row = ((n * params.y_channels + params.y_first + co) * params.h_out + y) * params.w_out;
     return select(0.0, dy[select(0u, row + column, inside)], inside);
 }
@@ -221,6 +218,6 @@ fn run(group: u32, lanes: u32, lane: u32) {
     let split = group / channel_blocks / tap_blocks / pair_blocks;
     let index = block * 2u * lanes + lane;
     if split < params.splits {
-        gradient(split, pair(index), pair(index + lanes), kx, co, lane, index == 0u && kx == 0u);
+        gradient(split, pair(index), pair(index + lanes), kx, co, lane, (index == 0u) & (kx == 0u));
     }
 }

@@ -37,7 +37,7 @@ struct Params {
 
 /// x at (row, k); zero outside.
 fn x_at(row: u32, k: u32, end: u32) -> f32 {
-    let inside = row < params.m && k < end;
+    let inside = (row < params.m) & (k < end);
     return select(0.0, x[select(0u, row * params.k + k, inside)], inside);
 }
 
@@ -50,7 +50,7 @@ fn load_x(row: u32, k: u32, end: u32) -> vec4<f32> {
 
 /// Four neighbouring weights of a panel at input k; zero outside.
 fn load_panel(panel: u32, k: u32, end: u32, vector: u32) -> vec4<f32> {
-    let inside = panel < params.panels && k < end;
+    let inside = (panel < params.panels) & (k < end);
     let at = select(0u, (panel * params.k + k) * 8u + vector, inside);
     return select(vec4<f32>(), w_vectors[at], inside);
 }
@@ -131,7 +131,7 @@ fn matmul_forward_shared(
 
 /// dy at (row, column); zero outside.
 fn dy_at(row: u32, column: u32, end: u32) -> f32 {
-    let inside = row < params.m && column < end;
+    let inside = (row < params.m) & (column < end);
     return select(0.0, dy[select(0u, row * params.n + column, inside)], inside);
 }
 
@@ -145,7 +145,7 @@ fn load_dy(row: u32, column: u32, end: u32) -> vec4<f32> {
 
 /// The weight of an input and a column; zero outside.
 fn w_at(k: u32, column: u32, end: u32) -> f32 {
-    let inside = k < params.k && column < end;
+    let inside = (k < params.k) & (column < end);
     let panel = column / 32u - params.first_panel;
     let at = (panel * params.k + k) * 32u + column % 32u;
     return select(0.0, w[select(0u, at, inside)], inside);

@@ -23,7 +23,7 @@ struct Params {
 
 /// x at (row, k); zero outside.
 fn x_at(row: u32, k: u32) -> f32 {
-    let inside = row < params.m && k < params.k;
+    let inside = (row < params.m) & (k < params.k);
     return select(0.0, x[select(0u, row * params.k + k, inside)], inside);
 }
 
@@ -34,7 +34,7 @@ fn load_x(row: u32, k: u32) -> vec4<f32> {
 
 /// dy at (row, column); zero outside.
 fn dy_at(row: u32, column: u32) -> f32 {
-    let inside = row < params.m && column < params.n;
+    let inside = (row < params.m) & (column < params.n);
     return select(0.0, dy[select(0u, row * params.n + column, inside)], inside);
 }
 

@@ -4,6 +4,9 @@
 // logits, dlogits (rows, classes); labels (rows): class numbers; metrics (4): loss sum, rows whose
 // first largest logit is the label's, the flag "some loss was not finite" (raised, never lowered), 0.
 // One workgroup owns all rows; invocation i owns rows i, i + WORKGROUP, ..., then a tree adds up.
+//
+// WGSL lets a compiler assume that no number is infinite or NaN, and some do: such logits are told by
+// their bits. Their rows are not correct and have no gradient, and the loss is NaN.
 
 struct Params {
     rows: u32,
@@ -27,8 +30,11 @@ override WORKGROUP: u32;
 
 var<workgroup> losses: array<f32, WORKGROUP>;
 var<workgroup> hits: array<f32, WORKGROUP>;
+var<workgroup> broken: array<u32, WORKGROUP>;
 
-/// Infinity and NaN have all exponent bits set; comparisons with NaN may be folded away.
+const NAN: u32 = 0x7fc00000u;
+
+/// Infinity and NaN have all exponent bits set.
 fn is_finite(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -37,12 +43,15 @@ fn is_finite(x: f32) -> bool {
 fn softmax_cross_entropy(@builtin(local_invocation_index) local: u32) {
     var loss = 0.0;
     var correct = 0.0;
+    var non_finite = 0u;
     for (var row = local; row < params.rows; row += WORKGROUP) {
         let start = row * params.classes;
         let label = labels[row];
         let valid = row < step.valid_rows;
         var best = 0u;
+        var finite = is_finite(logits[start]);
         for (var i = 1u; i < params.classes; i += 1u) {
+            finite &= is_finite(logits[start + i]);
             if logits[start + i] > logits[start + best] {
                 best = i;
             }
@@ -55,26 +64,30 @@ fn softmax_cross_entropy(@builtin(local_invocation_index) local: u32) {
         for (var i = 0u; i < params.classes; i += 1u) {
             let probability = exp(logits[start + i] - largest) / sum;
             let gradient = (probability - select(0.0, 1.0, i == label)) / f32(step.valid_rows);
-            dlogits[start + i] = select(0.0, gradient, valid);
+            dlogits[start + i] = select(0.0, gradient, valid & finite);
         }
         if valid {
             loss += log(sum) + (largest - logits[start + label]);
-            correct += select(0.0, 1.0, best == label);
+            correct += select(0.0, 1.0, finite & (best == label));
+            non_finite |= u32(!finite);
         }
     }
     losses[local] = loss;
     hits[local] = correct;
+    broken[local] = non_finite;
     for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if local < half {
             losses[local] += losses[local + half];
             hits[local] += hits[local + half];
+            broken[local] |= broken[local + half];
         }
     }
     if local == 0u {
-        metrics[0] = losses[0];
+        let raised = (broken[0] != 0u) | !is_finite(losses[0]);
+        metrics[0] = bitcast<f32>(select(bitcast<u32>(losses[0]), NAN, raised));
         metrics[1] = hits[0];
-        if !is_finite(losses[0]) {
+        if raised {
             metrics[2] = 1.0;
         }
         metrics[3] = 0.0;

@@ -243,3 +243,25 @@ fn names_are_unique_and_every_op_has_cases() {
         );
     }
 }
+
+/// naga turns `&&` and `||` into branches. In the tiles that inline such code many times over that
+/// cost SwiftShader minutes and gigabytes to compile; `&` and `|` of bools cost nothing.
+#[test]
+fn values_are_no_branches() {
+    let folder = format!("{}/shaders", env!("CARGO_MANIFEST_DIR"));
+    for entry in std::fs::read_dir(folder).expect("the shaders") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a shader");
+        for (i, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or(line).trim_start();
+            let branches = code.contains("&&") || code.contains("||");
+            let condition = code.starts_with("if ") || code.starts_with("} else if ");
+            assert!(
+                !branches || condition,
+                "{}:{}: {line}",
+                path.display(),
+                i + 1
+            );
+        }
+    }
+}

@@ -13,7 +13,8 @@ static SHADER: super::Shader = shader!("softmax_cross_entropy.wgsl");
 pub const METRICS: usize = 4;
 
 /// dlogits = (softmax(logits) - onehot(labels)) / valid rows; metrics as above. The flag is
-/// raised by a loss that is not finite and never lowered.
+/// raised by a loss that is not finite and never lowered; rows whose logits are not finite have
+/// no gradient.
 pub struct SoftmaxCrossEntropy;
 
 impl Op for SoftmaxCrossEntropy {
@@ -99,6 +100,11 @@ impl Op for SoftmaxCrossEntropy {
         cases.push(special(
             "nan_raises_the_flag",
             [1.0, f32::NAN, 0.5, 2.0, 1.0, 3.0],
+            0.0,
+        ));
+        cases.push(special(
+            "overflow_raises_the_flag",
+            [1.0, 0.0, 3e38, -3e38, 1.0, 3.0],
             0.0,
         ));
         cases.push(special(

@@ -92,6 +92,11 @@ pub fn softmax_cross_entropy(
     let (mut loss, mut loss_error, mut correct) = (0.0, 0.0, 0.0);
     let mut gradient = vec![(0.0, 0.0); p.rows as usize * classes];
     for (n, x) in floats(logits).chunks(classes).take(valid).enumerate() {
+        if x.iter().any(|logit| !logit.is_finite()) {
+            // Not correct, no gradient.
+            loss = f64::NAN;
+            continue;
+        }
         let (row, label) = (row(x), labels[n] as usize);
         let log = row.sum.ln();
         let log_error = row.sum_error + (0.5f64).powi(21) + 4.0 * EPSILON * log;
