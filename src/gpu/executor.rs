@@ -11,7 +11,7 @@ use super::kernel::{Bound, Checks, Kernel};
 use crate::ops::{Access, Step};
 use crate::plan::{Dispatch, Plan, Range};
 use crate::profile::Class;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -247,9 +247,7 @@ impl<'g> Executor<'g> {
     /// Zeroes every parameter and its moments.
     pub fn zero_parameters(&self) {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let parameters = self.plan.parameters.iter();
-        let buffers: BTreeSet<_> = parameters.flat_map(|p| p.storage.buffers()).collect();
-        for buffer in buffers {
+        for buffer in self.plan.parameter_buffers() {
             encoder.clear_buffer(&self.buffers[buffer].0, 0, None);
         }
         self.gpu.submit(encoder);

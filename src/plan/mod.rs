@@ -17,6 +17,7 @@ use crate::profile::Profile;
 use crate::tensor::Shape;
 pub use lower::compile;
 pub use placement::{PanelWindow, Storage};
+use std::collections::BTreeSet;
 pub use variants::Pins;
 
 /// Index of a buffer of the plan.
@@ -149,6 +150,12 @@ impl Plan {
     /// Device memory that all buffers take.
     pub fn device_bytes(&self) -> u64 {
         self.buffers.iter().map(|buffer| buffer.bytes).sum()
+    }
+
+    /// The buffers that hold weights and moments.
+    pub fn parameter_buffers(&self) -> BTreeSet<BufferId> {
+        let parameters = self.parameters.iter();
+        parameters.flat_map(|p| p.storage.buffers()).collect()
     }
 
     /// The variants in use.

@@ -44,9 +44,11 @@ pub fn adam_element(
 
 /// (w, m, v) triples to three expectations.
 pub fn unzip(elements: Vec<[(f64, f64); 3]>) -> Vec<Expected> {
-    (0..3)
-        .map(|which| Expected::absolute(elements.iter().map(|e| e[which]).collect()))
-        .collect()
+    let absolute = |which: usize| {
+        let pairs = elements.par_iter().map(|e| e[which]);
+        Expected::absolute(pairs.collect())
+    };
+    (0..3).map(absolute).collect()
 }
 
 pub fn adam(p: &AdamParams, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {

@@ -14,6 +14,8 @@ pub mod max_pool2d;
 pub mod pack;
 pub mod softmax;
 
+use rayon::prelude::*;
+
 /// Largest relative error of one correctly rounded f32 operation: WGSL lets an
 /// implementation round either way, so one unit in the last place, not half.
 pub const EPSILON: f64 = 1.0 / (1u64 << 23) as f64;
@@ -51,14 +53,14 @@ impl Expected {
 
     /// From (value, sum|a*b|) of each element.
     pub fn sum(pairs: Vec<(f64, f64)>) -> Expected {
-        let (values, magnitudes) = pairs.into_iter().unzip();
+        let (values, magnitudes) = pairs.into_par_iter().unzip();
         let tolerance = Tolerance::Sum(magnitudes);
         Expected { values, tolerance }
     }
 
     /// From (value, bound) of each element.
     pub fn absolute(pairs: Vec<(f64, f64)>) -> Expected {
-        let (values, bounds) = pairs.into_iter().unzip();
+        let (values, bounds) = pairs.into_par_iter().unzip();
         let tolerance = Tolerance::Absolute(bounds);
         Expected { values, tolerance }
     }

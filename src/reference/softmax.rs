@@ -114,7 +114,10 @@ pub fn softmax_cross_entropy(
     }
     // Sums of at most rows terms, in any tree.
     loss_error += p.rows as f64 * EPSILON * loss.abs();
-    let raised = floats(metrics)[2] != 0.0 || !(loss as f32).is_finite();
+    if !(loss as f32).is_finite() {
+        loss = f64::NAN;
+    }
+    let raised = floats(metrics)[2] != 0.0 || loss.is_nan();
     let metrics = vec![
         (loss, loss_error),
         (correct, 0.0),

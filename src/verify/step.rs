@@ -4,12 +4,15 @@
 use super::{Outcome, Reason};
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
-use crate::gpu::{self, Batch, Checks, Executor, Gpu, Metrics, Program, Role};
+use crate::gpu::{self, Batch, Checks, Executor, Gpu, Metrics, Program};
 use crate::network::Network;
 use crate::ops::Access;
 use crate::ops::adam::bias_corrected_rate;
-use crate::plan::{self, Dispatch, Options};
+use crate::plan::{self, BufferId, Dispatch, Options};
 use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes read back at a time.
+const CHUNK: u64 = 32 << 20;
 
 /// Images of the step that `verify` runs.
 pub const STEP_BATCH: u32 = 2;
@@ -123,7 +126,8 @@ impl<'g> Bench<'g> {
         Ok(differs.map(|((tensor, _), _)| Reason::Unrepeatable { tensor }))
     }
 
-    /// Runs the first step from the same weights; a fingerprint of each tensor after it.
+    /// Runs the first step from the same weights; a fingerprint of each buffer of weights
+    /// and moments after it.
     fn first_step(
         &mut self,
         run: impl FnOnce(&mut Executor, &Batch) -> Result<Metrics, gpu::Error>,
@@ -137,16 +141,24 @@ impl<'g> Bench<'g> {
         let metrics = run(&mut self.executor, &batch)?;
         let loss = ("the loss".to_string(), metrics.loss_sum.to_bits() as u128);
         let mut prints = vec![loss];
-        for (index, parameter) in self.executor.plan.parameters.iter().enumerate() {
-            for role in [Role::Weights, Role::Moment1, Role::Moment2] {
-                let mut hash = Xxh3::new();
-                self.executor.read_parameter(index, role, |_, values| {
-                    hash.update(bytemuck::cast_slice(values));
-                    Ok::<(), gpu::Error>(())
-                })?;
-                prints.push((format!("{} ({role:?})", parameter.name), hash.digest128()));
-            }
+        for id in self.executor.plan.parameter_buffers() {
+            prints.push(self.fingerprint(id)?);
         }
         Ok(prints)
+    }
+
+    /// The name and a hash of a buffer.
+    fn fingerprint(&self, id: BufferId) -> Result<(String, u128), gpu::Error> {
+        let spec = &self.executor.plan.buffers[id];
+        let mut hash = Xxh3::new();
+        for offset in (0..spec.bytes).step_by(CHUNK as usize) {
+            let bytes = CHUNK.min(spec.bytes - offset);
+            let buffer = self.executor.buffer(id);
+            let gpu = self.executor.gpu;
+            gpu.download(&spec.name, buffer, offset, bytes, |bytes| {
+                hash.update(bytes)
+            })?;
+        }
+        Ok((spec.name.clone(), hash.digest128()))
     }
 }
