@@ -140,11 +140,14 @@ fn store(split: u32, row: u32, co: u32, value: f32) {
 }
 
 fn store_ten(split: u32, row: u32, co: u32, ten: Ten) {
-    // Loops, since this stands in many places: ten stores each took a software driver minutes to compile.
-    for (var i = 0u; i < 4u; i += 1u) {
-        store(split, row, co + i, ten.a[i]);
-        store(split, row, co + 4u + i, ten.b[i]);
-    }
+    store(split, row, co, ten.a.x);
+    store(split, row, co + 1u, ten.a.y);
+    store(split, row, co + 2u, ten.a.z);
+    store(split, row, co + 3u, ten.a.w);
+    store(split, row, co + 4u, ten.b.x);
+    store(split, row, co + 5u, ten.b.y);
+    store(split, row, co + 6u, ten.b.z);
+    store(split, row, co + 7u, ten.b.w);
     store(split, row, co + 8u, ten.c.x);
     store(split, row, co + 9u, ten.c.y);
 }

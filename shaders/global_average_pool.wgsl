@@ -62,11 +62,12 @@ fn global_average_pool_forward_tree(
         }
     }
     partial[local] = sum;
+    workgroupBarrier();
     for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
         if local < half {
             partial[local] += partial[local + half];
         }
+        workgroupBarrier();
     }
     if inside && local == 0u {
         y[plane] = partial[0] / f32(params.pixels);

@@ -99,6 +99,17 @@ pub fn forward() -> Vec<Case<Matmul>> {
             true,
         ));
     }
+    // The reduction applies bias and ReLU, not the shares.
+    let relu = Matmul {
+        relu: 1,
+        ..Matmul::new(10, 100, 40).split(3)
+    };
+    cases.push(case(
+        format!("{}_splits3_relu", name(&relu)),
+        relu,
+        integers(3),
+        true,
+    ));
     for (name, p) in windows() {
         cases.push(case(name.into(), p, integers(3), true));
         cases.push(case(
