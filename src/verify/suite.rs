@@ -282,10 +282,10 @@ impl<'a> Site<'a> {
 }
 
 /// One report for each adapter: its devices differ in their limits only.
-fn merge(sites: Vec<Site>) -> Vec<AdapterReport> {
+fn merge(mut sites: Vec<Site>) -> Vec<AdapterReport> {
+    faults_gone(&mut sites);
     let mut reports: Vec<AdapterReport> = Vec::new();
-    for mut site in sites {
-        site.faults_gone();
+    for site in sites {
         let Device { gpu, limits, index } = site.device;
         match reports.iter_mut().find(|r| r.index == *index) {
             Some(report) => {
@@ -305,18 +305,25 @@ fn merge(sites: Vec<Site>) -> Vec<AdapterReport> {
     reports
 }
 
-impl Site<'_> {
-    /// A known fault whose cases all pass must leave the table.
-    fn faults_gone(&mut self) {
-        let gone: Vec<&KnownFault> = self
-            .known
-            .iter()
-            .filter(|(_, ran, failed)| *ran > 0 && *failed == 0)
-            .map(|(fault, ..)| *fault)
-            .collect();
-        for fault in gone {
-            let failure = self.failure(fault.op, None, Reason::FaultGone(fault.clone()));
-            self.tally().failures.push(failure);
+/// A known fault whose cases all pass on an adapter, whatever the limits, must leave the table.
+fn faults_gone(sites: &mut [Site]) {
+    for i in 0..sites.len() {
+        let index = sites[i].device.index;
+        if sites[..i].iter().any(|s| s.device.index == index) {
+            continue;
+        }
+        for k in 0..sites[i].known.len() {
+            // All sites of an adapter list the same faults, in the same order.
+            let same = sites.iter().filter(|s| s.device.index == index);
+            let (ran, failed) = same.fold((0, 0), |(ran, failed), site| {
+                (ran + site.known[k].1, failed + site.known[k].2)
+            });
+            if ran > 0 && failed == 0 {
+                let fault = sites[i].known[k].0.clone();
+                let place = fault.op;
+                let failure = sites[i].failure(place, None, Reason::FaultGone(fault));
+                sites[i].tally().failures.push(failure);
+            }
         }
     }
 }
