@@ -53,22 +53,14 @@ impl Builder {
         let (height, width) = output_pixels([h, w], window);
         let kernel = Shape::new([window.size[0], window.size[1], c, filters]);
         let shape = Shape::new([n, height, width, filters]);
-        self.weighted(name, "Conv2D", Op::Conv2d(window), x, kernel, shape, relu)
+        self.weighted(name, Op::Conv2d(window), x, kernel, shape, relu)
     }
 
     /// `units` outputs of all inputs, bias, and ReLU where `relu` is set.
     pub fn dense(&mut self, name: &str, x: TensorId, units: u32, relu: bool) -> TensorId {
         let [n, _, _, features] = self.graph.shape(x).nhwc();
         let kernel = Shape::new([features, units]);
-        self.weighted(
-            name,
-            "Dense",
-            Op::Dense,
-            x,
-            kernel,
-            Shape::new([n, units]),
-            relu,
-        )
+        self.weighted(name, Op::Dense, x, kernel, Shape::new([n, units]), relu)
     }
 
     pub fn max_pool2d(&mut self, name: &str, x: TensorId, window: Window) -> TensorId {
@@ -131,11 +123,9 @@ impl Builder {
         y
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn weighted(
         &mut self,
         name: &str,
-        kind: &'static str,
         op: Op,
         x: TensorId,
         kernel: Shape,
@@ -152,6 +142,7 @@ impl Builder {
             TensorKind::Parameter,
         );
         let mut y = graph.add_tensor(name, shape.clone(), TensorKind::Activation);
+        let kind = if op == Op::Dense { "Dense" } else { "Conv2D" };
         graph.add_node(name, op, vec![x, kernel, bias], vec![y]);
         if relu {
             let activated = graph.add_tensor(format!("{name}/relu"), shape, TensorKind::Activation);

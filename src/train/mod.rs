@@ -6,6 +6,7 @@
 
 mod error;
 mod files;
+mod pace;
 mod replay;
 mod setup;
 mod state;
@@ -22,12 +23,13 @@ use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Metrics, Program};
 use crate::ops::adam::bias_corrected_rate;
 use crate::verify;
+use pace::Pace;
 use setup::Run;
 use state::Saved;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use steps::StepLog;
 
 /// What happens while a run goes on.
@@ -77,9 +79,6 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
-/// Intervals that are kept for the median.
-const INTERVALS: usize = 10_000;
-
 /// A run on an open device.
 struct Session<'a, 'g> {
     run: Arc<Run>,
@@ -88,10 +87,8 @@ struct Session<'a, 'g> {
     log: Option<StepLog>,
     stop: &'a AtomicBool,
     observe: &'a mut dyn FnMut(Event),
-    started: Instant,
-    first_loss: Option<Duration>,
-    last_loss: Option<Instant>,
-    intervals: Vec<f32>,
+    pace: Pace,
+    /// When the resume point was last written.
     saved: Instant,
     steps_here: u64,
     /// (epoch, batch, step) of the steps in flight, oldest first.
@@ -108,33 +105,7 @@ enum Ending {
     StepsDone,
 }
 
-impl<'a, 'g> Session<'a, 'g> {
-    fn new(
-        run: Arc<Run>,
-        executor: Executor<'g>,
-        state: State,
-        log: Option<StepLog>,
-        stop: &'a AtomicBool,
-        observe: &'a mut dyn FnMut(Event),
-        started: Instant,
-    ) -> Session<'a, 'g> {
-        Session {
-            run,
-            executor,
-            state,
-            log,
-            stop,
-            observe,
-            started,
-            first_loss: None,
-            last_loss: None,
-            intervals: Vec::new(),
-            saved: Instant::now(),
-            steps_here: 0,
-            in_flight: Default::default(),
-        }
-    }
-
+impl Session<'_, '_> {
     /// Trains to the last epoch, or until stopped; saves either way.
     pub fn train(mut self) -> Result<Summary, Error> {
         let mut ending = Ending::Complete;
@@ -148,8 +119,8 @@ impl<'a, 'g> Session<'a, 'g> {
         Ok(Summary {
             folder: self.run.folder.clone(),
             steps: self.state.step,
-            step_ms_median: self.median_ms(),
-            first_step_ms: self.first_loss.map_or(0.0, |d| d.as_secs_f64() * 1e3),
+            step_ms_median: self.pace.median_ms(),
+            first_step_ms: self.pace.first_ms(),
             planned_device_bytes: self.executor.plan.device_bytes(),
             interrupted: ending == Ending::Interrupted,
         })
@@ -243,7 +214,7 @@ impl<'a, 'g> Session<'a, 'g> {
     /// Books the metrics of the oldest step in flight.
     fn absorb(&mut self, metrics: Metrics, batches: &mut Batches) -> Result<(), Error> {
         let (epoch, index, step) = self.in_flight.pop_front().expect("a step was in flight");
-        self.clock();
+        self.pace.tick();
         if metrics.non_finite {
             self.executor.drain()?;
             let rate = bias_corrected_rate(self.run.config.learning_rate, step + 1);
@@ -282,28 +253,11 @@ impl<'a, 'g> Session<'a, 'g> {
         while let Some(metrics) = self.executor.finish_oldest()? {
             self.absorb(metrics, batches)?;
         }
-        self.last_loss = None;
+        self.pace.pause();
         Ok(())
     }
 
     /// A loss is on the host.
-    fn clock(&mut self) {
-        let now = Instant::now();
-        self.first_loss.get_or_insert(now - self.started);
-        if let Some(before) = self.last_loss.replace(now)
-            && self.intervals.len() < INTERVALS
-        {
-            self.intervals.push((now - before).as_secs_f32());
-        }
-    }
-
-    fn median_ms(&self) -> Option<f64> {
-        let mut kept = self.intervals.get(3..)?.to_vec();
-        kept.sort_by(f32::total_cmp);
-        kept.get(kept.len() / 2)
-            .map(|&seconds| seconds as f64 * 1e3)
-    }
-
     /// Validates, books the epoch, and saves: best and last weights, then the resume point,
     /// then what is derived from it. Killed in between, the epoch's end is simply done again.
     fn finish_epoch(&mut self, begun: Instant, before: f64) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! Opens a run: everything that can be wrong is found before anything is written.
 
+use super::pace::Pace;
 use super::state::{CONFIG, Config, HISTORY, RESUME, Saved, State, write_history};
 use super::steps::StepLog;
 use super::tensors::{TRAINING, TensorFile, WEIGHTS};
@@ -106,12 +107,18 @@ fn how_to_go_on(error: Error, folder: &Path) -> Error {
     Error::Broken { cause, remedy }
 }
 
-fn open_and_train(
-    settings: Settings,
-    stop: &AtomicBool,
-    observe: &mut dyn FnMut(Event),
-) -> Result<super::Summary, Error> {
-    let (mut config, folder, saved) = match &settings.start {
+/// What a run needs before a device is opened.
+struct Prepared {
+    config: Config,
+    folder: PathBuf,
+    network: &'static Network,
+    dataset: Dataset,
+    /// Where a run goes on, with the file that holds its tensors.
+    saved: Option<(Saved, TensorFile)>,
+}
+
+fn prepare(start: &Start) -> Result<Prepared, Error> {
+    let (mut config, folder, saved) = match start {
         Start::New { config, folder, .. } => (config.clone(), folder.clone(), None),
         Start::Resume { folder, given } => {
             let (saved, file) = Saved::open(folder)?;
@@ -129,25 +136,39 @@ fn open_and_train(
         config.pixel_range = dataset.range.to_string();
         config.image = dataset.image;
     }
+    Ok(Prepared {
+        config,
+        folder,
+        network,
+        dataset,
+        saved,
+    })
+}
+
+fn open_and_train(
+    settings: Settings,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(Event),
+) -> Result<super::Summary, Error> {
+    let prepared = prepare(&settings.start)?;
     let adapter = Adapter::select(&settings.device)?;
     let gpu = Gpu::open(&adapter, settings.limits)?;
-    let (plan, notice) = make_plan(
-        &config,
-        network,
-        &dataset,
-        &gpu,
-        &settings,
-        saved.as_ref().map(|s| &s.0),
-    )?;
+    let (plan, notice) = make_plan(&prepared, &gpu, &settings)?;
+    let Prepared {
+        config,
+        folder,
+        dataset,
+        saved,
+        ..
+    } = prepared;
     notice
         .into_iter()
         .for_each(|text| observe(Event::Notice(text)));
     let fused = |dispatch: &plan::Dispatch| dispatch.op.name() == "matmul_backward_weight_adam";
     let fuse_adam = plan.train.iter().any(fused);
-    let device_bytes = plan.device_bytes();
     observe(Event::Planned {
         adapter: &gpu.info,
-        device_bytes,
+        device_bytes: plan.device_bytes(),
         dataset: &dataset,
         folder: &folder,
     });
@@ -155,14 +176,7 @@ fn open_and_train(
     let executor = Executor::new(&gpu, plan, Checks::Off, &mut compiling)?;
     feed::upload(&executor, &dataset)?;
     let state = match saved {
-        Some((saved, mut file)) => {
-            file.check(&executor, TRAINING)?;
-            file.load(&executor, TRAINING)?;
-            files::remove_leftovers(&folder)?;
-            // A kill may have come between the resume point and the table made from it.
-            write_history(&folder, &saved.state.history)?;
-            saved.state
-        }
+        Some(saved) => restore(&executor, &folder, saved)?,
         None => {
             initialise(&executor, &config, &settings.start)?;
             std::fs::create_dir_all(&folder).map_err(|source| files::failed(&folder, source))?;
@@ -175,7 +189,7 @@ fn open_and_train(
     } else {
         None
     };
-    let run = Arc::new(super::setup::Run {
+    let run = Arc::new(Run {
         config,
         dataset,
         folder,
@@ -184,7 +198,33 @@ fn open_and_train(
         check: settings.check,
         fuse_adam,
     });
-    Session::new(run, executor, state, log, stop, observe, settings.started).train()
+    let session = Session {
+        run,
+        executor,
+        state,
+        log,
+        stop,
+        observe,
+        pace: Pace::new(settings.started),
+        saved: Instant::now(),
+        steps_here: 0,
+        in_flight: Default::default(),
+    };
+    session.train()
+}
+
+/// Loads the tensors of a resume point; its state.
+fn restore(
+    executor: &Executor,
+    folder: &Path,
+    (saved, mut file): (Saved, TensorFile),
+) -> Result<State, Error> {
+    file.check(executor, TRAINING)?;
+    file.load(executor, TRAINING)?;
+    files::remove_leftovers(folder)?;
+    // A kill may have come between the resume point and the table made from it.
+    write_history(folder, &saved.state.history)?;
+    Ok(saved.state)
 }
 
 impl Given {
@@ -301,19 +341,23 @@ fn check_folder(folder: &Path) -> Result<(), Error> {
 
 /// The plan of a run; one that goes on keeps its kernels, if they run here.
 fn make_plan(
-    config: &Config,
-    network: &Network,
-    dataset: &Dataset,
+    prepared: &Prepared,
     gpu: &Gpu,
     settings: &Settings,
-    saved: Option<&Saved>,
 ) -> Result<(Plan, Option<String>), Error> {
+    let Prepared {
+        config,
+        network,
+        dataset,
+        saved,
+        ..
+    } = prepared;
     let mut options = Options::new(gpu.profile.clone());
     if !settings.host_data {
         options.data = feed::placement(dataset, &gpu.profile.limits);
     }
     let build = || network.build(config.batch, dataset.class_names.len() as u32);
-    let Some(saved) = saved else {
+    let Some((saved, _)) = saved else {
         return Ok((plan::plan(build(), &options)?, None));
     };
     let own = options.clone();
