@@ -1,0 +1,66 @@
+// peak_copy: y = x, the ceiling of memory traffic.
+//
+// A workgroup owns consecutive elements: WORKGROUP floats, WORKGROUP vectors of four, or four times
+// as many vectors, of which an invocation takes every WORKGROUP-th.
+
+struct Params {
+    /// Vectors of four to copy.
+    vectors: u32,
+}
+
+override WORKGROUP: u32;
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@group(0) @binding(1) var<storage, read> x4: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y4: array<vec4<f32>>;
+
+@compute @workgroup_size(WORKGROUP)
+fn peak_copy_float(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(group, groups) * WORKGROUP + local;
+    if i < 4u * params.vectors {
+        y[i] = x[i];
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn peak_copy_vector(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(group, groups) * WORKGROUP + local;
+    if i < params.vectors {
+        y4[i] = x4[i];
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn peak_copy_vectors(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = workgroup_index(group, groups) * (4u * WORKGROUP) + local;
+    if i + 3u * WORKGROUP < params.vectors {
+        let a = x4[i];
+        let b = x4[i + WORKGROUP];
+        let c = x4[i + 2u * WORKGROUP];
+        let d = x4[i + 3u * WORKGROUP];
+        y4[i] = a;
+        y4[i + WORKGROUP] = b;
+        y4[i + 2u * WORKGROUP] = c;
+        y4[i + 3u * WORKGROUP] = d;
+    } else {
+        for (var at = i; at < params.vectors; at += WORKGROUP) {
+            y4[at] = x4[at];
+        }
+    }
+}

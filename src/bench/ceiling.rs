@@ -1,0 +1,207 @@
+//! The adapter's own ceilings: the fastest FMA chains, the fastest large copy and the fastest small
+//! copy that it does. The best of a few kernels and sizes is found once, then timed in every round.
+
+use super::Error;
+use super::report::{Ceilings, Clock, Peak};
+use super::stats::Stats;
+use crate::gpu::kernel::Bound;
+use crate::gpu::{Buffer, Gpu, Sample, Timed, Timer};
+use crate::ops::peak_copy::{CopyParams, PeakCopy};
+use crate::ops::peak_fma::{FmaParams, PeakFma, UNIT};
+use crate::ops::{AnyOp, Step};
+
+/// Invocations of the FMA kernel: several waves for each core of any GPU.
+const INVOCATIONS: u32 = 1 << 18;
+
+/// A sample of the FMA kernel takes about so long: clocks are up by then, and no timer is too coarse.
+const FMA_SECONDS: f64 = 0.02;
+
+/// No invocation loops longer than Mesa's llvmpipe allows, with the fewest chains.
+const MOST_VECTORS: u32 = 1 << 18;
+
+/// Bytes of each buffer of the large copy, where the limits allow them: more than caches hold.
+const LARGE: u64 = 128 << 20;
+
+/// Bytes of each buffer of small copies; the fastest counts.
+const SMALL: [u64; 3] = [1 << 18, 1 << 20, 4 << 20];
+
+/// Small copies in one sample: too short a time for one alone.
+const SMALL_REPEATS: u32 = 16;
+
+/// A ceiling's kernel.
+struct Climber {
+    timed: Timed,
+    variant: &'static str,
+    /// Operations or bytes of a dispatch.
+    work: u64,
+    repeats: u32,
+}
+
+/// The three kernels that are timed in every round.
+pub struct Climbers([Climber; 3]);
+
+impl Climbers {
+    /// Finds the best kernels.
+    pub fn new(gpu: &Gpu, timer: &Timer) -> Result<Climbers, Error> {
+        let limits = &gpu.profile.limits;
+        let large = LARGE
+            .min(limits.max_storage_binding)
+            .min(limits.max_buffer_size);
+        let buffer = || gpu.storage("the large copy", large / 16 * 16);
+        let [x, y] = [buffer()?, buffer()?];
+        let copy = best(timer, copies(gpu, &x, &y, x.size(), 1)?)?;
+        let mut small = Vec::new();
+        for bytes in SMALL {
+            small.extend(copies(gpu, &x, &y, bytes, SMALL_REPEATS)?);
+        }
+        Ok(Climbers([fma(gpu, timer)?, copy, best(timer, small)?]))
+    }
+
+    pub fn samples(&self) -> [Sample<'_>; 3] {
+        self.0.each_ref().map(Climber::sample)
+    }
+
+    /// The ceilings, of the seconds of each kernel.
+    pub fn ceilings(&self, seconds: &[Vec<f64>; 3]) -> Ceilings {
+        let peak = |i: usize| {
+            let (climber, time) = (&self.0[i], Stats::of(&seconds[i]));
+            Peak {
+                variant: climber.variant.into(),
+                per_second: climber.work as f64 / time.median,
+                time,
+            }
+        };
+        Ceilings {
+            flops: peak(0),
+            bytes: peak(1),
+            cached_bytes: peak(2),
+        }
+    }
+}
+
+impl Climber {
+    fn new(
+        gpu: &Gpu,
+        op: &'static dyn AnyOp,
+        variant: usize,
+        params: &[u8],
+        bound: Vec<Bound>,
+        repeats: u32,
+    ) -> Result<Climber, Error> {
+        let cost = op.cost(params);
+        Ok(Climber {
+            timed: gpu.prepare(op, variant, params, &Step::default(), &[bound])?,
+            variant: op.variants()[variant].name,
+            work: if cost.flops > 0 {
+                cost.flops
+            } else {
+                cost.bytes
+            },
+            repeats,
+        })
+    }
+
+    fn sample(&self) -> Sample<'_> {
+        Sample {
+            kernel: &self.timed,
+            set: 0,
+            repeats: self.repeats,
+        }
+    }
+}
+
+/// The fastest of some kernels: the least of three times after a warm-up.
+fn best(timer: &Timer, climbers: Vec<Climber>) -> Result<Climber, Error> {
+    let mut ranked = Vec::new();
+    for climber in climbers {
+        let seconds = timer.time(&[climber.sample(); 4])?;
+        let least = seconds[1..].iter().copied().fold(f64::INFINITY, f64::min);
+        ranked.push((climber.work as f64 / least, climber));
+    }
+    ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    Ok(ranked.swap_remove(0).1)
+}
+
+fn copies(
+    gpu: &Gpu,
+    x: &Buffer,
+    y: &Buffer,
+    bytes: u64,
+    repeats: u32,
+) -> Result<Vec<Climber>, Error> {
+    let vectors = (bytes / 16) as u32;
+    let params = bytemuck::bytes_of(&CopyParams { vectors }).to_vec();
+    let offset = 0;
+    let bound = |buffer| Bound {
+        buffer,
+        offset,
+        bytes,
+    };
+    let variants = 0..AnyOp::variants(&PeakCopy).len();
+    variants
+        .map(|v| {
+            Climber::new(
+                gpu,
+                &PeakCopy,
+                v,
+                &params,
+                vec![bound(x), bound(y)],
+                repeats,
+            )
+        })
+        .collect()
+}
+
+fn fma(gpu: &Gpu, timer: &Timer) -> Result<Climber, Error> {
+    let y = gpu.storage("the FMA chains", 4 * INVOCATIONS as u64)?;
+    let climbers = |vectors| {
+        let params = FmaParams {
+            invocations: INVOCATIONS,
+            vectors,
+            one: 1.0,
+        };
+        let params = bytemuck::bytes_of(&params).to_vec();
+        let variants = 0..AnyOp::variants(&PeakFma).len();
+        variants
+            .map(|v| Climber::new(gpu, &PeakFma, v, &params, vec![Bound::whole(&y)], 1))
+            .collect::<Result<Vec<_>, Error>>()
+    };
+    let first = best(timer, climbers(2 * UNIT)?)?;
+    let seconds = timer.time(&[first.sample()])?[0].max(1e-6);
+    let factor = (FMA_SECONDS / seconds).clamp(0.5, 1e4);
+    let vectors = (2.0 * factor) as u32 * UNIT;
+    best(
+        timer,
+        climbers(vectors.clamp(UNIT, MOST_VECTORS / UNIT * UNIT))?,
+    )
+}
+
+/// The clock to time by: the device's, if it agrees with the host's on a kernel of some
+/// milliseconds.
+pub fn clock(gpu: &Gpu) -> Result<(Timer<'_>, Clock), Error> {
+    let host = Timer::host(gpu);
+    let instead = |because: String| Clock::Host { because };
+    let Some(device) = Timer::device(gpu)? else {
+        return Ok((host, instead("the device has no timestamps".into())));
+    };
+    let chains = fma(gpu, &host)?;
+    let of = |timer: &Timer| -> Result<f64, Error> {
+        Ok(Stats::of(&timer.time(&[chains.sample(); 5])?).median)
+    };
+    let (by_host, by_device) = (of(&host)?, of(&device)?);
+    if plausible(by_device, by_host) {
+        return Ok((device, Clock::Device));
+    }
+    let because = format!(
+        "its timestamps say {:.3} ms of a kernel that took {:.3} ms",
+        1e3 * by_device,
+        1e3 * by_host
+    );
+    Ok((host, instead(because)))
+}
+
+/// Can a kernel that took the host so long, submission and wait included, have taken the device
+/// that long?
+pub fn plausible(by_device: f64, by_host: f64) -> bool {
+    (0.5 * by_host..=1.2 * by_host).contains(&by_device)
+}

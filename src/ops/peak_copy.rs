@@ -1,0 +1,77 @@
+//! peak_copy: the ceiling of memory traffic that `bench` measures every kernel against. No
+//! network uses it; it is an op so that it is verified like one.
+
+use super::params::params;
+use super::{
+    Binding, Case, Cost, ELEMENTWISE, Fill, Op, Step, Variant, anywhere, no_chain, out,
+    per_element, read, shader,
+};
+use crate::reference::{self, Expected};
+
+params! {
+    CopyParams {
+        /// Vectors of four to copy.
+        vectors: u32,
+    }
+}
+
+static SHADER: super::Shader = shader!("peak_copy.wgsl");
+
+/// y = x
+pub struct PeakCopy;
+
+const fn variant(
+    name: &'static str,
+    entry: &'static str,
+    workgroups: fn(&CopyParams) -> u64,
+) -> Variant<CopyParams> {
+    Variant {
+        name,
+        shader: &SHADER,
+        entry,
+        constants: &[("WORKGROUP", ELEMENTWISE as f64)],
+        workgroups,
+        chain: no_chain,
+        supports: anywhere,
+    }
+}
+
+impl Op for PeakCopy {
+    type Params = CopyParams;
+    const NAME: &'static str = "peak_copy";
+    const BINDINGS: &'static [Binding] = &[read("x"), out("y")];
+    const VARIANTS: &'static [Variant<CopyParams>] = &[
+        variant("float", "peak_copy_float", |p| {
+            per_element(4 * p.vectors as u64)
+        }),
+        variant("vector", "peak_copy_vector", |p| {
+            per_element(p.vectors as u64)
+        }),
+        variant("vectors4", "peak_copy_vectors", |p| {
+            per_element((p.vectors as u64).div_ceil(4))
+        }),
+    ];
+
+    fn lengths(p: &CopyParams) -> Vec<usize> {
+        vec![4 * p.vectors as usize; 2]
+    }
+    fn reference(_: &CopyParams, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::peak_copy::peak_copy(bindings[0])]
+    }
+    fn cost(p: &CopyParams) -> Cost {
+        Cost {
+            flops: 0,
+            bytes: 32 * p.vectors as u64,
+        }
+    }
+    fn cases() -> Vec<Case<CopyParams>> {
+        let case = |vectors| Case {
+            name: format!("{vectors}"),
+            params: CopyParams { vectors },
+            step: Step::default(),
+            fills: vec![Fill::Uniform(1.0)],
+            exact: true,
+        };
+        [1, 63, 64, 65, 193, 256, 257, 5000].map(case).into()
+    }
+}
