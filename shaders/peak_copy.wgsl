@@ -1,7 +1,8 @@
 // peak_copy: y = x, the ceiling of memory traffic.
 //
-// A workgroup owns consecutive elements: WORKGROUP floats, WORKGROUP vectors of four, or four times
-// as many vectors, of which an invocation takes every WORKGROUP-th.
+// A workgroup owns consecutive elements: WORKGROUP floats, WORKGROUP vectors of four, or 4 TURNS times
+// as many vectors, of which an invocation takes every WORKGROUP-th. Many of them suit software
+// adapters, where a workgroup costs as much as a kilobyte.
 
 struct Params {
     /// Vectors of four to copy.
@@ -9,6 +10,7 @@ struct Params {
 }
 
 override WORKGROUP: u32;
+override TURNS: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;
 
@@ -42,25 +44,29 @@ fn peak_copy_vector(
     }
 }
 
+/// Four vectors at a time, as often as TURNS says.
 @compute @workgroup_size(WORKGROUP)
 fn peak_copy_vectors(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let i = workgroup_index(group, groups) * (4u * WORKGROUP) + local;
-    if i + 3u * WORKGROUP < params.vectors {
-        let a = x4[i];
-        let b = x4[i + WORKGROUP];
-        let c = x4[i + 2u * WORKGROUP];
-        let d = x4[i + 3u * WORKGROUP];
-        y4[i] = a;
-        y4[i + WORKGROUP] = b;
-        y4[i + 2u * WORKGROUP] = c;
-        y4[i + 3u * WORKGROUP] = d;
-    } else {
-        for (var at = i; at < params.vectors; at += WORKGROUP) {
-            y4[at] = x4[at];
+    let first = workgroup_index(group, groups) * (4u * TURNS * WORKGROUP) + local;
+    for (var turn = 0u; turn < TURNS; turn++) {
+        let i = first + turn * (4u * WORKGROUP);
+        if i + 3u * WORKGROUP < params.vectors {
+            let a = x4[i];
+            let b = x4[i + WORKGROUP];
+            let c = x4[i + 2u * WORKGROUP];
+            let d = x4[i + 3u * WORKGROUP];
+            y4[i] = a;
+            y4[i + WORKGROUP] = b;
+            y4[i + 2u * WORKGROUP] = c;
+            y4[i + 3u * WORKGROUP] = d;
+        } else {
+            for (var at = i; at < min(params.vectors, i + 4u * WORKGROUP); at += WORKGROUP) {
+                y4[at] = x4[at];
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::gpu::{Buffer, Gpu, Sample, Timed, Timer};
 use crate::ops::peak_copy::{CopyParams, PeakCopy};
 use crate::ops::peak_fma::{FmaParams, PeakFma, UNIT};
 use crate::ops::{AnyOp, Step};
+use std::time::Instant;
 
 /// Invocations of the FMA kernel: several waves for each core of any GPU.
 const INVOCATIONS: u32 = 1 << 18;
@@ -24,6 +25,10 @@ const LARGE: u64 = 128 << 20;
 
 /// Bytes of each buffer of small copies; the fastest counts.
 const SMALL: [u64; 3] = [1 << 18, 1 << 20, 4 << 20];
+
+/// What a kernel's time by the device's clock may be of its time by the host's, submission and wait
+/// included.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = 0.5..=1.02;
 
 /// Small copies in one sample: too short a time for one alone.
 const SMALL_REPEATS: u32 = 16;
@@ -176,8 +181,8 @@ fn fma(gpu: &Gpu, timer: &Timer) -> Result<Climber, Error> {
     )
 }
 
-/// The clock to time by: the device's, if it agrees with the host's on a kernel of some
-/// milliseconds.
+/// The clock to time by: the device's, if it agrees with the host's on kernels of some
+/// milliseconds, seen by both at once.
 pub fn clock(gpu: &Gpu) -> Result<(Timer<'_>, Clock), Error> {
     let host = Timer::host(gpu);
     let instead = |because: String| Clock::Host { because };
@@ -185,23 +190,19 @@ pub fn clock(gpu: &Gpu) -> Result<(Timer<'_>, Clock), Error> {
         return Ok((host, instead("the device has no timestamps".into())));
     };
     let chains = fma(gpu, &host)?;
-    let of = |timer: &Timer| -> Result<f64, Error> {
-        Ok(Stats::of(&timer.time(&[chains.sample(); 5])?).median)
-    };
-    let (by_host, by_device) = (of(&host)?, of(&device)?);
-    if plausible(by_device, by_host) {
+    let mut shares = Vec::new();
+    for _ in 0..5 {
+        let begun = Instant::now();
+        let by_device = device.time(&[chains.sample()])?[0];
+        shares.push(by_device / begun.elapsed().as_secs_f64());
+    }
+    let share = Stats::of(&shares).median;
+    if PLAUSIBLE.contains(&share) {
         return Ok((device, Clock::Device));
     }
     let because = format!(
-        "its timestamps say {:.3} ms of a kernel that took {:.3} ms",
-        1e3 * by_device,
-        1e3 * by_host
+        "by the device's timestamps a kernel takes {:.0} % of the time until its result is here",
+        100.0 * share
     );
     Ok((host, instead(because)))
-}
-
-/// Can a kernel that took the host so long, submission and wait included, have taken the device
-/// that long?
-pub fn plausible(by_device: f64, by_host: f64) -> bool {
-    (0.5 * by_host..=1.2 * by_host).contains(&by_device)
 }

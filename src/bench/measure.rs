@@ -52,7 +52,7 @@ pub fn measure(
         let each = running.iter_mut().zip(of_trials);
         each.for_each(|(trial, &one)| trial.seconds.push(one));
         if let Some((executor, batch)) = &mut step {
-            steps.push(whole_step(executor, batch)?);
+            steps.push(time_of(executor, Program::Train, batch)?);
         }
         rounds += 1;
     }
@@ -156,10 +156,10 @@ impl Trial<'_> {
     }
 }
 
-/// Seconds from a step's upload until its metrics are on the host.
-pub fn whole_step(executor: &mut Executor, batch: &Batch) -> Result<f64, Error> {
+/// Seconds from a program's upload until its metrics are on the host.
+pub fn time_of(executor: &mut Executor, program: Program, batch: &Batch) -> Result<f64, Error> {
     let begun = Instant::now();
-    executor.submit(Program::Train, batch)?;
+    executor.submit(program, batch)?;
     executor.drain()?;
     Ok(begun.elapsed().as_secs_f64())
 }

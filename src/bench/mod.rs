@@ -2,14 +2,17 @@
 //!
 //! `subjects` says what is timed and keeps real data for it, `check` holds each kernel against its
 //! reference, `measure` times kernels, `ceiling`s and whole steps in interleaved rounds, `stats`
-//! sums the samples up; out comes a `report`, plain data.
+//! sums the samples up; out comes a `report`, plain data, of which `compare` holds two against each
+//! other. `train` times whole steps alone.
 
 pub mod ceiling;
 mod check;
+pub mod compare;
 mod measure;
 pub mod report;
 mod stats;
 mod subjects;
+pub mod train;
 
 use crate::data::Dataset;
 use crate::feed::{self, Batches};

@@ -144,6 +144,11 @@ impl Row {
         arithmetic.max(self.bytes as f64 / ceilings.bytes_for(self.bytes))
     }
 
+    /// Operations for each byte that it must move.
+    pub fn intensity(&self) -> f64 {
+        self.flops as f64 / self.bytes as f64
+    }
+
     /// Share of the ceiling, the nearer of the two.
     pub fn of_ceiling(&self, ceilings: &Ceilings) -> f64 {
         self.ideal(ceilings) / self.time.median
@@ -156,6 +161,18 @@ impl Row {
 }
 
 impl Ceilings {
+    /// The ceiling that a kernel meets first.
+    pub fn above(&self, row: &Row) -> &Peak {
+        let arithmetic = row.flops as f64 / self.flops.per_second;
+        if arithmetic >= row.ideal(self) {
+            &self.flops
+        } else if self.bytes_for(row.bytes) == self.bytes.per_second {
+            &self.bytes
+        } else {
+            &self.cached_bytes
+        }
+    }
+
     /// Bytes a second that a kernel which moves so many could reach.
     pub fn bytes_for(&self, bytes: u64) -> f64 {
         if bytes <= CACHED {

@@ -96,7 +96,7 @@ impl Cli {
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),
             Command::Verify(verify) => verify.run(),
-            Command::Bench(bench) => bench.run(started),
+            Command::Bench(bench) => bench.run(),
             Command::Data(data) => data.run(),
         }
     }

@@ -20,16 +20,25 @@ static SHADER: super::Shader = shader!("peak_copy.wgsl");
 /// y = x
 pub struct PeakCopy;
 
+const TURNS_1: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64), ("TURNS", 1.0)];
+const TURNS_16: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64), ("TURNS", 16.0)];
+
+/// Workgroups whose invocations copy four vectors at a time, so many times.
+fn turns(p: &CopyParams, turns: u64) -> u64 {
+    per_element((p.vectors as u64).div_ceil(4 * turns))
+}
+
 const fn variant(
     name: &'static str,
     entry: &'static str,
+    constants: &'static [(&'static str, f64)],
     workgroups: fn(&CopyParams) -> u64,
 ) -> Variant<CopyParams> {
     Variant {
         name,
         shader: &SHADER,
         entry,
-        constants: &[("WORKGROUP", ELEMENTWISE as f64)],
+        constants,
         workgroups,
         chain: no_chain,
         supports: anywhere,
@@ -41,15 +50,14 @@ impl Op for PeakCopy {
     const NAME: &'static str = "peak_copy";
     const BINDINGS: &'static [Binding] = &[read("x"), out("y")];
     const VARIANTS: &'static [Variant<CopyParams>] = &[
-        variant("float", "peak_copy_float", |p| {
+        variant("float", "peak_copy_float", TURNS_1, |p| {
             per_element(4 * p.vectors as u64)
         }),
-        variant("vector", "peak_copy_vector", |p| {
+        variant("vector", "peak_copy_vector", TURNS_1, |p| {
             per_element(p.vectors as u64)
         }),
-        variant("vectors4", "peak_copy_vectors", |p| {
-            per_element((p.vectors as u64).div_ceil(4))
-        }),
+        variant("vectors4", "peak_copy_vectors", TURNS_1, |p| turns(p, 1)),
+        variant("vectors64", "peak_copy_vectors", TURNS_16, |p| turns(p, 16)),
     ];
 
     fn lengths(p: &CopyParams) -> Vec<usize> {

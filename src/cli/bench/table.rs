@@ -1,13 +1,15 @@
 //! Kernels as a table for people, and what must be said below it.
 
+use crate::bench::compare::{Comparison, Verdict};
 use crate::bench::report::{Clock, Peak, Report, Row, Step};
+use crate::bench::train::TrainReport;
 use crate::bench::{Stats, WIDE};
 use comfy_table::{CellAlignment, Table, presets};
 
 /// One row for each kernel, in the order of the step.
 pub fn kernels(report: &Report) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header([
         "op",
         "pass",
@@ -140,4 +142,74 @@ fn step(step: &Step) -> String {
         1e3 * kernels,
         100.0 * (time.median - kernels) / time.median
     )
+}
+
+/// Kernels whose speed changed, or may have.
+pub fn comparison(comparison: &Comparison) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["op", "shape", "variant", "time", "spread", "verdict"]);
+    for change in &comparison.changes {
+        let verdict = match change.verdict {
+            Verdict::Same => continue,
+            Verdict::Faster => "faster",
+            Verdict::Slower => "SLOWER",
+            Verdict::Undecided => "undecided",
+        };
+        table.add_row([
+            change.op.clone(),
+            change.shape.clone(),
+            change.variant.clone(),
+            format!("{:+.0} %", 100.0 * change.change),
+            format!("{:.0} %", 100.0 * change.noise),
+            verdict.into(),
+        ]);
+    }
+    table
+}
+
+/// How many kernels stand how.
+pub fn verdicts(comparison: &Comparison) -> String {
+    let count = |verdict| {
+        let all = comparison.changes.iter();
+        all.filter(|change| change.verdict == verdict).count()
+    };
+    format!(
+        "Relative to the ceilings of each run: {} as before, {} faster, {} slower, {} undecided; {} new, {} gone.",
+        count(Verdict::Same),
+        count(Verdict::Faster),
+        count(Verdict::Slower),
+        count(Verdict::Undecided),
+        comparison.added,
+        comparison.gone
+    )
+}
+
+/// The figures of whole steps, a line each.
+pub fn train(report: &TrainReport) -> String {
+    let TrainReport {
+        model,
+        batch,
+        step,
+        forward,
+        forward_one,
+        ..
+    } = report;
+    let ms = |time: &Stats| format!("{:>10.2} ms {}", 1e3 * time.median, spread(time));
+    [
+        format!("{model} at batch {batch}"),
+        format!("  training step      {}", ms(step)),
+        format!("  images a second    {:>10.0}", report.images_per_second),
+        format!("  forward, batch {batch:<4}{}", ms(forward)),
+        format!("  forward, batch 1   {}", ms(forward_one)),
+        format!(
+            "  planned memory     {:>10.1} MiB",
+            report.planned_device_bytes as f64 / (1 << 20) as f64
+        ),
+        format!(
+            "  first step after   {:>10.2} s, kernels compiled",
+            report.first_step_seconds
+        ),
+    ]
+    .join("\n")
 }
