@@ -1,5 +1,6 @@
 //! The adapter's own ceilings: the fastest FMA chains, the fastest large copy and the fastest small
-//! copy that it does. The best of a few kernels and sizes is found once, then timed in every round.
+//! copy that it does. A few kernels and sizes are timed
+//! in every round, and the best median of each counts.
 
 use super::Error;
 use super::report::{Ceilings, Clock, Peak};
@@ -18,7 +19,7 @@ const INVOCATIONS: u32 = 1 << 18;
 const FMA_SECONDS: f64 = 0.02;
 
 /// No invocation loops longer than Mesa's llvmpipe allows, with the fewest chains.
-const MOST_VECTORS: u32 = 1 << 18;
+const MOST_UNITS: f64 = 2700.0;
 
 /// Bytes of each buffer of the large copy, where the limits allow them: more than caches hold.
 const LARGE: u64 = 128 << 20;
@@ -42,11 +43,10 @@ struct Climber {
     repeats: u32,
 }
 
-/// The three kernels that are timed in every round.
-pub struct Climbers([Climber; 3]);
+/// The candidates for each of the three ceilings, all of which are timed in every round.
+pub struct Climbers([Vec<Climber>; 3]);
 
 impl Climbers {
-    /// Finds the best kernels.
     pub fn new(gpu: &Gpu, timer: &Timer) -> Result<Climbers, Error> {
         let limits = &gpu.profile.limits;
         let large = LARGE
@@ -54,32 +54,35 @@ impl Climbers {
             .min(limits.max_buffer_size);
         let buffer = || gpu.storage("the large copy", large / 16 * 16);
         let [x, y] = [buffer()?, buffer()?];
-        let copy = best(timer, copies(gpu, &x, &y, x.size(), 1)?)?;
+        let copy = copies(gpu, &x, &y, x.size(), 1)?;
         let mut small = Vec::new();
         for bytes in SMALL {
             small.extend(copies(gpu, &x, &y, bytes, SMALL_REPEATS)?);
         }
-        Ok(Climbers([fma(gpu, timer)?, copy, best(timer, small)?]))
+        let climbers = Climbers([fma(gpu, timer)?, copy, small]);
+        // The first launch may compile.
+        timer.time(&climbers.samples())?;
+        Ok(climbers)
     }
 
-    pub fn samples(&self) -> [Sample<'_>; 3] {
-        self.0.each_ref().map(Climber::sample)
+    pub fn samples(&self) -> Vec<Sample<'_>> {
+        self.0.iter().flatten().map(Climber::sample).collect()
     }
 
-    /// The ceilings, of the seconds of each kernel.
-    pub fn ceilings(&self, seconds: &[Vec<f64>; 3]) -> Ceilings {
-        let peak = |i: usize| {
-            let (climber, time) = (&self.0[i], Stats::of(&seconds[i]));
-            Peak {
-                variant: climber.variant.into(),
-                per_second: climber.work as f64 / time.median,
-                time,
-            }
+    /// The ceilings, the best median of each, of the seconds of all samples.
+    pub fn ceilings(&self, seconds: &[Vec<f64>]) -> Ceilings {
+        let mut seconds = seconds.iter();
+        let mut peak = |climbers: &[Climber]| {
+            let of = climbers.iter().zip(seconds.by_ref());
+            let peaks = of.map(|(climber, seconds)| climber.peak(Stats::of(seconds)));
+            let best = peaks.max_by(|a, b| a.per_second.total_cmp(&b.per_second));
+            best.expect("every ceiling has candidates")
         };
+        let [flops, bytes, cached_bytes] = &self.0;
         Ceilings {
-            flops: peak(0),
-            bytes: peak(1),
-            cached_bytes: peak(2),
+            flops: peak(flops),
+            bytes: peak(bytes),
+            cached_bytes: peak(cached_bytes),
         }
     }
 }
@@ -106,6 +109,14 @@ impl Climber {
         })
     }
 
+    fn peak(&self, time: Stats) -> Peak {
+        Peak {
+            variant: self.variant.into(),
+            per_second: self.work as f64 / time.median,
+            time,
+        }
+    }
+
     fn sample(&self) -> Sample<'_> {
         Sample {
             kernel: &self.timed,
@@ -113,18 +124,6 @@ impl Climber {
             repeats: self.repeats,
         }
     }
-}
-
-/// The fastest of some kernels: the least of three times after a warm-up.
-fn best(timer: &Timer, climbers: Vec<Climber>) -> Result<Climber, Error> {
-    let mut ranked = Vec::new();
-    for climber in climbers {
-        let seconds = timer.time(&[climber.sample(); 4])?;
-        let least = seconds[1..].iter().copied().fold(f64::INFINITY, f64::min);
-        ranked.push((climber.work as f64 / least, climber));
-    }
-    ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    Ok(ranked.swap_remove(0).1)
 }
 
 fn copies(
@@ -157,7 +156,7 @@ fn copies(
         .collect()
 }
 
-fn fma(gpu: &Gpu, timer: &Timer) -> Result<Climber, Error> {
+fn fma(gpu: &Gpu, timer: &Timer) -> Result<Vec<Climber>, Error> {
     let y = gpu.storage("the FMA chains", 4 * INVOCATIONS as u64)?;
     let climbers = |vectors| {
         let params = FmaParams {
@@ -171,14 +170,12 @@ fn fma(gpu: &Gpu, timer: &Timer) -> Result<Climber, Error> {
             .map(|v| Climber::new(gpu, &PeakFma, v, &params, vec![Bound::whole(&y)], 1))
             .collect::<Result<Vec<_>, Error>>()
     };
-    let first = best(timer, climbers(2 * UNIT)?)?;
-    let seconds = timer.time(&[first.sample()])?[0].max(1e-6);
-    let factor = (FMA_SECONDS / seconds).clamp(0.5, 1e4);
-    let vectors = (2.0 * factor) as u32 * UNIT;
-    best(
-        timer,
-        climbers(vectors.clamp(UNIT, MOST_VECTORS / UNIT * UNIT))?,
-    )
+    // The first launch may compile; the least of the next ones says how long a unit takes.
+    let tried = climbers(UNIT)?;
+    let seconds = timer.time(&[tried[0].sample(); 4])?;
+    let least = seconds[1..].iter().copied().fold(f64::INFINITY, f64::min);
+    let units = (FMA_SECONDS / least.max(1e-6)).clamp(1.0, MOST_UNITS);
+    climbers(units as u32 * UNIT)
 }
 
 /// The clock to time by: the device's, if it agrees with the host's on kernels of some
@@ -189,7 +186,8 @@ pub fn clock(gpu: &Gpu) -> Result<(Timer<'_>, Clock), Error> {
     let Some(device) = Timer::device(gpu)? else {
         return Ok((host, instead("the device has no timestamps".into())));
     };
-    let chains = fma(gpu, &host)?;
+    let chains = &fma(gpu, &host)?[0];
+    host.time(&[chains.sample()])?;
     let mut shares = Vec::new();
     for _ in 0..5 {
         let begun = Instant::now();

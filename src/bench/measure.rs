@@ -33,7 +33,8 @@ pub fn measure(
     let climbers = Climbers::new(gpu, &timer)?;
     let sets = subjects.sets(gpu)?;
     let mut trials = trials(gpu, &timer, subjects, &sets, &wrong)?;
-    let (mut peaks, mut steps) = ([vec![], vec![], vec![]], vec![]);
+    let mut peaks = vec![vec![]; climbers.samples().len()];
+    let mut steps = vec![];
     let begun = Instant::now();
     let mut rounds = 0;
     while rounds < ROUNDS.start || begun.elapsed() < min_time && rounds < ROUNDS.end {
@@ -43,7 +44,7 @@ pub fn measure(
             .iter_mut()
             .filter(|t| t.seconds.len() < ROUNDS.start || t.total() < most)
             .collect();
-        let mut samples = climbers.samples().to_vec();
+        let mut samples = climbers.samples();
         samples.extend(running.iter().map(|t| t.sample(rounds)));
         let seconds = timer.time(&samples)?;
         let (of_peaks, of_trials) = seconds.split_at(peaks.len());

@@ -4,7 +4,6 @@
 use crate::bench::report::{Ceilings, Pass, Report, Row};
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::ops::Range;
 
 const SIZE: (u32, u32) = (1280, 800);
@@ -13,7 +12,7 @@ const MUTED: RGBColor = RGBColor(0x6B, 0x72, 0x80);
 const FONT: &str = "Helvetica, Arial, sans-serif";
 
 /// Kernels with a smaller share of the step get no label, nor do more than so many.
-const LABELLED: f64 = 0.01;
+const LABELLED: f64 = 0.015;
 const LABELS: usize = 12;
 
 type Chart<'a, 'b> = ChartContext<
@@ -71,7 +70,8 @@ fn draw(root: &Area, report: &Report) -> Result<(), Box<dyn std::error::Error>> 
         .axis_desc_style((FONT, 19).into_font().color(&INK))
         .draw()?;
     roofs(&mut chart, &report.ceilings, &x)?;
-    discs(root, &mut chart, report, rows)?;
+    let roofs = along_roofs(&chart, &report.ceilings, &x);
+    discs(root, &mut chart, report, rows, roofs)?;
     Ok(())
 }
 
@@ -107,7 +107,12 @@ fn titles(root: &Area, report: &Report) -> Result<(), Box<dyn std::error::Error>
     };
     let bold = (FONT, 28, FontStyle::Bold).into_font().color(&INK);
     root.draw(&Text::new(what, (32, 20), bold))?;
-    let adapter = format!("{}, {}", report.adapter.name, report.adapter.backend);
+    let adapter = format!(
+        "{}, {}: {}",
+        report.adapter.name,
+        report.adapter.backend,
+        roof_names(&report.ceilings)
+    );
     let plain = (FONT, 18).into_font().color(&MUTED);
     root.draw(&Text::new(adapter, (32, 54), plain))?;
     let mut right = SIZE.0 as i32 - 330;
@@ -130,7 +135,6 @@ fn roofs(
     x: &Range<f64>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let peak = 1e-9 * ceilings.flops.per_second;
-    let small = (FONT, 16).into_font().color(&INK);
     let slope = |bytes: f64| {
         let corner = ceilings.flops.per_second / bytes;
         [(x.start, x.start * 1e-9 * bytes), (corner, peak)]
@@ -138,29 +142,53 @@ fn roofs(
     let memory = slope(ceilings.bytes.per_second);
     let roof = [memory[0], memory[1], (x.end, peak)];
     chart.draw_series(LineSeries::new(roof, INK.stroke_width(3)))?;
-    let cached = ceilings.cached_bytes.per_second;
-    if cached > 1.1 * ceilings.bytes.per_second {
-        let line = DashedLineSeries::new(slope(cached), 8, 6, INK.stroke_width(2));
+    if has_cached_slope(ceilings) {
+        let slope = slope(ceilings.cached_bytes.per_second);
+        let line = DashedLineSeries::new(slope, 8, 6, INK.stroke_width(2));
         chart.draw_series(line)?;
     }
-    let text = format!("{} GFLOP/s of FMAs", round(peak));
-    let right = small.clone().pos(Pos::new(HPos::Right, VPos::Bottom));
-    let area = chart.plotting_area();
-    let (px, py) = area.map_coordinate(&(x.end, peak));
-    let root = area.strip_coord_spec();
-    let (left, top) = root.get_base_pixel();
-    root.draw(&Text::new(text, (px - left - 10, py - top - 8), right))?;
-    let mut text = format!("{} GB/s copied", round(1e-9 * ceilings.bytes.per_second));
-    if cached > 1.1 * ceilings.bytes.per_second {
-        text.push_str(&format!(
-            ", {} GB/s in cache (dashed)",
-            round(1e-9 * cached)
-        ));
-    }
-    let below = small.pos(Pos::new(HPos::Left, VPos::Top));
-    let (px, py) = area.map_coordinate(&(x.start * 1.6, memory[0].1 * 1.6));
-    root.draw(&Text::new(text, (px - left + 10, py - top + 10), below))?;
     Ok(())
+}
+
+/// Does the slope of cached copies deserve a line of its own?
+fn has_cached_slope(ceilings: &Ceilings) -> bool {
+    ceilings.cached_bytes.per_second > 1.1 * ceilings.bytes.per_second
+}
+
+fn roof_names(ceilings: &Ceilings) -> String {
+    let giga = |per_second: f64| round(1e-9 * per_second);
+    let mut text = format!(
+        "{} GFLOP/s of FMAs, {} GB/s copied",
+        giga(ceilings.flops.per_second),
+        giga(ceilings.bytes.per_second)
+    );
+    if has_cached_slope(ceilings) {
+        let cached = giga(ceilings.cached_bytes.per_second);
+        text.push_str(&format!(", {cached} GB/s in cache (dashed)"));
+    }
+    text
+}
+
+/// Small rectangles along the roofs, which labels keep away from.
+fn along_roofs(chart: &Chart, ceilings: &Ceilings, x: &Range<f64>) -> Vec<Rect> {
+    const PIECES: i32 = 200;
+    let mut rects = Vec::new();
+    for bytes in [&ceilings.bytes, &ceilings.cached_bytes] {
+        rects.extend((0..=PIECES).map(|i| {
+            let at = x.start * (x.end / x.start).powf(i as f64 / PIECES as f64);
+            let roof = ceilings.flops.per_second.min(at * bytes.per_second);
+            let (x, y) = chart.plotting_area().map_coordinate(&(at, 1e-9 * roof));
+            let (width, height) = (8, 8);
+            let (x, y) = (x - 4, y - 4);
+            Rect {
+                x,
+                y,
+                width,
+                height,
+            }
+        }));
+    }
+    rects
 }
 
 fn round(number: f64) -> String {
@@ -192,10 +220,10 @@ fn discs(
     chart: &mut Chart,
     report: &Report,
     mut rows: Vec<&Row>,
+    mut taken: Vec<Rect>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let share = |row: &Row| report.step.as_ref().map_or(0.0, |step| row.of_step(step));
     rows.sort_by(|a, b| share(b).total_cmp(&share(a)));
-    let mut taken = Vec::new();
     let mut places = Vec::new();
     for &row in &rows {
         let point = (row.intensity(), 1e-9 * row.flops_per_second());
@@ -222,6 +250,12 @@ fn discs(
             continue;
         };
         taken.push(rect);
+        let end = (
+            place.0.clamp(rect.x, rect.x + rect.width),
+            place.1.clamp(rect.y, rect.y + rect.height),
+        );
+        let line = PathElement::new([(place.0, place.1), end], MUTED.mix(0.6));
+        root.draw(&line)?;
         let style = (FONT, 15).into_font().color(&INK);
         root.draw(&Text::new(text, (rect.x + 4, rect.y + 2), style))?;
     }
@@ -233,7 +267,7 @@ fn room(text: &str, (x, y, radius): (i32, i32, i32), taken: &[Rect]) -> Option<R
     let (width, height) = (8 + (text.len() as f64 * 7.4) as i32, 20);
     let near = radius + 4;
     let mut candidates = Vec::new();
-    for away in [0, 22, 44, 66] {
+    for away in [0, 22, 44, 66, 88, 110, 132] {
         candidates.extend([
             (x + near, y - height / 2 - away),
             (x + near, y - height / 2 + away),
