@@ -1,4 +1,5 @@
-// peak_copy: y = x, the ceiling of memory traffic.
+// peak_copy: y = x, and peak_update: z = -z in place, the ceilings of memory traffic. A cache that
+// loads what is about to be overwritten makes a copy move three bytes for two that count.
 //
 // A workgroup owns consecutive elements: WORKGROUP floats, WORKGROUP vectors of four, or 4 TURNS times
 // as many vectors, of which an invocation takes every WORKGROUP-th. Many of them suit software
@@ -19,6 +20,8 @@ override TURNS: u32;
 
 @group(0) @binding(1) var<storage, read> x4: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y4: array<vec4<f32>>;
+
+@group(0) @binding(1) var<storage, read_write> z4: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP)
 fn peak_copy_float(
@@ -67,6 +70,21 @@ fn peak_copy_vectors(
             for (var at = i; at < min(params.vectors, i + 4u * WORKGROUP); at += WORKGROUP) {
                 y4[at] = x4[at];
             }
+        }
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn peak_update(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let first = workgroup_index(group, groups) * (TURNS * WORKGROUP) + local;
+    for (var turn = 0u; turn < TURNS; turn++) {
+        let i = first + turn * WORKGROUP;
+        if i < params.vectors {
+            z4[i] = -z4[i];
         }
     }
 }

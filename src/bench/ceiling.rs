@@ -7,7 +7,7 @@ use super::report::{Ceilings, Clock, Peak};
 use super::stats::Stats;
 use crate::gpu::kernel::Bound;
 use crate::gpu::{Buffer, Gpu, Sample, Timed, Timer};
-use crate::ops::peak_copy::{CopyParams, PeakCopy};
+use crate::ops::peak_copy::{CopyParams, PeakCopy, PeakUpdate};
 use crate::ops::peak_fma::{FmaParams, PeakFma, UNIT};
 use crate::ops::{AnyOp, Step};
 use std::time::Instant;
@@ -126,6 +126,7 @@ impl Climber {
     }
 }
 
+/// Copies of so many bytes, and updates in place.
 fn copies(
     gpu: &Gpu,
     x: &Buffer,
@@ -141,19 +142,14 @@ fn copies(
         offset,
         bytes,
     };
-    let variants = 0..AnyOp::variants(&PeakCopy).len();
-    variants
-        .map(|v| {
-            Climber::new(
-                gpu,
-                &PeakCopy,
-                v,
-                &params,
-                vec![bound(x), bound(y)],
-                repeats,
-            )
-        })
-        .collect()
+    let climber = |op: &'static dyn AnyOp, bounds: Vec<Bound>| {
+        let variants = 0..op.variants().len();
+        let all = variants.map(|v| Climber::new(gpu, op, v, &params, bounds.clone(), repeats));
+        all.collect::<Result<Vec<_>, _>>()
+    };
+    let mut all = climber(&PeakCopy, vec![bound(x), bound(y)])?;
+    all.extend(climber(&PeakUpdate, vec![bound(y)])?);
+    Ok(all)
 }
 
 fn fma(gpu: &Gpu, timer: &Timer) -> Result<Vec<Climber>, Error> {

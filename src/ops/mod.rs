@@ -287,6 +287,7 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &pack::Unpack,
     &peak_fma::PeakFma,
     &peak_copy::PeakCopy,
+    &peak_copy::PeakUpdate,
 ];
 
 /// Words of a binding that a kernel does not look at: one vector.

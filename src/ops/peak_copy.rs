@@ -1,9 +1,9 @@
-//! peak_copy: the ceiling of memory traffic that `bench` measures every kernel against. No
-//! network uses it; it is an op so that it is verified like one.
+//! peak_copy and peak_update: the ceilings of memory traffic that `bench` measures every kernel against. No
+//! network uses them; they are ops so that they are verified like one.
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, ELEMENTWISE, Fill, Op, Step, Variant, anywhere, no_chain, out,
+    Binding, Case, Cost, ELEMENTWISE, Fill, Op, Step, Variant, anywhere, in_out, no_chain, out,
     per_element, read, shader,
 };
 use crate::reference::{self, Expected};
@@ -73,13 +73,47 @@ impl Op for PeakCopy {
         }
     }
     fn cases() -> Vec<Case<CopyParams>> {
-        let case = |vectors| Case {
-            name: format!("{vectors}"),
-            params: CopyParams { vectors },
-            step: Step::default(),
-            fills: vec![Fill::Uniform(1.0)],
-            exact: true,
-        };
-        [1, 63, 64, 65, 193, 256, 257, 5000].map(case).into()
+        cases()
     }
+}
+
+/// z = -z
+pub struct PeakUpdate;
+
+impl Op for PeakUpdate {
+    type Params = CopyParams;
+    const NAME: &'static str = "peak_update";
+    const BINDINGS: &'static [Binding] = &[in_out("z")];
+    const VARIANTS: &'static [Variant<CopyParams>] = &[
+        variant("update", "peak_update", TURNS_1, |p| {
+            per_element(p.vectors as u64)
+        }),
+        variant("update16", "peak_update", TURNS_16, |p| {
+            per_element((p.vectors as u64).div_ceil(16))
+        }),
+    ];
+
+    fn lengths(p: &CopyParams) -> Vec<usize> {
+        vec![4 * p.vectors as usize]
+    }
+    fn reference(_: &CopyParams, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::peak_copy::peak_update(bindings[0])]
+    }
+    fn cost(p: &CopyParams) -> Cost {
+        PeakCopy::cost(p)
+    }
+    fn cases() -> Vec<Case<CopyParams>> {
+        cases()
+    }
+}
+
+fn cases() -> Vec<Case<CopyParams>> {
+    let case = |vectors| Case {
+        name: format!("{vectors}"),
+        params: CopyParams { vectors },
+        step: Step::default(),
+        fills: vec![Fill::Uniform(1.0)],
+        exact: true,
+    };
+    [1, 63, 64, 65, 193, 256, 257, 1025, 5000].map(case).into()
 }
