@@ -158,7 +158,7 @@ fn has_cached_slope(ceilings: &Ceilings) -> bool {
 fn roof_names(ceilings: &Ceilings) -> String {
     let giga = |per_second: f64| round(1e-9 * per_second);
     let mut text = format!(
-        "{} GFLOP/s of FMAs, {} GB/s copied",
+        "{} GFLOP/s of FMAs, {} GB/s of memory",
         giga(ceilings.flops.per_second),
         giga(ceilings.bytes.per_second)
     );
