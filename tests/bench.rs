@@ -124,6 +124,11 @@ fn a_planted_slow_down_is_found() {
 fn a_slow_day_is_no_slow_down() {
     let (old, new) = (report(1.0, 0.01), report(2.0, 0.01));
     assert_eq!(verdicts(&old, &new, 0.05), [Verdict::Same; 3]);
+    // On a fast day a kernel that kept its time is not called slower.
+    let mut new = report(0.5, 0.01);
+    new.kernels[2].time.median = 1e-5;
+    use Verdict::{Same, Undecided};
+    assert_eq!(verdicts(&old, &new, 0.05), [Same, Same, Undecided]);
 }
 
 #[test]

@@ -20,9 +20,9 @@ pub struct Change {
 pub enum Verdict {
     Same,
     Faster,
-    /// By more than the threshold and more than the noise.
+    /// By more than the threshold and more than the noise, and in seconds too.
     Slower,
-    /// The noise is wider than the threshold.
+    /// The noise is wider than the threshold, or only the ceilings became faster.
     Undecided,
 }
 
@@ -70,9 +70,12 @@ fn change(old: (&Row, &Report), new: (&Row, &Report), threshold: f64) -> Change 
     let change = slowness(new) / slowness(old) - 1.0;
     let noise = noise(old).max(noise(new));
     let beyond = threshold.max(noise);
-    let verdict = if change > beyond {
+    // Some kernels do not scale with the ceilings: launches weigh more than work. On a faster day they
+    // fall behind without being slower.
+    let took_longer = new.0.time.median > old.0.time.median;
+    let verdict = if change > beyond && took_longer {
         Verdict::Slower
-    } else if noise > threshold {
+    } else if noise > threshold || change > beyond {
         Verdict::Undecided
     } else if change < -beyond {
         Verdict::Faster

@@ -243,6 +243,9 @@ impl Set {
     }
 }
 
+/// Op, variant, work and bytes of the bindings: what makes dispatches alike.
+type Kind = (&'static str, usize, Vec<u8>, Vec<u64>);
+
 /// A step on its way.
 struct Capture<'a> {
     executor: &'a Executor<'a>,
@@ -251,8 +254,8 @@ struct Capture<'a> {
     versions: Vec<u64>,
     /// Ranges that were copied, with the version of their buffer.
     copies: HashMap<(Range, u64), Piece>,
-    /// Subjects by op, variant, work and bytes of the bindings.
-    places: HashMap<(&'static str, usize, Vec<u8>, Vec<u64>), usize>,
+    /// Where each kind of dispatch stands among the subjects.
+    places: HashMap<Kind, usize>,
     subjects: Subjects,
 }
 

@@ -100,7 +100,7 @@ impl Verify {
 
     fn show(&self, reports: &[AdapterReport]) -> Result<ExitCode, Error> {
         print(table::table(reports));
-        reports.iter().for_each(|report| print_findings(report));
+        reports.iter().for_each(print_findings);
         if let Some(path) = &self.json {
             write(path, &json::json(reports))?;
         }

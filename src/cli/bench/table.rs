@@ -65,7 +65,7 @@ fn significant(number: f64) -> String {
         n if n >= 100.0 => format!("{n:.0}"),
         n if n >= 10.0 => format!("{n:.1}"),
         n if n >= 0.1 => format!("{n:.2}"),
-        n if n == 0.0 => "0".into(),
+        0.0 => "0".into(),
         n => format!("{n:.1e}"),
     }
 }
