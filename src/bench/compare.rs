@@ -22,7 +22,7 @@ pub enum Verdict {
     Faster,
     /// By more than the threshold and more than the noise, and in seconds too.
     Slower,
-    /// The noise is wider than the threshold, or only the ceilings became faster.
+    /// The noise is wider than the threshold, or the ceilings alone changed so much.
     Undecided,
 }
 
@@ -71,14 +71,14 @@ fn change(old: (&Row, &Report), new: (&Row, &Report), threshold: f64) -> Change 
     let noise = noise(old).max(noise(new));
     let beyond = threshold.max(noise);
     // Some kernels do not scale with the ceilings: launches weigh more than work. On a faster day they
-    // fall behind without being slower.
-    let took_longer = new.0.time.median > old.0.time.median;
-    let verdict = if change > beyond && took_longer {
+    // fall behind without being slower, on a slower day they seem to gain.
+    let seconds = new.0.time.median - old.0.time.median;
+    let verdict = if change > beyond && seconds > 0.0 {
         Verdict::Slower
-    } else if noise > threshold || change > beyond {
-        Verdict::Undecided
-    } else if change < -beyond {
+    } else if change < -beyond && seconds < 0.0 {
         Verdict::Faster
+    } else if noise > threshold || change.abs() > beyond {
+        Verdict::Undecided
     } else {
         Verdict::Same
     };
