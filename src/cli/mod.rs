@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand, on top of everything else.
 
+mod bench;
 mod data;
 mod devices;
 mod plan;
@@ -33,6 +34,8 @@ enum Command {
     Devices(devices::Devices),
     /// Hold every kernel against its f64 reference, on every adapter
     Verify(verify::Verify),
+    /// Time every kernel of a training step against the adapter's own ceilings, or whole steps
+    Bench(bench::Bench),
     /// Make data sets
     Data(data::Data),
 }
@@ -44,6 +47,8 @@ pub enum Error {
     Train(#[from] crate::train::Error),
     #[error(transparent)]
     Verify(#[from] verify::VerifyError),
+    #[error(transparent)]
+    Bench(#[from] bench::BenchError),
 }
 
 impl From<crate::gpu::Error> for Error {
@@ -52,11 +57,21 @@ impl From<crate::gpu::Error> for Error {
     }
 }
 
+impl From<crate::bench::Error> for Error {
+    fn from(error: crate::bench::Error) -> Error {
+        match error {
+            crate::bench::Error::Plan(error) => Error::Train(error.into()),
+            crate::bench::Error::Gpu(error) => error.into(),
+            error => Error::Bench(bench::BenchError::Run(error)),
+        }
+    }
+}
+
 impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Train(error) => error.exit_code(),
-            Error::Verify(_) => 2,
+            Error::Verify(_) | Error::Bench(_) => 2,
         }
     }
 
@@ -81,9 +96,21 @@ impl Cli {
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),
             Command::Verify(verify) => verify.run(),
+            Command::Bench(bench) => bench.run(),
             Command::Data(data) => data.run(),
         }
     }
+}
+
+/// Writes a file so that a crash leaves the old one or the new one.
+pub(crate) fn write(path: &std::path::Path, text: &str) -> Result<(), Error> {
+    let failed = |source| crate::train::Error::Write {
+        path: path.into(),
+        source,
+    };
+    let written =
+        crate::train::replace_file(path, |out| out.write_all(text.as_bytes()).map_err(failed));
+    Ok(written?)
 }
 
 /// Writes to standard output; a closed pipe is no error of ours.

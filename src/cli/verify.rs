@@ -5,13 +5,12 @@ mod json;
 mod markdown;
 mod table;
 
-use super::{Error, print};
+use super::{Error, print, write};
 use crate::gpu::{self, Adapter, LimitChoice, Selector};
-use crate::train;
 use crate::verify::{self, AdapterReport, Device, KNOWN_FAULTS, Pattern, Subject};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -101,7 +100,7 @@ impl Verify {
 
     fn show(&self, reports: &[AdapterReport]) -> Result<ExitCode, Error> {
         print(table::table(reports));
-        reports.iter().for_each(|report| print_findings(report));
+        reports.iter().for_each(print_findings);
         if let Some(path) = &self.json {
             write(path, &json::json(reports))?;
         }
@@ -149,15 +148,6 @@ fn print_findings(report: &AdapterReport) {
         report.adapter,
         report.runs()
     ));
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |source| train::Error::Write {
-        path: path.into(),
-        source,
-    };
-    let written = train::replace_file(path, |out| out.write_all(text.as_bytes()).map_err(failed));
-    Ok(written?)
 }
 
 fn progress_bar() -> ProgressBar {

@@ -1,4 +1,5 @@
-//! The only room that knows wgpu: adapters, devices, kernels, and the executor of a plan.
+//! The only room that knows wgpu: adapters, devices, kernels, the executor of a plan,
+//! and the clocks that time kernels.
 //!
 //! Plans and ops come in as plain data; numbers go out. Errors of the driver, which wgpu
 //! reports through callbacks, surface here as [`Error`].
@@ -9,12 +10,14 @@ pub mod executor;
 mod faults;
 pub mod kernel;
 pub mod parameters;
+pub mod timing;
 
 pub use adapter::{Adapter, LimitChoice, Selector};
 pub use device::{Buffer, Gpu};
 pub use executor::{Batch, Executor, Images, Metrics, Program};
 pub use kernel::Checks;
 pub use parameters::Role;
+pub use timing::{Sample, Timed, Timer};
 
 /// What can go wrong between the host and a device.
 #[derive(Debug, thiserror::Error)]

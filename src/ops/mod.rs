@@ -15,6 +15,8 @@ pub mod matmul;
 pub mod max_pool2d;
 pub mod pack;
 pub mod params;
+pub mod peak_copy;
+pub mod peak_fma;
 pub mod relu;
 pub mod softmax;
 pub mod softmax_cross_entropy;
@@ -283,6 +285,9 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &adam::Adam,
     &pack::Pack,
     &pack::Unpack,
+    &peak_fma::PeakFma,
+    &peak_copy::PeakCopy,
+    &peak_copy::PeakUpdate,
 ];
 
 /// Words of a binding that a kernel does not look at: one vector.

@@ -18,7 +18,7 @@ use crate::tensor::Shape;
 pub use lower::compile;
 pub use placement::{PanelWindow, Storage};
 use std::collections::BTreeSet;
-pub use variants::Pins;
+pub use variants::{Pins, preferred};
 
 /// Index of a buffer of the plan.
 pub type BufferId = usize;
@@ -31,7 +31,7 @@ pub struct BufferSpec {
 }
 
 /// A bound range of a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     pub buffer: BufferId,
     pub offset: u64,

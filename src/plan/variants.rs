@@ -26,6 +26,17 @@ fn preference(class: Class) -> &'static [&'static str] {
     }
 }
 
+/// The best variant of the best family that runs `op` with these parameters.
+pub fn preferred(op: &dyn AnyOp, params: &[u8], profile: &Profile) -> Option<usize> {
+    let variants = op.variants();
+    let of = |family: &'static str| {
+        let names = variants.iter().enumerate();
+        names.filter_map(move |(i, v)| v.name.starts_with(family).then_some(i))
+    };
+    let mut ranked = preference(profile.class).iter().flat_map(|f| of(f));
+    ranked.find(|&index| op.supports(index, params, profile))
+}
+
 /// The index of the variant that runs `op` with these parameters.
 pub(super) fn choose(
     op: &'static dyn AnyOp,
@@ -49,13 +60,7 @@ pub(super) fn choose(
                 .join(", "),
         });
     }
-    let best = preference(profile.class)
-        .iter()
-        .flat_map(|family| {
-            (0..variants.len()).filter(move |&i| op.variants()[i].name.starts_with(family))
-        })
-        .find(runs);
-    best.ok_or_else(|| Error::NoVariant {
+    preferred(op, params, profile).ok_or_else(|| Error::NoVariant {
         op: op.name(),
         variant: "any".into(),
         target: profile.name.clone(),

@@ -12,6 +12,8 @@ pub mod global_average_pool;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod pack;
+pub mod peak_copy;
+pub mod peak_fma;
 pub mod softmax;
 
 use rayon::prelude::*;

@@ -1,0 +1,136 @@
+//! How fast is this device, and how fast could it be?
+//!
+//! `subjects` says what is timed and keeps real data for it, `check` holds each kernel against its
+//! reference, `measure` times kernels, `ceiling`s and whole steps in interleaved rounds, `stats`
+//! sums the samples up; out comes a `report`, plain data, of which `compare` holds two against each
+//! other. `train` times whole steps alone.
+
+pub mod ceiling;
+mod check;
+pub mod compare;
+mod measure;
+pub mod report;
+mod stats;
+mod subjects;
+pub mod train;
+
+use crate::data::Dataset;
+use crate::feed::{self, Batches};
+use crate::gpu::{self, Checks, Executor, Gpu};
+use crate::network::Network;
+use crate::plan::{self, Options};
+use crate::verify::Pattern;
+pub use report::Report;
+pub use stats::{Stats, WIDE};
+use std::time::Duration;
+use subjects::Subjects;
+pub use subjects::Variants;
+
+/// Why a benchmark could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    #[error(transparent)]
+    Gpu(#[from] gpu::Error),
+    #[error("--op names nothing that runs on {0}; `fer-gpu plan` shows the names")]
+    NothingNamed(String),
+}
+
+/// Which shapes are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shapes {
+    /// Those of one training step.
+    Step,
+    /// The test cases: odd sizes and edges.
+    Edge,
+    /// Both.
+    All,
+}
+
+/// What to time.
+pub struct Request {
+    pub network: &'static Network,
+    pub batch: u32,
+    pub shapes: Shapes,
+    pub variants: Variants,
+    pub pattern: Pattern,
+    /// Rounds go on for at least so long.
+    pub min_time: Duration,
+}
+
+/// What a benchmark is doing.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    Loading,
+    /// So many kernels of so many.
+    Checking(usize, usize),
+    /// So many seconds of so many.
+    Timing(f64, f64),
+}
+
+/// Times the kernels that a request names.
+pub fn kernels(
+    gpu: &Gpu,
+    request: &Request,
+    observe: &mut dyn FnMut(Progress),
+) -> Result<Report, Error> {
+    observe(Progress::Loading);
+    let faces = Dataset::sample_faces(0, [request.batch as usize; 2]);
+    let mut executor = match request.shapes {
+        Shapes::Edge => None,
+        Shapes::Step | Shapes::All => Some(load(gpu, request.network, request.batch, &faces)?),
+    };
+    let mut batches = first_batch(&faces, request.batch, executor.as_ref());
+    // The rate is zero: weights stay as they are, and every step computes the same.
+    let batch = batches.get(0, 1, 0.0);
+    let mut subjects = match &executor {
+        Some(executor) => Subjects::of_step(executor, &batch, &request.pattern, request.variants)?,
+        None => Subjects::default(),
+    };
+    if request.shapes != Shapes::Step {
+        subjects.add_cases(gpu, &request.pattern, request.variants)?;
+    }
+    if subjects.all.is_empty() {
+        return Err(Error::NothingNamed(gpu.info.name.clone()));
+    }
+    let wrong = check::check(gpu, &subjects.all, &mut |done, of| {
+        observe(Progress::Checking(done, of))
+    })?;
+    let step = executor.as_mut().map(|executor| (executor, &batch));
+    measure::measure(
+        gpu,
+        step,
+        &subjects,
+        wrong,
+        request.min_time,
+        &mut |done, of| observe(Progress::Timing(done, of)),
+    )
+}
+
+/// A network on a device with drawn weights, and faces to learn from.
+fn load<'g>(
+    gpu: &'g Gpu,
+    network: &Network,
+    batch: u32,
+    faces: &Dataset,
+) -> Result<Executor<'g>, Error> {
+    let mut options = Options::new(gpu.profile.clone());
+    options.data = feed::placement(faces, &gpu.profile.limits);
+    let plan = plan::plan(
+        network.build(batch, faces.class_names.len() as u32),
+        &options,
+    )?;
+    // Without run-time checks, as training loads its kernels.
+    let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
+    executor.draw_parameters(0)?;
+    feed::upload(&executor, faces)?;
+    Ok(executor)
+}
+
+/// The faces in their order, where the executor wants them.
+fn first_batch<'a>(faces: &'a Dataset, batch: u32, executor: Option<&Executor>) -> Batches<'a> {
+    let order = feed::order(batch as usize, false, 0, 0);
+    let on_device = executor.is_some_and(|e| e.plan.ports.data.is_some());
+    Batches::new(faces, &faces.train, order, batch, on_device)
+}

@@ -1,0 +1,94 @@
+//! What a user waits for: a training step, a forward pass of many images and of one, and the first
+//! step. The clock stops when the results are on the host.
+
+use super::report::AdapterLine;
+use super::stats::Stats;
+use super::{Error, first_batch, load, measure::time_of};
+use crate::data::Dataset;
+use crate::gpu::{Adapter, Gpu, LimitChoice, Program};
+use crate::network::Network;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// Samples that a median needs at least, and that nobody needs more of.
+const SAMPLES: std::ops::Range<usize> = 5..1000;
+
+/// How fast a network trains on one adapter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrainReport {
+    pub adapter: AdapterLine,
+    pub model: String,
+    pub batch: u32,
+    /// Seconds of a training step.
+    pub step: Stats,
+    pub images_per_second: f64,
+    /// Seconds of a forward pass with its loss, of a batch and of one image.
+    pub forward: Stats,
+    pub forward_one: Stats,
+    pub planned_device_bytes: u64,
+    /// Seconds from opening the device, kernels compiled on the way.
+    pub first_step_seconds: f64,
+}
+
+/// Trains on sample faces for at least `min_time`.
+pub fn train(
+    adapter: &Adapter,
+    network: &Network,
+    batch: u32,
+    min_time: Duration,
+) -> Result<TrainReport, Error> {
+    let faces = Dataset::sample_faces(0, [batch as usize; 2]);
+    let begun = Instant::now();
+    let gpu = Gpu::open(adapter, LimitChoice::Native)?;
+    let mut executor = load(&gpu, network, batch, &faces)?;
+    let mut batches = first_batch(&faces, batch, Some(&executor));
+    // The rate is zero: weights stay as they are, and every step computes the same.
+    let many = batches.get(0, 1, 0.0);
+    time_of(&mut executor, Program::Train, &many)?;
+    let first_step_seconds = begun.elapsed().as_secs_f64();
+    time_of(&mut executor, Program::Evaluate, &many)?;
+    let (mut step, mut forward) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    while goes_on(step.len(), begun, min_time) {
+        step.push(time_of(&mut executor, Program::Train, &many)?);
+        forward.push(time_of(&mut executor, Program::Evaluate, &many)?);
+    }
+    let planned_device_bytes = executor.plan.device_bytes();
+    drop(executor);
+    let step = Stats::of(&step);
+    Ok(TrainReport {
+        adapter: (&gpu.info).into(),
+        model: network.name.into(),
+        batch,
+        images_per_second: batch as f64 / step.median,
+        step,
+        forward: Stats::of(&forward),
+        forward_one: forward_of_one(&gpu, network, &faces, min_time)?,
+        planned_device_bytes,
+        first_step_seconds,
+    })
+}
+
+/// A plan of its own, once the large one has left its memory.
+fn forward_of_one(
+    gpu: &Gpu,
+    network: &Network,
+    faces: &Dataset,
+    min_time: Duration,
+) -> Result<Stats, Error> {
+    let mut executor = load(gpu, network, 1, faces)?;
+    let mut batches = first_batch(faces, 1, Some(&executor));
+    let one = batches.get(0, 1, 0.0);
+    time_of(&mut executor, Program::Evaluate, &one)?;
+    let mut seconds = Vec::new();
+    let begun = Instant::now();
+    // It takes far less time than a step: a tenth will do.
+    while goes_on(seconds.len(), begun, min_time / 10) {
+        seconds.push(time_of(&mut executor, Program::Evaluate, &one)?);
+    }
+    Ok(Stats::of(&seconds))
+}
+
+fn goes_on(samples: usize, begun: Instant, min_time: Duration) -> bool {
+    samples < SAMPLES.start || begun.elapsed() < min_time && samples < SAMPLES.end
+}

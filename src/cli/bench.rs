@@ -1,0 +1,262 @@
+//! `fer-gpu bench`: how fast this machine is. A table of kernels against the adapter's ceilings, or
+//! the figures of whole steps; both as files too.
+
+mod csv;
+mod plot;
+mod table;
+
+use super::{Error, print, summary, write};
+use crate::bench::compare::Comparison;
+use crate::bench::train::TrainReport;
+use crate::bench::{self, Progress, Report, Request, Shapes, Variants};
+use crate::gpu::{self, Adapter, Gpu, LimitChoice, Selector};
+use crate::train;
+use crate::verify::{self, Pattern};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub struct Bench {
+    /// Time every distinct dispatch of one training step
+    #[arg(long, group = "what")]
+    kernels: bool,
+    /// Time whole training steps and forward passes
+    #[arg(long, group = "what")]
+    train: bool,
+    /// Which kernels: an op, OP/VARIANT or OP/VARIANT/CASE, each a glob [default: all]
+    #[arg(long, value_name = "GLOB", conflicts_with = "train")]
+    op: Option<String>,
+    /// Adapter, by number or by part of its name, or all [default: the fastest kind]
+    #[arg(long, value_name = "all|INDEX|NAME")]
+    device: Option<Selector>,
+    /// Network
+    #[arg(long, value_name = "NAME", default_value = "inception")]
+    model: String,
+    /// Images of one step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: u32,
+    /// Shapes of the network's step, the edge cases of the tests, or all of both
+    #[arg(long, value_enum, default_value = "step", conflicts_with = "train")]
+    shapes: Shapes,
+    /// The variant that the plan chooses, or all that run here
+    #[arg(long, value_enum, default_value = "best", conflicts_with = "train")]
+    variant: Variants,
+    /// Seconds of timing, at the least
+    #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = seconds)]
+    min_time: f64,
+    /// Write everything as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the kernels as CSV
+    #[arg(long, value_name = "FILE", conflicts_with = "train")]
+    csv: Option<PathBuf>,
+    /// Compare with the JSON of an earlier run
+    #[arg(long, value_name = "FILE", conflicts_with = "train")]
+    compare: Option<PathBuf>,
+    /// Exit with 1 where a kernel became slower by more than PCT percent and than its spread
+    #[arg(long, value_name = "PCT", requires = "compare", value_parser = percent)]
+    fail_above: Option<f64>,
+    /// Draw the roofline of the kernels as SVG
+    #[arg(long, value_name = "FILE.svg", conflicts_with = "train")]
+    plot: Option<PathBuf>,
+}
+
+/// What a benchmark can fail of, apart from the device.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    #[error(transparent)]
+    Run(bench::Error),
+    #[error(transparent)]
+    Pattern(#[from] verify::BadPattern),
+    #[error("{} is no JSON of `fer-gpu bench --kernels`: {why}", path.display())]
+    NotARun { path: PathBuf, why: String },
+    #[error("{} has no run on {adapter}", path.display())]
+    OtherAdapter { path: PathBuf, adapter: String },
+    #[error("--plot draws one adapter: name one by --device")]
+    ManyPlots,
+}
+
+/// What `--json` of the kernels writes and `--compare` reads.
+#[derive(Serialize, Deserialize)]
+struct KernelsFile {
+    fer_gpu: String,
+    kernels: Vec<Report>,
+}
+
+/// What `--json` of training writes.
+#[derive(Serialize)]
+struct TrainFile {
+    fer_gpu: &'static str,
+    train: Vec<TrainReport>,
+}
+
+/// A slow-down below this is not told of where `--fail-above` says nothing.
+const USUAL_THRESHOLD: f64 = 10.0;
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0 to 86400".into()),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if (0.0..=1e6).contains(&percent) => Ok(percent),
+        _ => Err("a number of percent, 0 or more".into()),
+    }
+}
+
+impl Bench {
+    pub fn run(self) -> Result<ExitCode, Error> {
+        if self.train {
+            self.train()
+        } else {
+            self.kernels()
+        }
+    }
+
+    fn train(&self) -> Result<ExitCode, Error> {
+        let network = summary::network(&self.model)?;
+        let min_time = Duration::from_secs_f64(self.min_time);
+        let mut reports = Vec::new();
+        for adapter in self.adapters()? {
+            let report = bench::train::train(&adapter, network, self.batch, min_time)?;
+            print(&adapter.info);
+            print(table::train(&report));
+            reports.push(report);
+        }
+        if let Some(path) = &self.json {
+            let fer_gpu = env!("CARGO_PKG_VERSION");
+            write(
+                path,
+                &json(&TrainFile {
+                    fer_gpu,
+                    train: reports,
+                }),
+            )?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn kernels(&self) -> Result<ExitCode, Error> {
+        let request = Request {
+            network: summary::network(&self.model)?,
+            batch: self.batch,
+            shapes: self.shapes,
+            variants: self.variant,
+            pattern: match &self.op {
+                Some(text) => text.parse().map_err(BenchError::from)?,
+                None => Pattern::all(),
+            },
+            min_time: Duration::from_secs_f64(self.min_time),
+        };
+        let old = self.compare.as_deref().map(read).transpose()?;
+        let adapters = self.adapters()?;
+        if self.plot.is_some() && adapters.len() > 1 {
+            return Err(BenchError::ManyPlots.into());
+        }
+        let (mut reports, mut failed) = (Vec::new(), false);
+        for adapter in adapters {
+            let gpu = Gpu::open(&adapter, LimitChoice::Native)?;
+            let bar = progress_bar();
+            let report = bench::kernels(&gpu, &request, &mut |progress| show(&bar, progress));
+            bar.finish_and_clear();
+            let report = report?;
+            print(&gpu.info);
+            print(table::kernels(&report));
+            table::remarks(&report).iter().for_each(print);
+            failed |= !report.wrong.is_empty();
+            if let (Some(old), Some(path)) = (&old, &self.compare) {
+                failed |= self.is_slower(path, old, &report)?;
+            }
+            reports.push(report);
+        }
+        self.write_files(reports)?;
+        Ok(ExitCode::from(u8::from(failed)))
+    }
+
+    /// Tells how a run compares with the earlier one on its adapter; true where it must fail.
+    fn is_slower(&self, path: &Path, old: &KernelsFile, new: &Report) -> Result<bool, Error> {
+        let on_it = |r: &&Report| {
+            (&r.adapter.name, &r.adapter.backend) == (&new.adapter.name, &new.adapter.backend)
+        };
+        let Some(before) = old.kernels.iter().find(on_it) else {
+            let (path, adapter) = (path.into(), new.adapter.name.clone());
+            return Err(BenchError::OtherAdapter { path, adapter }.into());
+        };
+        let threshold = self.fail_above.unwrap_or(USUAL_THRESHOLD) / 100.0;
+        let comparison = Comparison::of(before, new, threshold);
+        print(table::comparison(&comparison));
+        print(table::verdicts(&comparison));
+        Ok(self.fail_above.is_some() && comparison.slower() > 0)
+    }
+
+    fn write_files(&self, reports: Vec<Report>) -> Result<(), Error> {
+        if let Some(path) = &self.csv {
+            write(path, &csv::csv(&reports))?;
+        }
+        if let Some(path) = &self.plot {
+            write(path, &plot::roofline(&reports[0]))?;
+        }
+        if let Some(path) = &self.json {
+            let file = KernelsFile {
+                fer_gpu: env!("CARGO_PKG_VERSION").into(),
+                kernels: reports,
+            };
+            write(path, &json(&file))?;
+        }
+        Ok(())
+    }
+
+    fn adapters(&self) -> Result<Vec<Adapter>, gpu::Error> {
+        match &self.device {
+            Some(Selector::Name(name)) if name == "all" => match Adapter::all() {
+                all if all.is_empty() => Err(gpu::Error::NoAdapter),
+                all => Ok(all),
+            },
+            Some(selector) => Ok(vec![Adapter::select(selector)?]),
+            None => Ok(vec![Adapter::select(&Selector::Default)?]),
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("plain values") + "\n"
+}
+
+fn read(path: &Path) -> Result<KernelsFile, Error> {
+    let failed = |source| train::Error::Read {
+        path: path.into(),
+        source,
+    };
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    Ok(
+        serde_json::from_str(&text).map_err(|error| BenchError::NotARun {
+            path: path.into(),
+            why: error.to_string(),
+        })?,
+    )
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    let (done, of, what) = match progress {
+        Progress::Loading => (0, 1, "loading"),
+        Progress::Checking(done, of) => (done, of, "checking kernels"),
+        Progress::Timing(done, of) => (done as usize, of as usize, "timing, seconds"),
+    };
+    bar.set_length(of as u64);
+    bar.set_position(done.min(of) as u64);
+    bar.set_message(what);
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{pos:>3}/{len} {bar:30} {msg}");
+    bar.with_style(style.expect("a template of ours").progress_chars("━━─"))
+}
