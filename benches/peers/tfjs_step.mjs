@@ -27,13 +27,17 @@ backend.device.onuncapturederror = (event) => {
 const { layers } = tf;
 const relu = "relu";
 const padding = "same";
-const conv = (size, x) => layers.conv2d({ filters: 10, kernelSize: size, padding, activation: relu }).apply(x);
+let seed = 0;
+const random = () => tf.initializers.glorotUniform({ seed: seed++ });
+const conv = (size, x) =>
+  layers.conv2d({ filters: 10, kernelSize: size, padding, activation: relu, kernelInitializer: random() }).apply(x);
+const dense = (units, activation, x) => layers.dense({ units, activation, kernelInitializer: random() }).apply(x);
 const image = tf.input({ shape: [48, 48, 1] });
 const pooled = layers.maxPooling2d({ poolSize: 3, strides: 1, padding }).apply(image);
 let x = layers.concatenate().apply([conv(3, conv(1, image)), conv(5, conv(1, image)), conv(1, pooled)]);
 x = (modelName === "inception" ? layers.flatten() : layers.globalAveragePooling2d({})).apply(x);
-for (const units of HIDDEN[modelName]) x = layers.dense({ units, activation: relu }).apply(x);
-const model = tf.model({ inputs: image, outputs: layers.dense({ units: 7 }).apply(x) });
+for (const units of HIDDEN[modelName]) x = dense(units, relu, x);
+const model = tf.model({ inputs: image, outputs: dense(7, "linear", x) });
 if (model.countParams() !== PARAMETERS[modelName]) throw new Error(`${model.countParams()} parameters`);
 
 const images = tf.randomUniform([batch, 48, 48, 1], 0, 1, "float32", 0);
