@@ -257,7 +257,6 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// A loss is on the host.
     /// Validates, books the epoch, and saves: best and last weights, then the resume point,
     /// then what is derived from it. Killed in between, the epoch's end is simply done again.
     fn finish_epoch(&mut self, begun: Instant, before: f64) -> Result<(), Error> {

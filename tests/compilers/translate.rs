@@ -93,16 +93,6 @@ fn resolve(op: &'static dyn AnyOp, variant: VariantInfo) -> Result<Kernel, Strin
     let (module, _) = pipeline_constants::process_overrides(&module, &info, entry, &constants)
         .map_err(|e| format!("{what}, constants {:?}: {e}", variant.constants))?;
     let module = module.into_owned();
-    let info = validate(&module, subgroups, &text).map_err(|e| format!("{what}: {e}"))?;
-    let constants: PipelineConstants = variant
-        .constants
-        .iter()
-        .map(|&(name, value)| (name.to_string(), value))
-        .collect();
-    let entry = Some((ShaderStage::Compute, variant.entry));
-    let (module, _) = pipeline_constants::process_overrides(&module, &info, entry, &constants)
-        .map_err(|e| format!("{what}, constants {:?}: {e}", variant.constants))?;
-    let module = module.into_owned();
     let info = validate(&module, subgroups, &text)
         .map_err(|e| format!("{what}, constants {:?}: {e}", variant.constants))?;
     Ok(Kernel {
