@@ -252,8 +252,9 @@ impl Session<'_, '_> {
     fn drain(&mut self, batches: &mut Batches) -> Result<(), Error> {
         while let Some(metrics) = self.executor.finish_oldest()? {
             self.absorb(metrics, batches)?;
+            // No step was submitted since: the next loss may be there already.
+            self.pace.pause();
         }
-        self.pace.pause();
         Ok(())
     }
 
