@@ -23,7 +23,7 @@ pub const UNIT: u32 = 96;
 
 static SHADER: super::Shader = shader!("peak_fma.wgsl");
 
-/// y[i] = i % 64 + 4 * vectors, by FMAs alone.
+/// `y[i] = i % 64 + 4 * vectors`, by FMAs alone.
 pub struct PeakFma;
 
 const fn variant(name: &'static str, entry: &'static str) -> Variant<FmaParams> {
