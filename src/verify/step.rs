@@ -65,7 +65,7 @@ fn check_dispatch(
 }
 
 /// A network with drawn weights on a device, and two faces to learn from.
-pub(super) struct Bench<'g> {
+pub(super) struct Trial<'g> {
     executor: Executor<'g>,
     faces: Dataset,
 }
@@ -94,8 +94,8 @@ impl Error {
     }
 }
 
-impl<'g> Bench<'g> {
-    pub fn new(gpu: &'g Gpu, network: &Network) -> Result<Bench<'g>, Error> {
+impl<'g> Trial<'g> {
+    pub fn new(gpu: &'g Gpu, network: &Network) -> Result<Trial<'g>, Error> {
         let faces = Dataset::sample_faces(0, [STEP_BATCH as usize; 2]);
         let mut options = Options::new(gpu.profile.clone());
         options.data = feed::placement(&faces, &gpu.profile.limits);
@@ -104,7 +104,7 @@ impl<'g> Bench<'g> {
         // Without run-time checks, as training loads its kernels.
         let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
         feed::upload(&executor, &faces)?;
-        Ok(Bench { executor, faces })
+        Ok(Trial { executor, faces })
     }
 
     /// Holds each dispatch of the first step against its reference.

@@ -1,7 +1,7 @@
 //! Runs whatever a pattern names on many devices: every case of every op and variant, and the
 //! networks' steps. A case's inputs and reference are made once for all devices.
 
-use super::step::{self, Bench};
+use super::step::{self, Trial};
 use super::{AdapterReport, Failure, KnownFault, Outcome, Pattern, Reason, Tally, case};
 use crate::gpu::{self, Adapter, Checks, Gpu, LimitChoice};
 use crate::network::{NETWORKS, Network};
@@ -220,9 +220,9 @@ impl<'a> Site<'a> {
 
     /// Holds every dispatch of a network's step against its reference.
     fn step(&mut self, network: &'static Network) {
-        self.network("step", network, |site, bench| {
+        self.network("step", network, |site, trial| {
             let mut first = None;
-            bench.check(&mut |dispatch, outcome| {
+            trial.check(&mut |dispatch, outcome| {
                 site.tally().add(outcome);
                 if !outcome.passed() && first.is_none() {
                     let name = format!("{} ({})", dispatch.label, dispatch.op.name());
@@ -235,8 +235,8 @@ impl<'a> Site<'a> {
 
     /// Runs a network's step twice.
     fn repeat(&mut self, network: &'static Network) {
-        self.network("repeat", network, |site, bench| {
-            let differs = bench.repeat()?;
+        self.network("repeat", network, |site, trial| {
+            let differs = trial.repeat()?;
             site.tally().add(&Outcome::default());
             Ok(differs.map(|reason| ("weights".into(), reason)))
         });
@@ -247,7 +247,7 @@ impl<'a> Site<'a> {
         &mut self,
         subject: &str,
         network: &'static Network,
-        check: impl FnOnce(&mut Self, &mut Bench) -> Result<Option<(String, Reason)>, gpu::Error>,
+        check: impl FnOnce(&mut Self, &mut Trial) -> Result<Option<(String, Reason)>, gpu::Error>,
     ) {
         if self.lost {
             return;
@@ -255,8 +255,8 @@ impl<'a> Site<'a> {
         let begun = Instant::now();
         let device = self.device;
         let attempt = || {
-            let mut bench = Bench::new(&device.gpu, network)?;
-            Ok(check(self, &mut bench)?)
+            let mut trial = Trial::new(&device.gpu, network)?;
+            Ok(check(self, &mut trial)?)
         };
         let found: Result<_, step::Error> = attempt();
         let named = format!("{subject}/{}", network.name);
