@@ -74,10 +74,8 @@ fn the_seed_network_runs_only_what_a_parameter_needs() {
 #[test]
 fn the_whole_seed_network_needs_no_pool_backward_and_no_image_gradient() {
     for fused in [false, true] {
-        let options = Options {
-            fuse_adam: Some(fused),
-            ..options(Class::Gpu)
-        };
+        let mut options = options(Class::Gpu);
+        options.schedule.fuse_adam = fused;
         let plan = compile("inception", &options);
         let list = kernels(&plan);
         assert!(!list.iter().any(|k| k.contains("max_pool2d_backward")

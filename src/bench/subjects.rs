@@ -243,8 +243,8 @@ impl Set {
     }
 }
 
-/// Op, variant, work and bytes of the bindings: what makes dispatches alike.
-type Kind = (&'static str, usize, Vec<u8>, Vec<u64>);
+/// Kernel and shape, variant, and bytes of the bindings: what makes dispatches alike.
+type Kind = (String, usize, Vec<u64>);
 
 /// A step on its way.
 struct Capture<'a> {
@@ -273,7 +273,7 @@ impl Capture<'_> {
         let op = dispatch.op;
         let planned = variant == dispatch.variant;
         let sizes = dispatch.bindings.iter().map(|range| range.bytes).collect();
-        let key = (op.name(), variant, work(op, &dispatch.params), sizes);
+        let key = (plan::key(op, &dispatch.params), variant, sizes);
         if let Some(&place) = self.places.get(&key) {
             self.subjects.all[place].count += usize::from(planned);
             return Ok(());
@@ -347,25 +347,9 @@ fn pass(op: &str, behind_the_loss: bool) -> Pass {
     }
 }
 
-/// Does a parameter say where a kernel works, rather than on how much?
-fn is_place(field: &Field) -> bool {
-    let name = field.name;
-    name.starts_with("first_") || name.ends_with("_first")
-}
-
-/// The parameters without the places: dispatches that differ in nothing else are alike.
-fn work(op: &dyn AnyOp, params: &[u8]) -> Vec<u8> {
-    let kept = op.fields().iter().filter(|field| !is_place(field));
-    let words = kept.flat_map(|field| &params[field.offset..field.offset + 4]);
-    words.copied().collect()
-}
-
 /// The parameters that say on how much a kernel works, readable.
 fn shape(op: &dyn AnyOp, params: &[u8]) -> String {
-    let value = |field: &Field| {
-        let word = &params[field.offset..field.offset + 4];
-        bytemuck::pod_read_unaligned::<u32>(word)
-    };
+    let value = |field: &Field| field.word(params);
     let of = |name: &str| op.fields().iter().find(|f| f.name == name).map(value);
     let tells = |field: &&Field| {
         let (name, value) = (field.name, value(field));
@@ -375,7 +359,7 @@ fn shape(op: &dyn AnyOp, params: &[u8]) -> String {
             "stride_h" | "stride_w" | "splits" => value == 1,
             _ => value == 0 || name.starts_with("pad_") || name.ends_with("_channels"),
         };
-        field.scalar == Scalar::U32 && !is_place(field) && !usual
+        field.scalar == Scalar::U32 && !field.is_place() && !usual
     };
     let told = op.fields().iter().filter(tells);
     let all: Vec<String> = told.map(|f| format!("{}={}", f.name, value(f))).collect();

@@ -15,6 +15,18 @@ pub struct Field {
     pub scalar: Scalar,
 }
 
+impl Field {
+    /// Does it say where a kernel works, rather than on how much?
+    pub fn is_place(&self) -> bool {
+        self.name.starts_with("first_") || self.name.ends_with("_first")
+    }
+
+    /// Its four bytes in a block, as an integer.
+    pub fn word(&self, params: &[u8]) -> u32 {
+        bytemuck::pod_read_unaligned(&params[self.offset..self.offset + 4])
+    }
+}
+
 /// A `#[repr(C)]` block of u32 and f32 scalars: the same bytes on the host and in WGSL.
 pub trait Params: bytemuck::Pod + Send + Sync + std::fmt::Debug {
     const FIELDS: &'static [Field];

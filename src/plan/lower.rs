@@ -99,6 +99,7 @@ pub fn compile(model: &Model, options: &Options) -> Result<Plan, Error> {
         batch,
         classes: model.classes,
         target: options.profile.name.clone(),
+        schedule: options.schedule,
         arena: placement.arena,
         parameters: placement.parameters,
         buffers,
@@ -174,13 +175,7 @@ impl Lowering<'_> {
         starts: &[Start],
     ) -> Result<(), Error> {
         let params = bytemuck::bytes_of(params).to_vec();
-        let variant = variants::choose(
-            op,
-            label,
-            &params,
-            &self.options.profile,
-            &self.options.pins,
-        )?;
+        let variant = variants::choose(op, &params, self.options)?;
         let lengths = op.lengths(&params);
         assert_eq!(lengths.len(), starts.len(), "{}: bindings", op.name());
         let bindings = starts

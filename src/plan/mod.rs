@@ -1,9 +1,11 @@
 //! The schedule as plain data: a graph compiled to lists of dispatches over named buffers.
 //!
 //! `fusion` decides which tensors share storage and which nodes vanish, `placement` where the
-//! parameters lie, `lower` turns nodes into dispatches, `memory` maps short-lived tensors onto
-//! few buffers, `display` prints the result. No GPU is needed for any of it.
+//! parameters lie, `lower` turns nodes into dispatches, of which `variants` chooses the kernels and
+//! `committed` says what is usual, `memory` maps short-lived tensors onto few buffers, `display`
+//! prints the result. No GPU is needed for any of it.
 
+mod committed;
 mod display;
 mod fusion;
 mod lower;
@@ -18,7 +20,8 @@ use crate::tensor::Shape;
 pub use lower::compile;
 pub use placement::{PanelWindow, Storage};
 use std::collections::BTreeSet;
-pub use variants::{Pins, preferred};
+pub use committed::Schedule;
+pub use variants::{Pins, key, preferred};
 
 /// Index of a buffer of the plan.
 pub type BufferId = usize;
@@ -107,23 +110,27 @@ pub enum DataSource {
 pub struct Options {
     pub profile: Profile,
     pub data: DataSource,
-    /// Variants that must be used; the rest is chosen by kind of adapter.
+    /// Variants that must run: those of a run that goes on.
     pub pins: Pins,
+    /// Variants that were measured to be the fastest here, where they run; the committed table by
+    /// kind of adapter chooses the rest.
+    pub tuned: Pins,
+    /// How the work is cut.
+    pub schedule: Schedule,
     /// May branches write straight into their range of a concat?
     pub concat_in_place: bool,
-    /// Fuse the optimiser into the weight gradient of large dense layers; chosen by kind of
-    /// adapter where not said.
-    pub fuse_adam: Option<bool>,
 }
 
 impl Options {
+    /// What the committed table says.
     pub fn new(profile: Profile) -> Options {
         Options {
+            schedule: committed::usual(profile.class).schedule,
             profile,
             data: DataSource::Host,
             pins: Pins::default(),
+            tuned: Pins::default(),
             concat_in_place: true,
-            fuse_adam: None,
         }
     }
 }
@@ -135,6 +142,7 @@ pub struct Plan {
     pub classes: u32,
     /// Name of the adapter, or of the limits assumed.
     pub target: String,
+    pub schedule: Schedule,
     pub buffers: Vec<BufferSpec>,
     /// One training step: forward, loss, backward, optimiser.
     pub train: Vec<Dispatch>,
@@ -158,11 +166,11 @@ impl Plan {
         parameters.flat_map(|p| p.storage.buffers()).collect()
     }
 
-    /// The variants in use.
+    /// The variants in use. A checkpoint stores them, so that a resumed run computes the same bits.
     pub fn variants(&self) -> Pins {
         let all = self.train.iter().chain(&self.evaluate);
         Pins(
-            all.map(|d| (variants::key(d.op, &d.label), d.variant_name().to_string()))
+            all.map(|d| (key(d.op, &d.params), d.variant_name().to_string()))
                 .collect(),
         )
     }

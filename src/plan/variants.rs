@@ -1,80 +1,69 @@
-//! Which implementation of an op runs: a preference by kind of adapter, or what was pinned.
+//! Which implementation of an op runs: what was pinned, else what was measured to be fastest, else
+//! what the committed table prefers.
 
-use super::Error;
+use super::committed::usual;
+use super::{Error, Options};
 use crate::ops::AnyOp;
-use crate::profile::{Class, Profile};
+use crate::ops::params::Scalar;
+use crate::profile::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// `<op> <label>` of a dispatch -> variant name: one op runs as several variants where its shapes
-/// differ. A checkpoint stores it, so that a resumed run computes the same bits.
+/// Kernel and shape of a dispatch (see [`key`]) -> variant name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pins(pub BTreeMap<String, String>);
 
-/// The name of a dispatch among the pins.
-pub(super) fn key(op: &dyn AnyOp, label: &str) -> String {
-    format!("{} {label}", op.name())
+/// What dispatches have in common that the same variant suits: the op and its parameters, those
+/// apart that say where it works rather than on how much.
+pub fn key(op: &dyn AnyOp, params: &[u8]) -> String {
+    let fields = op.fields().iter();
+    let counts = fields.filter(|field| field.scalar == Scalar::U32 && !field.is_place());
+    let words = counts.map(|field| (field.name, field.word(params)));
+    let told = words.filter(|&(_, word)| word != 0);
+    let told: Vec<String> = told.map(|(name, word)| format!("{name}={word}")).collect();
+    format!("{} {}", op.name(), told.join(" "))
 }
 
-/// Families of variants, best first. GPUs share operands through workgroup memory; software
-/// adapters pay for every load and barrier, so they keep operands in registers and share them
-/// through the subgroup where they can.
-fn preference(class: Class) -> &'static [&'static str] {
-    match class {
-        Class::Gpu => &["shared", "tree", "registers", "naive"],
-        Class::Software => &["subgroup", "registers", "naive"],
-    }
-}
-
-/// The best variant of the best family that runs `op` with these parameters.
+/// The variant that the committed table prefers: the first of the best family that runs `op` with
+/// these parameters.
 pub fn preferred(op: &dyn AnyOp, params: &[u8], profile: &Profile) -> Option<usize> {
     let variants = op.variants();
     let of = |family: &'static str| {
         let names = variants.iter().enumerate();
         names.filter_map(move |(i, v)| v.name.starts_with(family).then_some(i))
     };
-    let mut ranked = preference(profile.class).iter().flat_map(|f| of(f));
+    let mut ranked = usual(profile.class).families.iter().flat_map(|f| of(f));
     ranked.find(|&index| op.supports(index, params, profile))
 }
 
 /// The index of the variant that runs `op` with these parameters.
 pub(super) fn choose(
     op: &'static dyn AnyOp,
-    label: &str,
     params: &[u8],
-    profile: &Profile,
-    pins: &Pins,
+    options: &Options,
 ) -> Result<usize, Error> {
     let variants = op.variants();
-    let runs = |index: &usize| op.supports(*index, params, profile);
-    if let Some(pinned) = pins.0.get(&key(op, label)) {
-        let at = variants.iter().position(|v| v.name == pinned);
-        return at.filter(runs).ok_or_else(|| Error::NoVariant {
-            op: op.name(),
-            variant: pinned.clone(),
-            target: profile.name.clone(),
-            present: variants
-                .iter()
-                .map(|v| v.name)
-                .collect::<Vec<_>>()
-                .join(", "),
-        });
-    }
-    preferred(op, params, profile).ok_or_else(|| Error::NoVariant {
+    let profile = &options.profile;
+    let key = key(op, params);
+    let named = |pins: &Pins| {
+        let name = pins.0.get(&key)?;
+        let at = variants.iter().position(|v| v.name == name);
+        Some(at.filter(|&index| op.supports(index, params, profile)))
+    };
+    let refused = |variant: &str| Error::NoVariant {
         op: op.name(),
-        variant: "any".into(),
+        variant: variant.into(),
         target: profile.name.clone(),
         present: variants
             .iter()
             .map(|v| v.name)
             .collect::<Vec<_>>()
             .join(", "),
-    })
-}
-
-/// Does the optimiser run inside the weight gradient of a large dense layer? That saves a
-/// quarter of the bytes and the gradient's memory; on software adapters two streaming
-/// kernels are faster.
-pub(super) fn fuse_adam(class: Class) -> bool {
-    class == Class::Gpu
+    };
+    if let Some(pinned) = named(&options.pins) {
+        return pinned.ok_or_else(|| refused(&options.pins.0[&key]));
+    }
+    let tuned = named(&options.tuned).flatten();
+    let chosen = tuned.or_else(|| preferred(op, params, profile));
+    chosen.ok_or_else(|| refused("any"))
 }

@@ -341,7 +341,7 @@ impl Session<'_, '_> {
             state: self.state.clone(),
             data_hash: format!("{:032x}", self.run.dataset.hash),
             variants: self.executor.plan.variants(),
-            fuse_adam: self.run.fuse_adam,
+            schedule: Some(self.executor.plan.schedule),
         };
         saved.write(&self.executor, &self.run.folder)?;
         self.saved = Instant::now();

@@ -67,7 +67,6 @@ pub(super) struct Run {
     pub steps: Option<u64>,
     pub checkpoint_every: Duration,
     pub check: bool,
-    pub fuse_adam: bool,
 }
 
 /// Trains until the last epoch or until `stop` is set.
@@ -164,8 +163,6 @@ fn open_and_train(
     notice
         .into_iter()
         .for_each(|text| observe(Event::Notice(text)));
-    let fused = |dispatch: &plan::Dispatch| dispatch.op.name() == "matmul_backward_weight_adam";
-    let fuse_adam = plan.train.iter().any(fused);
     observe(Event::Planned {
         adapter: &gpu.info,
         device_bytes: plan.device_bytes(),
@@ -196,7 +193,6 @@ fn open_and_train(
         steps: settings.steps,
         checkpoint_every: settings.checkpoint_every,
         check: settings.check,
-        fuse_adam,
     });
     let session = Session {
         run,
@@ -362,7 +358,7 @@ fn make_plan(
     };
     let own = options.clone();
     options.pins = saved.variants.clone();
-    options.fuse_adam = Some(saved.fuse_adam);
+    options.schedule = saved.schedule.unwrap_or(options.schedule);
     match plan::plan(build(), &options) {
         Err(plan::Error::NoVariant { op, variant, .. }) => {
             let notice = format!(

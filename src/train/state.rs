@@ -4,7 +4,7 @@
 use super::tensors::{self, TRAINING, TensorFile};
 use super::{Error, files};
 use crate::gpu::Executor;
-use crate::plan::Pins;
+use crate::plan::{Pins, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,9 @@ pub struct Saved {
     pub data_hash: String,
     /// The kernels that ran.
     pub variants: Pins,
-    pub fuse_adam: bool,
+    /// How their work was cut; files of before this was open do not say.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
 }
 
 /// File names of a run's folder.

@@ -7,14 +7,11 @@ use crate::ops;
 use crate::ops::adam::AdamParams;
 use crate::ops::matmul::{self, Matmul, MatmulWeight};
 use crate::plan::placement::PanelWindow;
-use crate::plan::{BufferId, Error, variants};
+use crate::plan::{BufferId, Error};
 
 /// The gradient of a large kernel is computed at most this many bytes at a time, so that it
 /// stays in the cache until the optimiser reads it.
 const GRADIENT_WINDOW: u64 = 48 << 20;
-
-/// Inputs that one share of a dense product adds up.
-const SPLIT_K: u32 = 5_760;
 
 impl Lowering<'_> {
     /// (m, k, n) of a dense layer from its kernel.
@@ -32,7 +29,7 @@ impl Lowering<'_> {
             relu,
             ..self.matmul_params(kernel, x)
         };
-        let params = whole.split(whole.k.div_ceil(SPLIT_K));
+        let params = whole.split(whole.k.div_ceil(self.options.schedule.split_k));
         let x = self.whole(x)?;
         let bias = self.flat(bias, false);
         let (y, ..) = self.view(node.outputs[0]);
@@ -118,13 +115,8 @@ impl Lowering<'_> {
             let starts = [(x, 0), (dy, 0), self.flat(kernel, true)];
             return self.dispatch(&matmul::BackwardWeight, &node.name, &weight, &starts);
         }
-        let class = self.options.profile.class;
-        let fused = self
-            .options
-            .fuse_adam
-            .unwrap_or_else(|| variants::fuse_adam(class));
         for window in self.windows(kernel) {
-            if fused {
+            if self.options.schedule.fuse_adam {
                 self.weight_adam(node, &params, [x, dy], window)?;
             } else {
                 self.weight_then_adam(node, &params, [x, dy], window)?;

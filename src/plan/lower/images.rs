@@ -9,16 +9,6 @@ use crate::ops::relu::Planes;
 use crate::ops::{self, AnyOp};
 use crate::plan::fusion::Place;
 use crate::plan::{BufferId, Error};
-use crate::profile::Class;
-
-/// Images that one share of a convolution's weight gradient adds up: a GPU wants many
-/// workgroups, a CPU few partial sums.
-fn images_per_split(class: Class) -> u32 {
-    match class {
-        Class::Gpu => 1,
-        Class::Software => 4,
-    }
-}
 
 impl Lowering<'_> {
     /// The parameter block of the convolution that maps `x` to `y` (or back), with both views.
@@ -105,9 +95,7 @@ impl Lowering<'_> {
         };
         let (params, x, dy) = self.conv_params(x, dy, window);
         let params = Conv2d {
-            splits: params
-                .n
-                .div_ceil(images_per_split(self.options.profile.class)),
+            splits: params.n.div_ceil(self.options.schedule.images_per_split),
             ..params
         };
         let partial = self.transient(format!("{} partial", node.name), params.partial_len());
