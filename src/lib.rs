@@ -10,6 +10,7 @@
 //! network                      the networks, by name
 //! plan                         graph -> a list of dispatches over named buffers, as plain data
 //! gpu                          the only room that knows wgpu: runs kernels and plans
+//! tuned                        what was measured to be fastest here, kept between runs
 //! feed                         data sets to devices: batches, and where their images lie
 //! verify                       kernels against references: cases, steps, a whole suite
 //! bench                        how fast kernels and steps are, and how fast they could be
@@ -35,4 +36,5 @@ pub mod random;
 pub mod reference;
 pub mod tensor;
 pub mod train;
+pub mod tuned;
 pub mod verify;

@@ -47,6 +47,7 @@ fn report(slow: f64, spread: f64) -> Report {
             driver: String::new(),
             software: false,
         },
+        tuned: None,
         clock: Clock::Device,
         rounds: 9,
         ceilings: Ceilings {

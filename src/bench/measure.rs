@@ -71,6 +71,7 @@ pub fn measure(
     });
     Ok(Report {
         adapter: (&gpu.info).into(),
+        tuned: None,
         clock,
         rounds,
         ceilings: climbers.ceilings(&peaks),
@@ -98,8 +99,7 @@ fn trials<'a>(
 ) -> Result<Vec<Trial<'a>>, Error> {
     let mut trials = Vec::new();
     for subject in &subjects.all {
-        let is_it = |w: &Wrong| w.op == subject.op.name() && w.variant == subject.variant_name();
-        if wrong.iter().any(is_it) {
+        if is_wrong(subject, wrong) {
             continue;
         }
         let Subject {
@@ -123,6 +123,12 @@ fn trials<'a>(
         trials.push(trial);
     }
     Ok(trials)
+}
+
+/// Was this kernel found to disagree with its reference?
+pub fn is_wrong(subject: &Subject, wrong: &[Wrong]) -> bool {
+    let is_it = |w: &Wrong| w.op == subject.op.name() && w.variant == subject.variant_name();
+    wrong.iter().any(is_it)
 }
 
 impl Trial<'_> {

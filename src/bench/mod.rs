@@ -3,22 +3,26 @@
 //! `subjects` says what is timed and keeps real data for it, `check` holds each kernel against its
 //! reference, `measure` times kernels, `ceiling`s and whole steps in interleaved rounds, `stats`
 //! sums the samples up; out comes a `report`, plain data, of which `compare` holds two against each
-//! other. `train` times whole steps alone.
+//! other. `train` times whole steps alone. `tune` looks for the fastest way to run a network: its
+//! kernels `race`, variant against variant.
 
 pub mod ceiling;
 mod check;
 pub mod compare;
 mod measure;
+pub mod race;
 pub mod report;
 mod stats;
 mod subjects;
 pub mod train;
+pub mod tune;
 
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
 use crate::gpu::{self, Checks, Executor, Gpu};
 use crate::network::Network;
-use crate::plan::{self, Options};
+use crate::plan::{self, Dispatch, Options};
+use crate::tuned::Tuned;
 use crate::verify::Pattern;
 pub use report::Report;
 pub use stats::{Stats, WIDE};
@@ -35,6 +39,8 @@ pub enum Error {
     Gpu(#[from] gpu::Error),
     #[error("--op names nothing that runs on {0}; `fer-gpu plan` shows the names")]
     NothingNamed(String),
+    #[error("every variant is wrong at {0}; `fer-gpu verify` tells how")]
+    AllWrong(String),
 }
 
 /// Which shapes are timed.
@@ -77,15 +83,28 @@ pub fn kernels(
 ) -> Result<Report, Error> {
     observe(Progress::Loading);
     let faces = Dataset::sample_faces(0, [request.batch as usize; 2]);
+    let mut tuned = None;
     let mut executor = match request.shapes {
         Shapes::Edge => None,
-        Shapes::Step | Shapes::All => Some(load(gpu, request.network, request.batch, &faces)?),
+        Shapes::Step | Shapes::All => {
+            let mut options = Options::new(gpu.profile.clone());
+            let (network, batch) = (request.network, request.batch);
+            tuned = Tuned::find(&gpu.info).apply(&mut options, network.name, batch);
+            Some(load(gpu, network, batch, &faces, options)?)
+        }
     };
     let mut batches = first_batch(&faces, request.batch, executor.as_ref());
     // The rate is zero: weights stay as they are, and every step computes the same.
     let batch = batches.get(0, 1, 0.0);
     let mut subjects = match &executor {
-        Some(executor) => Subjects::of_step(executor, &batch, &request.pattern, request.variants)?,
+        Some(executor) => {
+            let wanted = |dispatch: &Dispatch, variant: usize| {
+                let name = dispatch.op.variants()[variant].name;
+                (variant == dispatch.variant || request.variants == Variants::All)
+                    && request.pattern.variant(dispatch.op.name(), name)
+            };
+            Subjects::of_step(executor, &batch, &wanted)?
+        }
         None => Subjects::default(),
     };
     if request.shapes != Shapes::Step {
@@ -98,14 +117,16 @@ pub fn kernels(
         observe(Progress::Checking(done, of))
     })?;
     let step = executor.as_mut().map(|executor| (executor, &batch));
-    measure::measure(
+    let mut report = measure::measure(
         gpu,
         step,
         &subjects,
         wrong,
         request.min_time,
         &mut |done, of| observe(Progress::Timing(done, of)),
-    )
+    )?;
+    report.tuned = tuned;
+    Ok(report)
 }
 
 /// A network on a device with drawn weights, and faces to learn from.
@@ -114,18 +135,25 @@ fn load<'g>(
     network: &Network,
     batch: u32,
     faces: &Dataset,
+    options: Options,
 ) -> Result<Executor<'g>, Error> {
-    let mut options = Options::new(gpu.profile.clone());
-    options.data = feed::placement(faces, &gpu.profile.limits);
     let plan = plan::plan(
         network.build(batch, faces.class_names.len() as u32),
-        &options,
+        &with_data(options, faces),
     )?;
     // Without run-time checks, as training loads its kernels.
     let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
     executor.draw_parameters(0)?;
     feed::upload(&executor, faces)?;
     Ok(executor)
+}
+
+/// The same plan, fed from the device where the faces fit.
+fn with_data(options: Options, faces: &Dataset) -> Options {
+    Options {
+        data: feed::placement(faces, &options.profile.limits),
+        ..options
+    }
 }
 
 /// The faces in their order, where the executor wants them.

@@ -12,6 +12,9 @@ const CACHED: u64 = 32 << 20;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     pub adapter: AdapterLine,
+    /// What was tuned before, and did the plan make.
+    #[serde(default)]
+    pub tuned: Option<String>,
     /// How time was measured, and why so.
     pub clock: Clock,
     pub rounds: usize,

@@ -69,13 +69,14 @@ pub struct Subjects {
 }
 
 impl Subjects {
-    /// Runs one training step and keeps what each distinct dispatch that `pattern` names found.
+    /// Runs one training step and keeps what each distinct dispatch that is wanted found; `wanted`
+    /// hears of each with a variant that could run it.
     pub fn of_step(
         executor: &Executor,
         batch: &Batch,
-        pattern: &Pattern,
-        variants: Variants,
+        wanted: &dyn Fn(&Dispatch, usize) -> bool,
     ) -> Result<Subjects, Error> {
+        let profile = &executor.gpu.profile;
         let mut capture = Capture {
             executor,
             step: batch.step,
@@ -92,7 +93,8 @@ impl Subjects {
         for (index, dispatch) in program.iter().enumerate() {
             let pass = pass(dispatch.op.name(), index > loss);
             for variant in 0..dispatch.op.variants().len() {
-                if capture.wants(dispatch, variant, pattern, variants) {
+                let runs = dispatch.op.supports(variant, &dispatch.params, profile);
+                if runs && wanted(dispatch, variant) {
                     capture.add(dispatch, variant, pass)?;
                     counted += usize::from(variant == dispatch.variant);
                 }
@@ -260,14 +262,6 @@ struct Capture<'a> {
 }
 
 impl Capture<'_> {
-    fn wants(&self, d: &Dispatch, variant: usize, pattern: &Pattern, variants: Variants) -> bool {
-        let chosen = variant == d.variant || variants == Variants::All;
-        let profile = &self.executor.gpu.profile;
-        chosen
-            && pattern.variant(d.op.name(), d.op.variants()[variant].name)
-            && d.op.supports(variant, &d.params, profile)
-    }
-
     /// Counts a dispatch, or keeps its data if it is the first of its kind.
     fn add(&mut self, dispatch: &Dispatch, variant: usize, pass: Pass) -> Result<(), Error> {
         let op = dispatch.op;

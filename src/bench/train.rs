@@ -7,6 +7,8 @@ use super::{Error, first_batch, load, measure::time_of};
 use crate::data::Dataset;
 use crate::gpu::{Adapter, Gpu, LimitChoice, Program};
 use crate::network::Network;
+use crate::plan::Options;
+use crate::tuned::Tuned;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,8 @@ const SAMPLES: std::ops::Range<usize> = 5..1000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainReport {
     pub adapter: AdapterLine,
+    /// What was tuned before, and did the plan make.
+    pub tuned: Option<String>,
     pub model: String,
     pub batch: u32,
     /// Seconds of a training step.
@@ -40,7 +44,14 @@ pub fn train(
     let faces = Dataset::sample_faces(0, [batch as usize; 2]);
     let begun = Instant::now();
     let gpu = Gpu::open(adapter, LimitChoice::Native)?;
-    let mut executor = load(&gpu, network, batch, &faces)?;
+    let found = Tuned::find(&gpu.info);
+    let options = |batch| {
+        let mut options = Options::new(gpu.profile.clone());
+        let told = found.apply(&mut options, network.name, batch);
+        (options, told)
+    };
+    let (many_options, tuned) = options(batch);
+    let mut executor = load(&gpu, network, batch, &faces, many_options)?;
     let mut batches = first_batch(&faces, batch, Some(&executor));
     // The rate is zero: weights stay as they are, and every step computes the same.
     let many = batches.get(0, 1, 0.0);
@@ -58,12 +69,13 @@ pub fn train(
     let step = Stats::of(&step);
     Ok(TrainReport {
         adapter: (&gpu.info).into(),
+        tuned,
         model: network.name.into(),
         batch,
         images_per_second: batch as f64 / step.median,
         step,
         forward: Stats::of(&forward),
-        forward_one: forward_of_one(&gpu, network, &faces, min_time)?,
+        forward_one: forward_of_one(&gpu, network, &faces, options(1).0, min_time)?,
         planned_device_bytes,
         first_step_seconds,
     })
@@ -74,9 +86,10 @@ fn forward_of_one(
     gpu: &Gpu,
     network: &Network,
     faces: &Dataset,
+    options: Options,
     min_time: Duration,
 ) -> Result<Stats, Error> {
-    let mut executor = load(gpu, network, 1, faces)?;
+    let mut executor = load(gpu, network, 1, faces, options)?;
     let mut batches = first_batch(faces, 1, Some(&executor));
     let one = batches.get(0, 1, 0.0);
     time_of(&mut executor, Program::Evaluate, &one)?;
@@ -89,6 +102,7 @@ fn forward_of_one(
     Ok(Stats::of(&seconds))
 }
 
-fn goes_on(samples: usize, begun: Instant, min_time: Duration) -> bool {
+/// Are more samples wanted?
+pub(super) fn goes_on(samples: usize, begun: Instant, min_time: Duration) -> bool {
     samples < SAMPLES.start || begun.elapsed() < min_time && samples < SAMPLES.end
 }

@@ -3,17 +3,17 @@
 
 mod csv;
 mod plot;
-mod table;
+pub(super) mod table;
 
-use super::{Error, print, summary, write};
+use super::{Error, print, progress, summary, write};
 use crate::bench::compare::Comparison;
 use crate::bench::train::TrainReport;
 use crate::bench::{self, Progress, Report, Request, Shapes, Variants};
-use crate::gpu::{self, Adapter, Gpu, LimitChoice, Selector};
+use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::train;
 use crate::verify::{self, Pattern};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -47,7 +47,7 @@ pub struct Bench {
     #[arg(long, value_enum, default_value = "best", conflicts_with = "train")]
     variant: Variants,
     /// Seconds of timing, at the least
-    #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = super::seconds)]
     min_time: f64,
     /// Write everything as JSON
     #[arg(long, value_name = "FILE")]
@@ -98,13 +98,6 @@ struct TrainFile {
 /// A slow-down below this is not told of where `--fail-above` says nothing.
 const USUAL_THRESHOLD: f64 = 10.0;
 
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
-        _ => Err("a number of seconds from 0 to 86400".into()),
-    }
-}
-
 fn percent(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(percent) if (0.0..=1e6).contains(&percent) => Ok(percent),
@@ -125,7 +118,7 @@ impl Bench {
         let network = summary::network(&self.model)?;
         let min_time = Duration::from_secs_f64(self.min_time);
         let mut reports = Vec::new();
-        for adapter in self.adapters()? {
+        for adapter in Adapter::selected(self.device.as_ref().unwrap_or(&Selector::Default))? {
             let report = bench::train::train(&adapter, network, self.batch, min_time)?;
             print(&adapter.info);
             print(table::train(&report));
@@ -157,14 +150,14 @@ impl Bench {
             min_time: Duration::from_secs_f64(self.min_time),
         };
         let old = self.compare.as_deref().map(read).transpose()?;
-        let adapters = self.adapters()?;
+        let adapters = Adapter::selected(self.device.as_ref().unwrap_or(&Selector::Default))?;
         if self.plot.is_some() && adapters.len() > 1 {
             return Err(BenchError::ManyPlots.into());
         }
         let (mut reports, mut failed) = (Vec::new(), false);
         for adapter in adapters {
             let gpu = Gpu::open(&adapter, LimitChoice::Native)?;
-            let bar = progress_bar();
+            let bar = progress::bar();
             let report = bench::kernels(&gpu, &request, &mut |progress| show(&bar, progress));
             bar.finish_and_clear();
             let report = report?;
@@ -213,17 +206,6 @@ impl Bench {
         }
         Ok(())
     }
-
-    fn adapters(&self) -> Result<Vec<Adapter>, gpu::Error> {
-        match &self.device {
-            Some(Selector::Name(name)) if name == "all" => match Adapter::all() {
-                all if all.is_empty() => Err(gpu::Error::NoAdapter),
-                all => Ok(all),
-            },
-            Some(selector) => Ok(vec![Adapter::select(selector)?]),
-            None => Ok(vec![Adapter::select(&Selector::Default)?]),
-        }
-    }
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -250,13 +232,5 @@ fn show(bar: &ProgressBar, progress: Progress) {
         Progress::Checking(done, of) => (done, of, "checking kernels"),
         Progress::Timing(done, of) => (done as usize, of as usize, "timing, seconds"),
     };
-    bar.set_length(of as u64);
-    bar.set_position(done.min(of) as u64);
-    bar.set_message(what);
-}
-
-fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{pos:>3}/{len} {bar:30} {msg}");
-    bar.with_style(style.expect("a template of ours").progress_chars("━━─"))
+    progress::set(bar, done, of, what);
 }

@@ -4,9 +4,11 @@ mod bench;
 mod data;
 mod devices;
 mod plan;
+mod progress;
 mod report;
 mod summary;
 mod train;
+mod tune;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +38,8 @@ enum Command {
     Verify(verify::Verify),
     /// Time every kernel of a training step against the adapter's own ceilings, or whole steps
     Bench(bench::Bench),
+    /// Find the fastest kernels for a network on this machine, and keep them for later runs
+    Tune(tune::Tune),
     /// Make data sets
     Data(data::Data),
 }
@@ -49,6 +53,8 @@ pub enum Error {
     Verify(#[from] verify::VerifyError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
+    #[error(transparent)]
+    Tune(tune::TuneError),
 }
 
 impl From<crate::gpu::Error> for Error {
@@ -71,7 +77,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Train(error) => error.exit_code(),
-            Error::Verify(_) | Error::Bench(_) => 2,
+            Error::Verify(_) | Error::Bench(_) | Error::Tune(_) => 2,
         }
     }
 
@@ -97,6 +103,7 @@ impl Cli {
             Command::Devices(devices) => devices.run(),
             Command::Verify(verify) => verify.run(),
             Command::Bench(bench) => bench.run(),
+            Command::Tune(tune) => tune.run(),
             Command::Data(data) => data.run(),
         }
     }
@@ -111,6 +118,14 @@ pub(crate) fn write(path: &std::path::Path, text: &str) -> Result<(), Error> {
     let written =
         crate::train::replace_file(path, |out| out.write_all(text.as_bytes()).map_err(failed));
     Ok(written?)
+}
+
+/// A time that an option gives.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0 to 86400".into()),
+    }
 }
 
 /// Writes to standard output; a closed pipe is no error of ours.

@@ -5,6 +5,7 @@ use crate::gpu::{self, Adapter, LimitChoice, Selector};
 use crate::plan::{self, Options};
 use crate::profile::{Class, Profile};
 use crate::train;
+use crate::tuned::Tuned;
 use clap::Args;
 use std::process::ExitCode;
 
@@ -27,20 +28,25 @@ pub struct PlanCommand {
 impl PlanCommand {
     pub fn run(self) -> Result<ExitCode, Error> {
         let network = summary::network(&self.model)?;
-        let options = Options::new(self.profile().map_err(train::Error::from)?);
+        let options = self.options(network.name).map_err(train::Error::from)?;
         let plan =
             plan::plan(network.build(self.batch, 7), &options).map_err(train::Error::from)?;
         print(plan);
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What the adapter allows; without one, what WebGPU grants everywhere.
-    fn profile(&self) -> Result<Profile, gpu::Error> {
+    /// What a new run would use on the adapter; without one, what WebGPU grants everywhere.
+    fn options(&self, network: &str) -> Result<Options, gpu::Error> {
         match Adapter::select(self.device.as_ref().unwrap_or(&Selector::Default)) {
-            Ok(adapter) => Ok(adapter.profile(self.limits)),
+            Ok(adapter) => {
+                let mut options = Options::new(adapter.profile(self.limits));
+                let told = Tuned::find(&adapter.info).apply(&mut options, network, self.batch);
+                told.into_iter().for_each(print);
+                Ok(options)
+            }
             Err(gpu::Error::NoAdapter | gpu::Error::Incapable { .. }) if self.device.is_none() => {
                 print("No adapter here: planned for a GPU with WebGPU's default limits.");
-                Ok(Profile::webgpu(Class::Gpu))
+                Ok(Options::new(Profile::webgpu(Class::Gpu)))
             }
             Err(error) => Err(error),
         }

@@ -78,13 +78,7 @@ impl Verify {
 
     /// Opens every device that is to be verified.
     fn devices(&self) -> Result<Vec<Device>, gpu::Error> {
-        let adapters = match &self.device {
-            Selector::Name(name) if name == "all" => Adapter::all(),
-            selector => vec![Adapter::select(selector)?],
-        };
-        if adapters.is_empty() {
-            return Err(gpu::Error::NoAdapter);
-        }
+        let adapters = Adapter::selected(&self.device)?;
         let choices = match self.limits {
             Some(choice) => vec![choice],
             None => vec![LimitChoice::Native, LimitChoice::Webgpu],

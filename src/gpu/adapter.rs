@@ -124,6 +124,17 @@ impl Adapter {
         duplicates(&infos)
     }
 
+    /// The adapters that a user asked for, of which `all` means every one.
+    pub fn selected(selector: &Selector) -> Result<Vec<Adapter>, Error> {
+        match selector {
+            Selector::Name(name) if name == "all" => match Adapter::all() {
+                all if all.is_empty() => Err(Error::NoAdapter),
+                all => Ok(all),
+            },
+            one => Ok(vec![Adapter::select(one)?]),
+        }
+    }
+
     /// The adapter that a user asked for.
     pub fn select(selector: &Selector) -> Result<Adapter, Error> {
         let (mut all, incapable) = Adapter::found();

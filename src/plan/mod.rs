@@ -17,10 +17,10 @@ use crate::network::Model;
 use crate::ops::{AnyOp, Cost};
 use crate::profile::Profile;
 use crate::tensor::Shape;
+pub use committed::Schedule;
 pub use lower::compile;
 pub use placement::{PanelWindow, Storage};
 use std::collections::BTreeSet;
-pub use committed::Schedule;
 pub use variants::{Pins, key, preferred};
 
 /// Index of a buffer of the plan.

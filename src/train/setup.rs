@@ -10,6 +10,7 @@ use crate::feed;
 use crate::gpu::{self, Adapter, Checks, Executor, Gpu, LimitChoice, Selector};
 use crate::network::{NETWORKS, Network};
 use crate::plan::{self, Options, Plan};
+use crate::tuned::Tuned;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -353,10 +354,11 @@ fn make_plan(
         options.data = feed::placement(dataset, &gpu.profile.limits);
     }
     let build = || network.build(config.batch, dataset.class_names.len() as u32);
-    let Some((saved, _)) = saved else {
-        return Ok((plan::plan(build(), &options)?, None));
-    };
     let own = options.clone();
+    let Some((saved, _)) = saved else {
+        let notice = Tuned::find(&gpu.info).apply(&mut options, network.name, config.batch);
+        return Ok((plan::plan(build(), &options)?, notice));
+    };
     options.pins = saved.variants.clone();
     options.schedule = saved.schedule.unwrap_or(options.schedule);
     match plan::plan(build(), &options) {

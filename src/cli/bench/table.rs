@@ -54,13 +54,13 @@ fn cells(row: &Row, report: &Report) -> [String; 11] {
 }
 
 /// Half of what lies between the quartiles; marked where it is wide.
-fn spread(time: &Stats) -> String {
+pub fn spread(time: &Stats) -> String {
     let mark = if time.is_wide() { "! " } else { "" };
     format!("{mark}±{:.0} %", 50.0 * time.spread)
 }
 
 /// Three digits that count.
-fn significant(number: f64) -> String {
+pub fn significant(number: f64) -> String {
     match number {
         n if n >= 100.0 => format!("{n:.0}"),
         n if n >= 10.0 => format!("{n:.1}"),
@@ -78,6 +78,7 @@ pub fn remarks(report: &Report) -> Vec<String> {
             format!("Timed by the host's clock, submission and wait included: {because}.")
         }
     }];
+    lines.extend(report.tuned.iter().map(|told| format!("{told}.")));
     let ceilings = &report.ceilings;
     lines.push(format!(
         "Ceilings: {} GFLOP/s ({}); {} GB/s ({}), {} GB/s in cache ({}). {} rounds.",
@@ -211,5 +212,8 @@ pub fn train(report: &TrainReport) -> String {
             report.first_step_seconds
         ),
     ]
+    .into_iter()
+    .chain(report.tuned.clone())
+    .collect::<Vec<_>>()
     .join("\n")
 }

@@ -1,0 +1,287 @@
+//! The fastest variants and the fastest schedule for a network on one adapter.
+//!
+//! The kernels of a step race, variant against variant, each checked against its reference first. The
+//! schedule is then improved one choice at a time: a step is the sum of its kernels, so another way
+//! to cut the work needs no more than the times of the shapes that it brings along. At last whole
+//! steps are timed, as the committed table and as the race have them.
+
+use super::race::{self, Lap, race};
+use super::report::Wrong;
+use super::stats::Stats;
+use super::subjects::Subjects;
+use super::train::goes_on;
+use super::{Error, check, first_batch, load, measure};
+use crate::data::Dataset;
+use crate::gpu::{Executor, Gpu, Program};
+use crate::network::Network;
+use crate::plan::{self, Options, Pins, Plan, Schedule};
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// A variant must be so much faster than the committed one to take its place: less may be chance.
+const MARGIN: f64 = 1.03;
+
+/// Values of the schedule's numbers that are tried.
+const IMAGES_PER_SPLIT: [u32; 5] = [1, 2, 4, 8, 16];
+const SPLIT_K: [u32; 4] = [1_440, 2_880, 5_760, 11_520];
+
+/// What tuning found.
+pub struct Outcome {
+    pub model: &'static str,
+    pub batch: u32,
+    /// Every shape of the best schedule, in the order of the step.
+    pub shapes: Vec<Shape>,
+    /// Every schedule that was tried, with the seconds of its kernels; the committed one first.
+    pub schedules: Vec<(Schedule, f64)>,
+    pub schedule: Schedule,
+    pub winners: Pins,
+    pub wrong: Vec<Wrong>,
+    /// Seconds of a whole step by the committed table, and as tuned.
+    pub steps: [Stats; 2],
+}
+
+/// The winner at one shape.
+pub struct Shape {
+    /// Kernel and shape, as [`plan::key`] has them.
+    pub key: String,
+    /// Dispatches of a step.
+    pub count: usize,
+    pub committed: &'static str,
+    /// Seconds of the committed variant, if it was not left behind at the first look.
+    pub committed_seconds: Option<f64>,
+    pub winner: &'static str,
+    pub seconds: f64,
+}
+
+/// What tuning is doing.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    Loading,
+    /// So many kernels of so many.
+    Checking(usize, usize),
+    Race(race::Progress),
+    /// Whole steps.
+    Steps,
+}
+
+/// Tunes for at least `min_time`, plus what loading, checking and a first look take.
+pub fn tune(
+    gpu: &Gpu,
+    network: &'static Network,
+    batch: u32,
+    min_time: Duration,
+    observe: &mut dyn FnMut(Progress),
+) -> Result<Outcome, Error> {
+    let mut tuner = Tuner {
+        gpu,
+        network,
+        batch,
+        faces: Dataset::sample_faces(0, [batch as usize; 2]),
+        min_time,
+        observe,
+        laps: BTreeMap::new(),
+        wrong: Vec::new(),
+    };
+    let committed = Options::new(gpu.profile.clone());
+    let (schedule, schedules) = tuner.best_schedule(&committed)?;
+    let plan = tuner.plan(schedule)?;
+    let shapes = tuner.shapes(&plan);
+    let beaten = shapes.iter().filter(|s| s.winner != s.committed);
+    let pairs = beaten.map(|s| (s.key.clone(), s.winner.to_string()));
+    let winners = Pins(pairs.collect());
+    (tuner.observe)(Progress::Steps);
+    let tuned = Options {
+        schedule,
+        tuned: winners.clone(),
+        ..committed.clone()
+    };
+    let steps = [tuner.steps(&committed)?, tuner.steps(&tuned)?];
+    Ok(Outcome {
+        model: network.name,
+        batch,
+        shapes,
+        schedules,
+        schedule,
+        winners,
+        wrong: tuner.wrong,
+        steps,
+    })
+}
+
+/// A search on its way.
+struct Tuner<'a> {
+    gpu: &'a Gpu,
+    network: &'static Network,
+    batch: u32,
+    faces: Dataset,
+    min_time: Duration,
+    observe: &'a mut dyn FnMut(Progress),
+    /// The variants that raced at each shape.
+    laps: BTreeMap<String, Vec<Lap>>,
+    wrong: Vec<Wrong>,
+}
+
+impl Tuner<'_> {
+    /// Improves the schedule one choice at a time; all that were tried, with their seconds.
+    fn best_schedule(
+        &mut self,
+        committed: &Options,
+    ) -> Result<(Schedule, Vec<(Schedule, f64)>), Error> {
+        let mut best = committed.schedule;
+        let mut tried = vec![(best, self.seconds(best)?)];
+        let mut seen = vec![self.keys(best)?];
+        let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 3] = [
+            &|s| {
+                let fuse_adam = !s.fuse_adam;
+                vec![Schedule { fuse_adam, ..s }]
+            },
+            &|s| {
+                let all = IMAGES_PER_SPLIT.into_iter();
+                all.map(|images_per_split| Schedule {
+                    images_per_split,
+                    ..s
+                })
+                .collect()
+            },
+            &|s| {
+                let all = SPLIT_K.into_iter();
+                all.map(|split_k| Schedule { split_k, ..s }).collect()
+            },
+        ];
+        for choice in choices {
+            for schedule in choice(best) {
+                // A network without large dense layers, say, is the same under many schedules.
+                let keys = self.keys(schedule)?;
+                if !seen.contains(&keys) {
+                    tried.push((schedule, self.seconds(schedule)?));
+                    seen.push(keys);
+                }
+            }
+            let standing = tried.iter().find(|(s, _)| *s == best).expect("was tried");
+            let fastest = tried.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+            let fastest = fastest.expect("the committed one at least");
+            if MARGIN * fastest.1 < standing.1 {
+                best = fastest.0;
+            }
+        }
+        Ok((best, tried))
+    }
+
+    fn options(&self, schedule: Schedule) -> Options {
+        Options {
+            schedule,
+            ..Options::new(self.gpu.profile.clone())
+        }
+    }
+
+    fn load(&self, options: Options) -> Result<Executor<'_>, Error> {
+        load(self.gpu, self.network, self.batch, &self.faces, options)
+    }
+
+    /// The plan of a schedule, as the committed table has its variants.
+    fn plan(&self, schedule: Schedule) -> Result<Plan, Error> {
+        let options = super::with_data(self.options(schedule), &self.faces);
+        let model = self
+            .network
+            .build(self.batch, self.faces.class_names.len() as u32);
+        Ok(plan::plan(model, &options)?)
+    }
+
+    /// Kernels and shapes of a step.
+    fn keys(&self, schedule: Schedule) -> Result<Vec<String>, Error> {
+        let plan = self.plan(schedule)?;
+        let key = |d: &plan::Dispatch| plan::key(d.op, &d.params);
+        Ok(plan.train.iter().map(key).collect())
+    }
+
+    /// Seconds of all kernels of a schedule, each as its fastest variant; shapes that were not seen
+    /// before race first.
+    fn seconds(&mut self, schedule: Schedule) -> Result<f64, Error> {
+        let keys = self.keys(schedule)?;
+        let unknown: HashSet<String> = keys
+            .iter()
+            .filter(|key| !self.laps.contains_key(*key))
+            .cloned()
+            .collect();
+        if !unknown.is_empty() {
+            self.race(schedule, &unknown)?;
+        }
+        let seconds = |key: &String| self.laps[key].iter().map(|lap| lap.time.median);
+        let fastest = keys
+            .iter()
+            .map(|key| seconds(key).fold(f64::INFINITY, f64::min));
+        Ok(fastest.sum())
+    }
+
+    fn race(&mut self, schedule: Schedule, shapes: &HashSet<String>) -> Result<(), Error> {
+        (self.observe)(Progress::Loading);
+        let first = self.laps.is_empty();
+        let options = self.options(schedule);
+        let executor = load(self.gpu, self.network, self.batch, &self.faces, options)?;
+        let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
+        let batch = batches.get(0, 1, 0.0);
+        let wanted = |d: &plan::Dispatch, _: usize| shapes.contains(&plan::key(d.op, &d.params));
+        let subjects = Subjects::of_step(&executor, &batch, &wanted)?;
+        let observe = &mut *self.observe;
+        let wrong = check::check(self.gpu, &subjects.all, &mut |done, of| {
+            observe(Progress::Checking(done, of))
+        })?;
+        // The other schedules bring only a few shapes along.
+        let min_time = if first { self.min_time } else { Duration::ZERO };
+        let laps = race(self.gpu, &subjects, &wrong, min_time, &mut |progress| {
+            observe(Progress::Race(progress))
+        })?;
+        for lap in laps {
+            self.laps.entry(lap.key.clone()).or_default().push(lap);
+        }
+        if let Some(key) = shapes.iter().find(|key| !self.laps.contains_key(*key)) {
+            return Err(Error::AllWrong(key.clone()));
+        }
+        self.wrong.extend(wrong);
+        Ok(())
+    }
+
+    /// The winners at each shape of a plan.
+    fn shapes(&self, plan: &Plan) -> Vec<Shape> {
+        let mut shapes: Vec<Shape> = Vec::new();
+        for dispatch in &plan.train {
+            let key = plan::key(dispatch.op, &dispatch.params);
+            if let Some(seen) = shapes.iter_mut().find(|s| s.key == key) {
+                seen.count += 1;
+                continue;
+            }
+            let laps = &self.laps[&key];
+            let committed = dispatch.variant_name();
+            let standing = laps.iter().find(|lap| lap.variant == committed);
+            let fastest = laps
+                .iter()
+                .min_by(|a, b| a.time.median.total_cmp(&b.time.median));
+            let fastest = fastest.expect("someone raced at every shape");
+            let keeps = |lap: &&Lap| lap.time.median <= MARGIN * fastest.time.median;
+            let winner = standing.filter(keeps).unwrap_or(fastest);
+            shapes.push(Shape {
+                key,
+                count: 1,
+                committed,
+                committed_seconds: standing.map(|lap| lap.time.median),
+                winner: winner.variant,
+                seconds: winner.time.median,
+            });
+        }
+        shapes
+    }
+
+    /// Seconds of whole steps.
+    fn steps(&self, options: &Options) -> Result<Stats, Error> {
+        let mut executor = self.load(options.clone())?;
+        let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
+        let batch = batches.get(0, 1, 0.0);
+        measure::time_of(&mut executor, Program::Train, &batch)?;
+        let mut seconds = Vec::new();
+        let begun = Instant::now();
+        while goes_on(seconds.len(), begun, self.min_time / 4) {
+            seconds.push(measure::time_of(&mut executor, Program::Train, &batch)?);
+        }
+        Ok(Stats::of(&seconds))
+    }
+}

@@ -1,0 +1,15 @@
+//! The one-line progress bar of the commands that measure.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+pub fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{pos:>3}/{len} {bar:30} {msg}");
+    bar.with_style(style.expect("a template of ours").progress_chars("━━─"))
+}
+
+pub fn set(bar: &ProgressBar, done: usize, of: usize, what: &'static str) {
+    bar.set_length(of as u64);
+    bar.set_position(done.min(of) as u64);
+    bar.set_message(what);
+}
