@@ -11,6 +11,14 @@ static ROWS: Shader = shader!("rows.wgsl");
 static OUTER_PRODUCT: Shader = shader!("outer_product.wgsl");
 static MATMUL_ROWS: Shader = shader!("matmul_rows.wgsl");
 static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl", MATMUL_ROWS, OUTER_PRODUCT, ROWS);
+static SUBGROUP_WIDE: Shader = shader!(
+    "matmul_subgroup_wide.wgsl",
+    MATMUL_ROWS,
+    OUTER_PRODUCT,
+    ROWS
+);
+static SUBGROUP_WEIGHT_WIDE: Shader =
+    shader!("matmul_weight_subgroup_wide.wgsl", OUTER_PRODUCT, ROWS);
 static SUBGROUP_WEIGHT_TILE: Shader = shader!("matmul_weight_subgroup_tile.wgsl");
 static SUBGROUP_WEIGHT: Shader = shader!(
     "matmul_weight_subgroup.wgsl",
@@ -73,6 +81,11 @@ fn shared_tiles(lines: u32, panels: u32) -> u64 {
     lines.div_ceil(64) as u64 * panels.div_ceil(2) as u64
 }
 
+/// Do tiles of 64 rows or inputs waste less than they save?
+fn wide(lines: u32, profile: &Profile) -> bool {
+    profile.has_subgroup(8) && lines > 32
+}
+
 /// Can the shared tiles sum that many terms? They count one iteration for a term and one for a
 /// step of 16; GPUs have no limit.
 fn shared_terms(terms: u32, profile: &Profile) -> bool {
@@ -88,6 +101,15 @@ pub const FORWARD: &[Variant<Matmul>] = &[
         workgroups: |p| per_element(outputs(p)),
         chain: |p| p.k_chunk as u64 + 1,
         supports: |p, _| (p.k_chunk as u64) < MAX_ITERATIONS,
+    },
+    Variant {
+        name: "subgroup8_wide",
+        shader: &SUBGROUP_WIDE,
+        entry: "matmul_forward_subgroup_wide",
+        constants: &[],
+        workgroups: |p| p.splits as u64 * shared_tiles(p.m, p.panels),
+        chain: |p| p.k_chunk as u64 + 1,
+        supports: |p, profile| wide(p.m, profile) && (p.k_chunk as u64) < MAX_ITERATIONS,
     },
     Variant {
         name: "subgroup8",
@@ -139,6 +161,15 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
         supports: anywhere,
     },
     Variant {
+        name: "subgroup8_wide",
+        shader: &SUBGROUP_WIDE,
+        entry: "matmul_backward_input_subgroup_wide",
+        constants: &[],
+        workgroups: |p| (p.m as u64).div_ceil(64) * (p.k as u64).div_ceil(64),
+        chain: window_columns,
+        supports: |p, profile| wide(p.m, profile) && p.k % 4 == 0,
+    },
+    Variant {
         name: "subgroup8",
         shader: &SUBGROUP,
         entry: "matmul_backward_input_subgroup",
@@ -176,6 +207,15 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
         workgroups: |p| per_element(weights(p)),
         chain: |p| p.m as u64,
         supports: anywhere,
+    },
+    Variant {
+        name: "subgroup8_wide",
+        shader: &SUBGROUP_WEIGHT_WIDE,
+        entry: "matmul_backward_weight_subgroup_wide",
+        constants: &[],
+        workgroups: |p| shared_tiles(p.k, p.panels),
+        chain: |p| p.m as u64,
+        supports: |p, profile| wide(p.k, profile) && p.k % 4 == 0,
     },
     Variant {
         name: "subgroup8",
