@@ -145,11 +145,15 @@ fn store(walk: Walk, n: u32, c: u32, y: u32, x: u32, sums: vec4<f32>) {
     if n < params.n && c < walk.channels && y < walk.to_height {
         let row = ((n * walk.to_stored + walk.to_first + c) * walk.to_height + y) * walk.to_width;
         let mask = ((n * params.mask_channels + params.mask_first + c) * walk.to_height + y) * walk.to_width;
+        var bias = 0.0;
+        if !walk.backward {
+            bias = extra[c];
+        }
         for (var i = 0u; i < 4u; i += 1u) {
             if x + i < walk.to_width {
                 var value = sums[i];
                 if !walk.backward {
-                    value += extra[c];
+                    value += bias;
                     if params.relu != 0u {
                         value = relu(value);
                     }

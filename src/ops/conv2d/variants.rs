@@ -7,7 +7,9 @@ use crate::profile::{Class, Profile};
 static NAIVE: Shader = shader!("conv2d.wgsl");
 static TILE: Shader = shader!("conv2d_tile.wgsl");
 static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE);
-static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE);
+static SUBGROUP_WEIGHTS: Shader = shader!("conv2d_subgroup_weights.wgsl");
+static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE, SUBGROUP_WEIGHTS);
+static SUBGROUP_WIDE: Shader = shader!("conv2d_subgroup_wide.wgsl", TILE, SUBGROUP_WEIGHTS);
 static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl");
 static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
 static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE);
@@ -26,6 +28,16 @@ fn unit_stride(p: &Conv2d) -> bool {
 /// Tiles of 8 pixels by 2 rows.
 fn tiles(n: u32, height: u32, width: u32) -> u64 {
     n as u64 * height.div_ceil(2) as u64 * width.div_ceil(8) as u64
+}
+
+/// Tiles of 16 pixels by 2 rows.
+fn wide_tiles(n: u32, height: u32, width: u32) -> u64 {
+    n as u64 * height.div_ceil(2) as u64 * width.div_ceil(16) as u64
+}
+
+/// Do wide tiles waste no more pixels than narrow ones?
+fn wide(width: u32, p: &Conv2d, profile: &Profile) -> bool {
+    unit_stride(p) && profile.has_subgroup(8) && 2 * width.div_ceil(16) == width.div_ceil(8)
 }
 
 /// Channels of half a workgroup of the shared tiles.
@@ -84,6 +96,17 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         supports: |p, _| unit_stride(p),
     },
     Variant {
+        name: "subgroup8_wide",
+        shader: &SUBGROUP_WIDE,
+        entry: "conv2d_forward_subgroup_wide",
+        constants: &[],
+        workgroups: |p| {
+            wide_tiles(p.n, p.h_out, p.w_out).div_ceil(8) * (p.c_out as u64).div_ceil(10)
+        },
+        chain: |p| p.taps() + 1,
+        supports: |p, profile| wide(p.w_out, p, profile),
+    },
+    Variant {
         name: "subgroup8",
         shader: &SUBGROUP,
         entry: "conv2d_forward_subgroup",
@@ -130,6 +153,15 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         workgroups: |p| tiles(p.n, p.h_in, p.w_in).div_ceil(32) * (p.c_in as u64).div_ceil(10),
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, _| unit_stride(p),
+    },
+    Variant {
+        name: "subgroup8_wide",
+        shader: &SUBGROUP_WIDE,
+        entry: "conv2d_backward_input_subgroup_wide",
+        constants: &[],
+        workgroups: |p| wide_tiles(p.n, p.h_in, p.w_in).div_ceil(8) * (p.c_in as u64).div_ceil(10),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        supports: |p, profile| wide(p.w_in, p, profile),
     },
     Variant {
         name: "subgroup8",
