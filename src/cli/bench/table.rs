@@ -105,7 +105,7 @@ pub fn remarks(report: &Report) -> Vec<String> {
     }
     for row in report.above_ceiling() {
         lines.push(format!(
-            "warning: {} {} reaches {:.0} % of the ceiling: the ceiling is too low",
+            "error of the ceiling: {} {} reaches {:.0} % of it, so it was measured too low",
             row.op,
             row.variant,
             100.0 * row.of_ceiling(ceilings)
