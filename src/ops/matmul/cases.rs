@@ -42,9 +42,11 @@ fn shapes() -> impl Iterator<Item = Matmul> {
     SHAPES.into_iter().map(|(m, k, n)| Matmul::new(m, k, n))
 }
 
-/// Panels 1 and 2 of a kernel of five, the last of them partly empty.
-fn windows() -> [(&'static str, Matmul); 2] {
+/// Two or three panels of a kernel of five, the last of them partly empty; the wide ones have more
+/// rows and inputs than half a tile, and no even number of panels.
+fn windows() -> [(&'static str, Matmul); 4] {
     let whole = Matmul::new(9, 43, 130);
+    let wide = Matmul::new(40, 68, 130);
     [
         (
             "window",
@@ -60,6 +62,22 @@ fn windows() -> [(&'static str, Matmul); 2] {
                 first_panel: 3,
                 panels: 2,
                 ..whole
+            },
+        ),
+        (
+            "wide_window",
+            Matmul {
+                first_panel: 1,
+                panels: 3,
+                ..wide
+            },
+        ),
+        (
+            "wide_last_window",
+            Matmul {
+                first_panel: 2,
+                panels: 3,
+                ..wide
             },
         ),
     ]
@@ -121,7 +139,7 @@ pub fn forward() -> Vec<Case<Matmul>> {
     }
     cases.push(case(
         "seed_dense_1".into(),
-        seed(17).split(12),
+        seed(33).split(12),
         integers(3),
         true,
     ));
@@ -198,18 +216,20 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
         ));
     }
     // Shares of k are forward's alone.
-    let split = Matmul::new(10, 100, 40).split(3);
-    cases.push(case(
-        format!("{}_splits3", name(&split)),
-        split,
-        integers(4),
-        true,
-    ));
+    for m in [10, 40] {
+        let split = Matmul::new(m, 100, 40).split(3);
+        cases.push(case(
+            format!("{}_splits3", name(&split)),
+            split,
+            integers(4),
+            true,
+        ));
+    }
     cases.push(case(
         "seed_dense_1".into(),
         Matmul {
             relu: 1,
-            ..seed(17)
+            ..seed(33)
         },
         integers(4),
         true,
