@@ -74,7 +74,7 @@ impl Tuned {
         }
     }
 
-    /// Adds what was found for a network and a batch; what it contradicts is forgotten.
+    /// Adds what was found for a network and a batch, in place of what was known of its shapes.
     pub fn learn(&mut self, network: &str, batch: u32, schedule: Schedule, winners: Pins) {
         self.winners.0.extend(winners.0);
         self.schedules

@@ -188,7 +188,7 @@ fn inception_gap_follows_keras_on_every_adapter() {
 #[test]
 fn inception_follows_keras_under_both_limits() {
     let rules = Rules {
-        steps: 6,
+        steps: 4,
         learning_rate: 1e-4,
         loss: 1e-4,
     };
@@ -199,7 +199,7 @@ fn inception_follows_keras_under_both_limits() {
 
     // Subgroups are optional, so the kernels without them run on both sides.
     let webgpu = common::devices(LimitChoice::Webgpu).swap_remove(0);
-    let rules = Rules { steps: 2, ..rules };
+    let rules = Rules { steps: 1, ..rules };
     let mut profile = webgpu.profile.clone();
     profile.limits.max_storage_binding = 48 << 20;
     let limited = Options::new(profile);
@@ -241,7 +241,7 @@ fn kernels_for_gpus_follow_keras() {
 #[test]
 fn kernels_for_gpus_follow_keras_on_the_seed_network() {
     let rules = Rules {
-        steps: 3,
+        steps: 2,
         learning_rate: 1e-4,
         loss: 1e-5,
     };

@@ -86,8 +86,8 @@ pub fn tune(
     let (schedule, schedules) = tuner.best_schedule(&committed)?;
     let plan = tuner.plan(schedule)?;
     let shapes = tuner.shapes(&plan);
-    let beaten = shapes.iter().filter(|s| s.winner != s.committed);
-    let pairs = beaten.map(|s| (s.key.clone(), s.winner.to_string()));
+    // Those of the committed table too: what an earlier race said of these shapes is forgotten.
+    let pairs = shapes.iter().map(|s| (s.key.clone(), s.winner.to_string()));
     let winners = Pins(pairs.collect());
     (tuner.observe)(Progress::Steps);
     let tuned = Options {

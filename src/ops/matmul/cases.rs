@@ -139,7 +139,11 @@ pub fn forward() -> Vec<Case<Matmul>> {
     }
     cases.push(case(
         "seed_dense_1".into(),
-        seed(33).split(12),
+        Matmul {
+            panels: 1,
+            ..seed(33)
+        }
+        .split(12),
         integers(3),
         true,
     ));
@@ -229,6 +233,7 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
         "seed_dense_1".into(),
         Matmul {
             relu: 1,
+            panels: 1,
             ..seed(33)
         },
         integers(4),
