@@ -132,6 +132,21 @@ fn a_slow_day_is_no_slow_down() {
     assert_eq!(verdicts(&old, &new, 0.05), [Same, Same, Undecided]);
 }
 
+/// Arithmetic keeps its pace, memory needs 1.6 times as long: whatever lies between may be the machine's.
+#[test]
+fn a_day_of_slow_memory_is_no_slow_down() {
+    let (old, mut new) = (report(1.0, 0.01), report(1.0, 0.01));
+    new.ceilings.bytes.per_second /= 1.6;
+    let mut slower_by = |time: f64| {
+        new.kernels[0].time.median = time * old.kernels[0].time.median;
+        verdicts(&old, &new, 0.2)[0]
+    };
+    use Verdict::{Same, Slower, Undecided};
+    assert_eq!(slower_by(1.1), Same);
+    assert_eq!(slower_by(1.5), Undecided);
+    assert_eq!(slower_by(1.6 * 1.3), Slower);
+}
+
 #[test]
 fn wide_spreads_decide_nothing() {
     let (old, mut new) = (report(1.0, 0.01), report(1.0, 0.5));

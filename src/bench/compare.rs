@@ -1,7 +1,9 @@
 //! Two runs of the same kernels: which became slower? Each time counts relative to what the ceilings
-//! of its own run would need, so that a slow day of the machine is no slow-down of a kernel.
+//! of its own run would need, so that a slow day of the machine is no slow-down of a kernel. On such a
+//! day arithmetic and memory may lose unequally, and a kernel leans on both: only what the ceiling that
+//! lost most does not explain is the kernel's own.
 
-use super::report::{Peak, Report, Row};
+use super::report::{Ceilings, Peak, Report, Row};
 
 /// A kernel in both runs.
 #[derive(Clone, Debug)]
@@ -9,7 +11,7 @@ pub struct Change {
     pub op: String,
     pub shape: String,
     pub variant: String,
-    /// New time over old time, both relative to their ceilings, less one.
+    /// New time over old time, both relative to the nearer ceiling of their runs, less one.
     pub change: f64,
     /// The widest spread behind the two: below it a change means nothing.
     pub noise: f64,
@@ -20,9 +22,10 @@ pub struct Change {
 pub enum Verdict {
     Same,
     Faster,
-    /// By more than the threshold and more than the noise, and in seconds too.
+    /// By more than the threshold and more than the noise, whichever ceiling it is measured by, and in
+    /// seconds too.
     Slower,
-    /// The noise is wider than the threshold, or the ceilings alone changed so much.
+    /// The noise is wider than the threshold, or the machine alone may have changed so much.
     Undecided,
 }
 
@@ -66,16 +69,24 @@ fn same(a: &Row, b: &Row) -> bool {
 }
 
 fn change(old: (&Row, &Report), new: (&Row, &Report), threshold: f64) -> Change {
-    let slowness = |(row, report): (&Row, &Report)| 1.0 / row.of_ceiling(&report.ceilings);
-    let change = slowness(new) / slowness(old) - 1.0;
     let noise = noise(old).max(noise(new));
     let beyond = threshold.max(noise);
-    // Some kernels do not scale with the ceilings: launches weigh more than work. On a faster day they
-    // fall behind without being slower, on a slower day they seem to gain.
-    let seconds = new.0.time.median - old.0.time.median;
-    let verdict = if change > beyond && seconds > 0.0 {
+    let time = new.0.time.median / old.0.time.median;
+    let rates: [fn(&Row, &Ceilings) -> f64; 3] = [
+        |row, ceilings| row.ideal(ceilings).recip(),
+        |_, ceilings| ceilings.bytes.per_second,
+        |_, ceilings| ceilings.flops.per_second,
+    ];
+    // How many times as long as then the machine itself needs, by the nearer ceiling, memory, arithmetic.
+    let machine = rates.map(|rate| rate(old.0, &old.1.ceilings) / rate(new.0, &new.1.ceilings));
+    let change = time / machine[0] - 1.0;
+    // Some kernels do not scale with the ceilings, since launches weigh more than work: they may keep
+    // their seconds while the machine changes.
+    let slowest = machine.into_iter().fold(1.0, f64::max);
+    let fastest = machine.into_iter().fold(1.0, f64::min);
+    let verdict = if time / slowest - 1.0 > beyond {
         Verdict::Slower
-    } else if change < -beyond && seconds < 0.0 {
+    } else if time / fastest - 1.0 < -beyond {
         Verdict::Faster
     } else if noise > threshold || change.abs() > beyond {
         Verdict::Undecided
