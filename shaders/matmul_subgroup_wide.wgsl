@@ -1,16 +1,17 @@
 // matmul of a dense layer in register tiles of 64 by 64 whose operands are shared by subgroup
-// broadcast. For adapters with subgroups of 8 where a load by single lanes is dear: 512 vector
-// multiply-adds for every 16 loads, twice as many as in the tiles of 32 (matmul_subgroup.wgsl), for four
-// times the registers, which software adapters keep in the nearest cache.
+// broadcast. For adapters with subgroups of 8 where a load by single lanes is dear: 2,048 vector
+// multiply-adds for 16 loads of vectors, half as many for each as in the tiles of 32
+// (matmul_subgroup.wgsl), for four times the registers, which software adapters keep in the nearest cache.
 //
 // forward:        y = relu(bias + x w); with splits > 1 y is (splits, m, n) and holds the partial
 //                 sums over k_chunk inputs each, without bias and ReLU.
 // backward input: grad_x = (grad_x, if accumulating) + dy w^T over the window's columns, zero where the ReLU
 //                 before (relu_mask) was closed.
 //
-// x, grad_x, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
-// panel p holding columns 32 (first_panel + p) ... of the (k, n) kernel, zero behind column n. Backward
-// input wants k to be a multiple of 4.
+// operand: x (m, k) or dy (m, n); grad_x, relu_mask (m, k); y (m, n); bias (n); w: a window of the
+// kernel's panels, (panels, k, 32), panel p holding columns 32 (first_panel + p) ... of the (k, n)
+// kernel, zero behind column n. Backward input wants k to be a multiple of 4; how the rows of operand
+// are loaded (four_of_row) tells what they must be multiples of.
 //
 // A workgroup is one subgroup. Forward: it owns 64 rows of y by two panels; backward input: 64 rows of
 // grad_x by 64 inputs. Lane l owns four columns of either half, of all rows, and loads row l of each eight.
@@ -28,16 +29,40 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> operand: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read> w_scalar: array<f32>;
 @group(0) @binding(3) var<storage, read> relu_mask: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> grad_x: array<vec4<f32>>;
+
+/// Inputs k ... k + 3 of a lane's columns in panel p of the window; those from `end` on are the last.
+fn forward_terms(p: u32, k: u32, end: u32, lane: u32) -> Terms {
+    let panel = p * params.k;
+    let last = end - 1u;
+    return Terms(
+        w[(panel + k) * 8u + lane],
+        w[(panel + min(k + 1u, last)) * 8u + lane],
+        w[(panel + min(k + 2u, last)) * 8u + lane],
+        w[(panel + min(k + 3u, last)) * 8u + lane],
+    );
+}
+
+/// Four columns, the first at `at` of input 0, of a lane's inputs k ... k + 3.
+fn backward_terms(at: u32, k: u32) -> Terms {
+    let a = w[at + k * 8u];
+    let b = w[at + k * 8u + 8u];
+    let c = w[at + k * 8u + 16u];
+    let d = w[at + k * 8u + 24u];
+    return Terms(
+        vec4<f32>(a.x, b.x, c.x, d.x),
+        vec4<f32>(a.y, b.y, c.y, d.y),
+        vec4<f32>(a.z, b.z, c.z, d.z),
+        vec4<f32>(a.w, b.w, c.w, d.w),
+    );
+}
 
 @compute @workgroup_size(8)
 fn matmul_forward_subgroup_wide(
@@ -52,22 +77,7 @@ fn matmul_forward_subgroup_wide(
     let first_row = i % row_blocks * 64u;
     let panel = i / row_blocks % pairs * 2u;
     let split = i / row_blocks / pairs;
-    var left_a = Rows();
-    var left_b = Rows();
-    var left_c = Rows();
-    var left_d = Rows();
-    var left_e = Rows();
-    var left_f = Rows();
-    var left_g = Rows();
-    var left_h = Rows();
-    var right_a = Rows();
-    var right_b = Rows();
-    var right_c = Rows();
-    var right_d = Rows();
-    var right_e = Rows();
-    var right_f = Rows();
-    var right_g = Rows();
-    var right_h = Rows();
+    var tile = Tile();
     // Rows behind the last load the last, and a panel behind the last is the last: not stored.
     let row = first_row + lane;
     let last = params.m - 1u;
@@ -82,52 +92,38 @@ fn matmul_forward_subgroup_wide(
     let begin = min(split * params.k_chunk, params.k);
     let end = min((split + 1u) * params.k_chunk, params.k);
     let other = min(panel + 1u, params.panels - 1u);
-    for (var k = begin; k < end; k += 1u) {
-        let w_left = w[(panel * params.k + k) * 8u + lane];
-        let w_right = w[(other * params.k + k) * 8u + lane];
-        let x_a = x[row_a + k];
-        let x_b = x[row_b + k];
-        let x_c = x[row_c + k];
-        let x_d = x[row_d + k];
-        let x_e = x[row_e + k];
-        let x_f = x[row_f + k];
-        let x_g = x[row_g + k];
-        let x_h = x[row_h + k];
-        outer_product(&left_a, x_a, w_left);
-        outer_product(&right_a, x_a, w_right);
-        outer_product(&left_b, x_b, w_left);
-        outer_product(&right_b, x_b, w_right);
-        outer_product(&left_c, x_c, w_left);
-        outer_product(&right_c, x_c, w_right);
-        outer_product(&left_d, x_d, w_left);
-        outer_product(&right_d, x_d, w_right);
-        outer_product(&left_e, x_e, w_left);
-        outer_product(&right_e, x_e, w_right);
-        outer_product(&left_f, x_f, w_left);
-        outer_product(&right_f, x_f, w_right);
-        outer_product(&left_g, x_g, w_left);
-        outer_product(&right_g, x_g, w_right);
-        outer_product(&left_h, x_h, w_left);
-        outer_product(&right_h, x_h, w_right);
+    for (var k = begin; k < end; k += 4u) {
+        let w_left = forward_terms(panel, k, end, lane);
+        let w_right = forward_terms(other, k, end, lane);
+        let x_a = four_of_row(row_a, k, end);
+        let x_b = four_of_row(row_b, k, end);
+        let x_c = four_of_row(row_c, k, end);
+        let x_d = four_of_row(row_d, k, end);
+        let x_e = four_of_row(row_e, k, end);
+        let x_f = four_of_row(row_f, k, end);
+        let x_g = four_of_row(row_g, k, end);
+        let x_h = four_of_row(row_h, k, end);
+        tile.left_a = add_products(tile.left_a, x_a, w_left);
+        tile.left_b = add_products(tile.left_b, x_b, w_left);
+        tile.left_c = add_products(tile.left_c, x_c, w_left);
+        tile.left_d = add_products(tile.left_d, x_d, w_left);
+        tile.left_e = add_products(tile.left_e, x_e, w_left);
+        tile.left_f = add_products(tile.left_f, x_f, w_left);
+        tile.left_g = add_products(tile.left_g, x_g, w_left);
+        tile.left_h = add_products(tile.left_h, x_h, w_left);
+        tile.right_a = add_products(tile.right_a, x_a, w_right);
+        tile.right_b = add_products(tile.right_b, x_b, w_right);
+        tile.right_c = add_products(tile.right_c, x_c, w_right);
+        tile.right_d = add_products(tile.right_d, x_d, w_right);
+        tile.right_e = add_products(tile.right_e, x_e, w_right);
+        tile.right_f = add_products(tile.right_f, x_f, w_right);
+        tile.right_g = add_products(tile.right_g, x_g, w_right);
+        tile.right_h = add_products(tile.right_h, x_h, w_right);
     }
     let column = (params.first_panel + panel) * 32u + 4u * lane;
-    store_forward_rows(split, first_row, column, left_a);
-    store_forward_rows(split, first_row + 8u, column, left_b);
-    store_forward_rows(split, first_row + 16u, column, left_c);
-    store_forward_rows(split, first_row + 24u, column, left_d);
-    store_forward_rows(split, first_row + 32u, column, left_e);
-    store_forward_rows(split, first_row + 40u, column, left_f);
-    store_forward_rows(split, first_row + 48u, column, left_g);
-    store_forward_rows(split, first_row + 56u, column, left_h);
-    if other > panel {
-        store_forward_rows(split, first_row, column + 32u, right_a);
-        store_forward_rows(split, first_row + 8u, column + 32u, right_b);
-        store_forward_rows(split, first_row + 16u, column + 32u, right_c);
-        store_forward_rows(split, first_row + 24u, column + 32u, right_d);
-        store_forward_rows(split, first_row + 32u, column + 32u, right_e);
-        store_forward_rows(split, first_row + 40u, column + 32u, right_f);
-        store_forward_rows(split, first_row + 48u, column + 32u, right_g);
-        store_forward_rows(split, first_row + 56u, column + 32u, right_h);
+    for (var i = 0u; i < select(8u, 16u, other > panel); i += 1u) {
+        store_forward_rows(split, first_row + i % 8u * 8u, column + i / 8u * 32u, tile.left_a);
+        tile = shift(tile, Rows());
     }
 }
 
@@ -141,22 +137,10 @@ fn matmul_backward_input_subgroup_wide(
     let row_blocks = (params.m + 63u) / 64u;
     let first_row = i % row_blocks * 64u;
     let k = i / row_blocks * 64u + 4u * lane;
-    var left_a = before_rows(first_row, k);
-    var left_b = before_rows(first_row + 8u, k);
-    var left_c = before_rows(first_row + 16u, k);
-    var left_d = before_rows(first_row + 24u, k);
-    var left_e = before_rows(first_row + 32u, k);
-    var left_f = before_rows(first_row + 40u, k);
-    var left_g = before_rows(first_row + 48u, k);
-    var left_h = before_rows(first_row + 56u, k);
-    var right_a = before_rows(first_row, k + 32u);
-    var right_b = before_rows(first_row + 8u, k + 32u);
-    var right_c = before_rows(first_row + 16u, k + 32u);
-    var right_d = before_rows(first_row + 24u, k + 32u);
-    var right_e = before_rows(first_row + 32u, k + 32u);
-    var right_f = before_rows(first_row + 40u, k + 32u);
-    var right_g = before_rows(first_row + 48u, k + 32u);
-    var right_h = before_rows(first_row + 56u, k + 32u);
+    var tile = Tile();
+    for (var i = 0u; i < select(0u, 16u, params.accumulate != 0u); i += 1u) {
+        tile = shift(tile, before_rows(first_row + i % 8u * 8u, k + i / 8u * 32u));
+    }
     let row = first_row + lane;
     let last = params.m - 1u;
     let row_a = min(row, last) * params.n;
@@ -168,58 +152,41 @@ fn matmul_backward_input_subgroup_wide(
     let row_g = min(row + 48u, last) * params.n;
     let row_h = min(row + 56u, last) * params.n;
     // Inputs behind the last read the last ones' weights: their sums are not stored.
-    let left = min(k, params.k - 4u) * 32u;
-    let right = min(k + 32u, params.k - 4u) * 32u;
+    let left = min(k, params.k - 4u);
+    let right = min(k + 32u, params.k - 4u);
     let first = params.first_panel * 32u;
     let end = min(first + params.panels * 32u, params.n);
-    for (var n = first; n < end; n += 1u) {
-        let at = (n - first) / 32u * params.k * 32u + n % 32u;
-        let w_left = four_inputs(at + left);
-        let w_right = four_inputs(at + right);
-        let dy_a = dy[row_a + n];
-        let dy_b = dy[row_b + n];
-        let dy_c = dy[row_c + n];
-        let dy_d = dy[row_d + n];
-        let dy_e = dy[row_e + n];
-        let dy_f = dy[row_f + n];
-        let dy_g = dy[row_g + n];
-        let dy_h = dy[row_h + n];
-        outer_product(&left_a, dy_a, w_left);
-        outer_product(&right_a, dy_a, w_right);
-        outer_product(&left_b, dy_b, w_left);
-        outer_product(&right_b, dy_b, w_right);
-        outer_product(&left_c, dy_c, w_left);
-        outer_product(&right_c, dy_c, w_right);
-        outer_product(&left_d, dy_d, w_left);
-        outer_product(&right_d, dy_d, w_right);
-        outer_product(&left_e, dy_e, w_left);
-        outer_product(&right_e, dy_e, w_right);
-        outer_product(&left_f, dy_f, w_left);
-        outer_product(&right_f, dy_f, w_right);
-        outer_product(&left_g, dy_g, w_left);
-        outer_product(&right_g, dy_g, w_right);
-        outer_product(&left_h, dy_h, w_left);
-        outer_product(&right_h, dy_h, w_right);
+    for (var n = first; n < end; n += 4u) {
+        let at = (n - first) / 32u * params.k * 8u + n % 32u / 4u;
+        let w_left = backward_terms(at, left);
+        let w_right = backward_terms(at, right);
+        let dy_a = four_of_row(row_a, n, end);
+        let dy_b = four_of_row(row_b, n, end);
+        let dy_c = four_of_row(row_c, n, end);
+        let dy_d = four_of_row(row_d, n, end);
+        let dy_e = four_of_row(row_e, n, end);
+        let dy_f = four_of_row(row_f, n, end);
+        let dy_g = four_of_row(row_g, n, end);
+        let dy_h = four_of_row(row_h, n, end);
+        tile.left_a = add_products(tile.left_a, dy_a, w_left);
+        tile.left_b = add_products(tile.left_b, dy_b, w_left);
+        tile.left_c = add_products(tile.left_c, dy_c, w_left);
+        tile.left_d = add_products(tile.left_d, dy_d, w_left);
+        tile.left_e = add_products(tile.left_e, dy_e, w_left);
+        tile.left_f = add_products(tile.left_f, dy_f, w_left);
+        tile.left_g = add_products(tile.left_g, dy_g, w_left);
+        tile.left_h = add_products(tile.left_h, dy_h, w_left);
+        tile.right_a = add_products(tile.right_a, dy_a, w_right);
+        tile.right_b = add_products(tile.right_b, dy_b, w_right);
+        tile.right_c = add_products(tile.right_c, dy_c, w_right);
+        tile.right_d = add_products(tile.right_d, dy_d, w_right);
+        tile.right_e = add_products(tile.right_e, dy_e, w_right);
+        tile.right_f = add_products(tile.right_f, dy_f, w_right);
+        tile.right_g = add_products(tile.right_g, dy_g, w_right);
+        tile.right_h = add_products(tile.right_h, dy_h, w_right);
     }
-    store_input_rows(first_row, k, left_a);
-    store_input_rows(first_row + 8u, k, left_b);
-    store_input_rows(first_row + 16u, k, left_c);
-    store_input_rows(first_row + 24u, k, left_d);
-    store_input_rows(first_row + 32u, k, left_e);
-    store_input_rows(first_row + 40u, k, left_f);
-    store_input_rows(first_row + 48u, k, left_g);
-    store_input_rows(first_row + 56u, k, left_h);
-    store_input_rows(first_row, k + 32u, right_a);
-    store_input_rows(first_row + 8u, k + 32u, right_b);
-    store_input_rows(first_row + 16u, k + 32u, right_c);
-    store_input_rows(first_row + 24u, k + 32u, right_d);
-    store_input_rows(first_row + 32u, k + 32u, right_e);
-    store_input_rows(first_row + 40u, k + 32u, right_f);
-    store_input_rows(first_row + 48u, k + 32u, right_g);
-    store_input_rows(first_row + 56u, k + 32u, right_h);
-}
-
-/// The weights of four inputs to one column.
-fn four_inputs(at: u32) -> vec4<f32> {
-    return vec4<f32>(w_scalar[at], w_scalar[at + 32u], w_scalar[at + 64u], w_scalar[at + 96u]);
+    for (var i = 0u; i < 16u; i += 1u) {
+        store_input_rows(first_row + i % 8u * 8u, k + i / 8u * 32u, tile.left_a);
+        tile = shift(tile, Rows());
+    }
 }

@@ -1,7 +1,7 @@
 
 // The weight gradient of a dense layer as one subgroup of 8 computes it, 32 inputs by one panel, for
 // the kernel that stores it and the one that spends it on an optimiser step. Both declare params, x
-// (m, k) as vectors, dy (m, n), and finish(weight, gradient) for each four weights.
+// (m, k) as vectors, operand: dy (m, n), and finish(weight, gradient) for each four weights.
 
 struct Params {
     m: u32,
@@ -12,12 +12,6 @@ struct Params {
     gain1: f32,
     gain2: f32,
     epsilon: f32,
-}
-
-/// Four columns of dy at one row; those behind the last count for nothing.
-fn load_gradient(row: u32, columns: vec4<u32>, inside: vec4<bool>) -> vec4<f32> {
-    let at = row * params.n + columns;
-    return select(vec4<f32>(), vec4<f32>(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), inside);
 }
 
 /// Hands inputs k, k + 4, ... k + 28 of the tile on.
@@ -44,9 +38,6 @@ fn weight_gradient(i: u32, lane: u32) {
     let first_k = i / params.panels * 32u;
     let panel = i % params.panels;
     let column = (params.first_panel + panel) * 32u + 4u * lane;
-    // Columns behind the last load the last and count for nothing.
-    let inside = vec4<u32>(column, column + 1u, column + 2u, column + 3u) < vec4<u32>(params.n);
-    let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(params.n - 1u));
     let inputs = min(first_k + 4u * lane, params.k - 4u) / 4u;
     var a = Rows();
     var b = Rows();
@@ -54,11 +45,11 @@ fn weight_gradient(i: u32, lane: u32) {
     var d = Rows();
     // Rows of x lie far apart: the next is loaded while this one is multiplied.
     var v = x[inputs];
-    var gradient = load_gradient(0u, columns, inside);
+    var gradient = four_of_row(0u, column, params.n);
     for (var row = 0u; row < params.m; row += 1u) {
         let following = min(row + 1u, params.m - 1u);
         let next_v = x[following * (params.k / 4u) + inputs];
-        let next_gradient = load_gradient(following, columns, inside);
+        let next_gradient = four_of_row(following * params.n, column, params.n);
         outer_product(&a, v.x, gradient);
         outer_product(&b, v.y, gradient);
         outer_product(&c, v.z, gradient);

@@ -4,15 +4,14 @@
 //! [`Schedule`] cuts the work. `fer-gpu tune` measures both on one adapter; until then these are the
 //! choices that were best, or for want of hardware should be, on adapters of that kind.
 
-use crate::profile::Class;
+use crate::profile::{Class, Profile};
 use serde::{Deserialize, Serialize};
 
 /// How the work is cut into dispatches, apart from the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// Does the optimiser run inside the weight gradient of a large dense layer? That saves a
-    /// quarter of the bytes and the gradient's memory; on software adapters two streaming
-    /// kernels are faster.
+    /// quarter of the bytes and the gradient's memory.
     pub fuse_adam: bool,
     /// Images that one share of a convolution's weight gradient adds up: a GPU wants many
     /// workgroups, a CPU few partial sums.
@@ -24,18 +23,19 @@ pub struct Schedule {
 
 /// What suits a kind of adapter.
 pub struct Usual {
-    pub class: Class,
+    suits: fn(&Profile) -> bool,
     /// Families of variants, best first.
     pub families: &'static [&'static str],
     pub schedule: Schedule,
 }
 
-/// GPUs share operands through workgroup memory; software adapters pay for every load and
-/// barrier, so they keep operands in registers and share them through the subgroup where they can.
-static TABLE: [Usual; 2] = [
+/// GPUs share operands through workgroup memory; software adapters pay for every load and barrier, so they
+/// load vectors, keep operands in registers and share them through the subgroup where they can. Only
+/// there is a weight gradient's kernel that runs Adam as well faster than two kernels.
+static TABLE: [Usual; 3] = [
     Usual {
-        class: Class::Gpu,
-        families: &["shared", "tree", "registers", "naive"],
+        suits: |profile| profile.class == Class::Gpu,
+        families: &["shared", "tree", "vectors", "registers", "naive"],
         schedule: Schedule {
             fuse_adam: true,
             images_per_split: 1,
@@ -43,8 +43,17 @@ static TABLE: [Usual; 2] = [
         },
     },
     Usual {
-        class: Class::Software,
-        families: &["subgroup", "registers", "naive"],
+        suits: |profile| profile.class == Class::Software && profile.has_subgroup(8),
+        families: &["subgroup", "rows", "vectors", "registers", "naive"],
+        schedule: Schedule {
+            fuse_adam: true,
+            images_per_split: 4,
+            split_k: 5_760,
+        },
+    },
+    Usual {
+        suits: |profile| profile.class == Class::Software,
+        families: &["rows", "vectors", "registers", "naive"],
         schedule: Schedule {
             fuse_adam: false,
             images_per_split: 4,
@@ -53,8 +62,8 @@ static TABLE: [Usual; 2] = [
     },
 ];
 
-/// The row of a kind of adapter.
-pub fn usual(class: Class) -> &'static Usual {
-    let row = TABLE.iter().find(|row| row.class == class);
+/// The first row that suits an adapter.
+pub fn usual(profile: &Profile) -> &'static Usual {
+    let row = TABLE.iter().find(|row| (row.suits)(profile));
     row.expect("every kind has its row")
 }

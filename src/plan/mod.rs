@@ -125,7 +125,7 @@ impl Options {
     /// What the committed table says.
     pub fn new(profile: Profile) -> Options {
         Options {
-            schedule: committed::usual(profile.class).schedule,
+            schedule: committed::usual(&profile).schedule,
             profile,
             data: DataSource::Host,
             pins: Pins::default(),

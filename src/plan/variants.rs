@@ -32,7 +32,7 @@ pub fn preferred(op: &dyn AnyOp, params: &[u8], profile: &Profile) -> Option<usi
         let names = variants.iter().enumerate();
         names.filter_map(move |(i, v)| v.name.starts_with(family).then_some(i))
     };
-    let mut ranked = usual(profile.class).families.iter().flat_map(|f| of(f));
+    let mut ranked = usual(profile).families.iter().flat_map(|f| of(f));
     ranked.find(|&index| op.supports(index, params, profile))
 }
 

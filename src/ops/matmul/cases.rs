@@ -6,7 +6,7 @@ use crate::ops::adam::{AdamParams, bias_corrected_rate};
 use crate::ops::{Case, Fill, Step};
 
 /// (m, k, n): golden shapes, edges of 8, 16, 32 and 64, and the small layers of the networks.
-const SHAPES: [(u32, u32, u32); 15] = [
+const SHAPES: [(u32, u32, u32); 18] = [
     (1, 1, 1),
     (8, 30, 7),
     (64, 129, 65),
@@ -22,6 +22,10 @@ const SHAPES: [(u32, u32, u32); 15] = [
     (128, 96, 128),
     (15, 16, 64),
     (17, 15, 129),
+    // Whole vectors of inputs and outputs, but no whole tiles, and rows in no whole fours.
+    (65, 68, 132),
+    (38, 100, 44),
+    (35, 36, 68),
 ];
 
 fn case<P>(name: String, params: P, fills: Vec<Fill>, exact: bool) -> Case<P> {
@@ -43,10 +47,11 @@ fn shapes() -> impl Iterator<Item = Matmul> {
 }
 
 /// Two or three panels of a kernel of five, the last of them partly empty; the wide ones have more
-/// rows and inputs than half a tile, and no even number of panels.
-fn windows() -> [(&'static str, Matmul); 4] {
+/// rows and inputs than half a tile, and no even number of panels; the last have outputs in whole vectors.
+fn windows() -> [(&'static str, Matmul); 6] {
     let whole = Matmul::new(9, 43, 130);
     let wide = Matmul::new(40, 68, 130);
+    let vectors = Matmul::new(41, 68, 132);
     [
         (
             "window",
@@ -78,6 +83,22 @@ fn windows() -> [(&'static str, Matmul); 4] {
                 first_panel: 2,
                 panels: 3,
                 ..wide
+            },
+        ),
+        (
+            "vectors_window",
+            Matmul {
+                first_panel: 1,
+                panels: 3,
+                ..vectors
+            },
+        ),
+        (
+            "vectors_last_window",
+            Matmul {
+                first_panel: 2,
+                panels: 3,
+                ..vectors
             },
         ),
     ]

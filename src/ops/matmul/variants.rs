@@ -11,25 +11,64 @@ static ROWS: Shader = shader!("rows.wgsl");
 static OUTER_PRODUCT: Shader = shader!("outer_product.wgsl");
 static MATMUL_ROWS: Shader = shader!("matmul_rows.wgsl");
 static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl", MATMUL_ROWS, OUTER_PRODUCT, ROWS);
-static SUBGROUP_WIDE: Shader = shader!(
+static OUTER_PRODUCTS: Shader = shader!("outer_products.wgsl");
+static TILE: Shader = shader!("tile.wgsl");
+static OPERAND_VECTORS: Shader = shader!("operand_vectors.wgsl");
+static OPERAND_SCALARS: Shader = shader!("operand_scalars.wgsl");
+static SUBGROUP_WIDE4: Shader = shader!(
     "matmul_subgroup_wide.wgsl",
+    OPERAND_VECTORS,
     MATMUL_ROWS,
-    OUTER_PRODUCT,
+    OUTER_PRODUCTS,
+    TILE,
     ROWS
 );
-static SUBGROUP_WEIGHT_WIDE: Shader =
-    shader!("matmul_weight_subgroup_wide.wgsl", OUTER_PRODUCT, ROWS);
+static SUBGROUP_WIDE: Shader = shader!(
+    "matmul_subgroup_wide.wgsl",
+    OPERAND_SCALARS,
+    MATMUL_ROWS,
+    OUTER_PRODUCTS,
+    TILE,
+    ROWS
+);
 static SUBGROUP_WEIGHT_TILE: Shader = shader!("matmul_weight_subgroup_tile.wgsl");
+static SUBGROUP_WEIGHT_WIDE_TILE: Shader = shader!("matmul_weight_subgroup_wide_tile.wgsl");
 static SUBGROUP_WEIGHT: Shader = shader!(
     "matmul_weight_subgroup.wgsl",
     SUBGROUP_WEIGHT_TILE,
+    OPERAND_SCALARS,
     OUTER_PRODUCT,
+    ROWS
+);
+static SUBGROUP_WEIGHT_WIDE: Shader = shader!(
+    "matmul_weight_subgroup.wgsl",
+    SUBGROUP_WEIGHT_WIDE_TILE,
+    OPERAND_SCALARS,
+    OUTER_PRODUCTS,
+    TILE,
+    ROWS
+);
+static SUBGROUP_WEIGHT_WIDE4: Shader = shader!(
+    "matmul_weight_subgroup.wgsl",
+    SUBGROUP_WEIGHT_WIDE_TILE,
+    OPERAND_VECTORS,
+    OUTER_PRODUCTS,
+    TILE,
     ROWS
 );
 static SUBGROUP_WEIGHT_ADAM: Shader = shader!(
     "matmul_weight_adam_subgroup.wgsl",
     SUBGROUP_WEIGHT_TILE,
+    OPERAND_SCALARS,
     OUTER_PRODUCT,
+    ROWS
+);
+static SUBGROUP_WEIGHT_ADAM_WIDE4: Shader = shader!(
+    "matmul_weight_adam_subgroup.wgsl",
+    SUBGROUP_WEIGHT_WIDE_TILE,
+    OPERAND_VECTORS,
+    OUTER_PRODUCTS,
+    TILE,
     ROWS
 );
 static REGISTERS: Shader = shader!("matmul_registers.wgsl", MATMUL_ROWS, ROWS);
@@ -103,6 +142,17 @@ pub const FORWARD: &[Variant<Matmul>] = &[
         supports: |p, _| (p.k_chunk as u64) < MAX_ITERATIONS,
     },
     Variant {
+        name: "subgroup8_wide4",
+        shader: &SUBGROUP_WIDE4,
+        entry: "matmul_forward_subgroup_wide",
+        constants: &[],
+        workgroups: |p| p.splits as u64 * shared_tiles(p.m, p.panels),
+        chain: |p| p.k_chunk as u64 + 1,
+        supports: |p, profile| {
+            wide(p.m, profile) && p.k % 4 == 0 && (p.k_chunk as u64) < MAX_ITERATIONS
+        },
+    },
+    Variant {
         name: "subgroup8_wide",
         shader: &SUBGROUP_WIDE,
         entry: "matmul_forward_subgroup_wide",
@@ -161,6 +211,15 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
         supports: anywhere,
     },
     Variant {
+        name: "subgroup8_wide4",
+        shader: &SUBGROUP_WIDE4,
+        entry: "matmul_backward_input_subgroup_wide",
+        constants: &[],
+        workgroups: |p| (p.m as u64).div_ceil(64) * (p.k as u64).div_ceil(64),
+        chain: window_columns,
+        supports: |p, profile| wide(p.m, profile) && p.k % 4 == 0 && p.n % 4 == 0,
+    },
+    Variant {
         name: "subgroup8_wide",
         shader: &SUBGROUP_WIDE,
         entry: "matmul_backward_input_subgroup_wide",
@@ -209,9 +268,18 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
         supports: anywhere,
     },
     Variant {
+        name: "subgroup8_wide4",
+        shader: &SUBGROUP_WEIGHT_WIDE4,
+        entry: "matmul_backward_weight_subgroup",
+        constants: &[],
+        workgroups: |p| shared_tiles(p.k, p.panels),
+        chain: |p| p.m as u64,
+        supports: |p, profile| wide(p.k, profile) && p.k % 4 == 0 && p.n % 4 == 0,
+    },
+    Variant {
         name: "subgroup8_wide",
         shader: &SUBGROUP_WEIGHT_WIDE,
-        entry: "matmul_backward_weight_subgroup_wide",
+        entry: "matmul_backward_weight_subgroup",
         constants: &[],
         workgroups: |p| shared_tiles(p.k, p.panels),
         chain: |p| p.m as u64,
@@ -264,6 +332,15 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
         workgroups: |p| shared_tiles(p.k, p.panels),
         chain: |p| p.m as u64,
         supports: |p, profile| shared_terms(p.m, profile),
+    },
+    Variant {
+        name: "subgroup8_wide4",
+        shader: &SUBGROUP_WEIGHT_ADAM_WIDE4,
+        entry: "matmul_backward_weight_adam_subgroup",
+        constants: &[],
+        workgroups: |p| shared_tiles(p.k, p.panels),
+        chain: |p| p.m as u64,
+        supports: |p, profile| wide(p.k, profile) && p.k % 4 == 0 && p.n % 4 == 0,
     },
     Variant {
         name: "subgroup8",
