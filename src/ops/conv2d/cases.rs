@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 25] = [
+    let list: [Config; 33] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -41,6 +41,15 @@ fn shapes() -> Vec<(String, Conv2d)> {
         ([1, 127, 1, 16], 15, [2, 2], [1, 1], Same),
         ([3, 43, 1, 62], 17, [1, 1], [1, 1], Same),
         ([2, 8, 8, 7], 16, [3, 3], [2, 1], Same),
+        // Rows of whole vectors: one, three, four, seven and nine of them, and ten channels and one more.
+        ([2, 5, 4, 3], 10, [3, 3], [1, 1], Same),
+        ([3, 7, 12, 11], 9, [5, 5], [1, 1], Same),
+        ([2, 2, 12, 17], 20, [1, 1], [1, 1], Same),
+        ([1, 6, 16, 3], 21, [3, 3], [1, 1], Same),
+        ([3, 5, 28, 10], 11, [3, 3], [1, 1], Same),
+        ([1, 1, 28, 2], 10, [2, 5], [1, 1], Same),
+        ([1, 8, 28, 3], 12, [5, 3], [1, 1], Same),
+        ([2, 3, 36, 4], 3, [3, 1], [1, 1], Same),
     ];
     let mut all: Vec<_> = list
         .into_iter()
@@ -64,6 +73,7 @@ fn shapes() -> Vec<(String, Conv2d)> {
     };
     all.push(("ranges".into(), ranges(all[1].1)));
     all.push(("ranges_stride".into(), ranges(all[4].1)));
+    all.push(("ranges_rows".into(), ranges(all[29].1)));
     all
 }
 

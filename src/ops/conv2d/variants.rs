@@ -9,11 +9,13 @@ static TILE: Shader = shader!("conv2d_tile.wgsl");
 static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE);
 static SUBGROUP_WEIGHTS: Shader = shader!("conv2d_subgroup_weights.wgsl");
 static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE, SUBGROUP_WEIGHTS);
-static SUBGROUP_WIDE: Shader = shader!("conv2d_subgroup_wide.wgsl", TILE, SUBGROUP_WEIGHTS);
+static ROW_TAPS: Shader = shader!("row_taps.wgsl");
+static SUBGROUP_ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", ROW_TAPS);
 static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl");
 static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
 static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE);
 static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE);
+static WEIGHT_ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS);
 static SHARED: Shader = shader!("conv2d_shared.wgsl");
 static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl");
 static REDUCE: Shader = shader!("conv2d_reduce.wgsl");
@@ -35,9 +37,46 @@ fn wide_tiles(n: u32, height: u32, width: u32) -> u64 {
     n as u64 * height.div_ceil(2) as u64 * width.div_ceil(16) as u64
 }
 
-/// Do wide tiles waste no more pixels than narrow ones?
-fn wide(width: u32, p: &Conv2d, profile: &Profile) -> bool {
-    unit_stride(p) && profile.has_subgroup(8) && 2 * width.div_ceil(16) == width.div_ceil(8)
+/// Can rows be loaded in vectors for a kernel of TAPS columns? Its middle column must lie over the output's.
+fn whole_rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
+    let same = p.kw == TAPS && p.pad_left == TAPS / 2 && p.w_out == p.w_in && p.w_in % 4 == 0;
+    same && unit_stride(p) && profile.has_subgroup(8)
+}
+
+/// Do such rows come in tiles of 16 pixels, which waste no more of them than narrower ones?
+fn rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
+    whole_rows::<TAPS>(p, profile) && 2 * p.w_in.div_ceil(16) == p.w_in.div_ceil(8)
+}
+
+/// The forward pass in tiles whose rows are loaded in vectors.
+const fn forward_rows<const TAPS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        name,
+        shader: &SUBGROUP_ROWS,
+        entry: "conv2d_forward_subgroup_rows",
+        constants,
+        workgroups: |p| {
+            wide_tiles(p.n, p.h_out, p.w_out).div_ceil(8) * (p.c_out as u64).div_ceil(10)
+        },
+        chain: |p| p.taps() + 1,
+        supports: rows::<TAPS>,
+    }
+}
+
+/// The backward pass in such tiles.
+const fn backward_input_rows<const TAPS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        entry: "conv2d_backward_input_subgroup_rows",
+        workgroups: |p| wide_tiles(p.n, p.h_in, p.w_in).div_ceil(8) * (p.c_in as u64).div_ceil(10),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        ..forward_rows::<TAPS>(name, constants)
+    }
 }
 
 /// Channels of half a workgroup of the shared tiles.
@@ -95,17 +134,9 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         chain: |p| p.taps() + 1,
         supports: |p, _| unit_stride(p),
     },
-    Variant {
-        name: "subgroup8_wide",
-        shader: &SUBGROUP_WIDE,
-        entry: "conv2d_forward_subgroup_wide",
-        constants: &[],
-        workgroups: |p| {
-            wide_tiles(p.n, p.h_out, p.w_out).div_ceil(8) * (p.c_out as u64).div_ceil(10)
-        },
-        chain: |p| p.taps() + 1,
-        supports: |p, profile| wide(p.w_out, p, profile),
-    },
+    forward_rows::<1>("subgroup8_rows1", &[("TAPS", 1.0)]),
+    forward_rows::<3>("subgroup8_rows3", &[("TAPS", 3.0)]),
+    forward_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
     Variant {
         name: "subgroup8",
         shader: &SUBGROUP,
@@ -154,15 +185,9 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, _| unit_stride(p),
     },
-    Variant {
-        name: "subgroup8_wide",
-        shader: &SUBGROUP_WIDE,
-        entry: "conv2d_backward_input_subgroup_wide",
-        constants: &[],
-        workgroups: |p| wide_tiles(p.n, p.h_in, p.w_in).div_ceil(8) * (p.c_in as u64).div_ceil(10),
-        chain: |p| (p.kh * p.kw * p.c_out) as u64,
-        supports: |p, profile| wide(p.w_in, p, profile),
-    },
+    backward_input_rows::<1>("subgroup8_rows1", &[("TAPS", 1.0)]),
+    backward_input_rows::<3>("subgroup8_rows3", &[("TAPS", 3.0)]),
+    backward_input_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
     Variant {
         name: "subgroup8",
         shader: &SUBGROUP,
@@ -242,6 +267,29 @@ const fn weight_subgroup8<const TAPS: u32>(
     }
 }
 
+/// The weight gradient from rows that are loaded in vectors.
+const fn weight_rows<const TAPS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        name,
+        shader: &WEIGHT_ROWS,
+        entry: "conv2d_backward_weight_rows",
+        constants,
+        workgroups: |p| {
+            let blocks = p.c_out.div_ceil(10) * (p.kh * p.c_in).div_ceil(16);
+            p.splits as u64 * blocks as u64
+        },
+        chain: share,
+        supports: |p, profile| {
+            let rows = p.images_per_split() as u64 * p.h_out as u64;
+            let iterations = rows * (1 + p.w_out.div_ceil(8) as u64);
+            whole_rows::<TAPS>(p, profile) && iterations <= MAX_ITERATIONS
+        },
+    }
+}
+
 pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     Variant {
         name: "naive",
@@ -255,6 +303,9 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_registers::<1>("registers_1taps", &[("TAPS", 1.0)]),
     weight_registers::<3>("registers_3taps", &[("TAPS", 3.0)]),
     weight_registers::<5>("registers_5taps", &[("TAPS", 5.0)]),
+    weight_rows::<1>("subgroup8_rows1", &[("TAPS", 1.0)]),
+    weight_rows::<3>("subgroup8_rows3", &[("TAPS", 3.0)]),
+    weight_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
     weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
     weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
     weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
