@@ -28,12 +28,14 @@ impl GlobalAveragePool {
 }
 
 static SHADER: super::Shader = shader!("global_average_pool.wgsl");
+static VECTORS: super::Shader = shader!("global_average_pool_vectors.wgsl");
 
 fn shapes(masked: bool) -> impl Iterator<Item = (String, GlobalAveragePool)> {
     let shapes = [
         (1, 1, 1),
         (3, 7, 30),
         (2, 3, 63),
+        (3, 5, 12),
         (2, 3, 65),
         (5, 13, 257),
         (64, 30, 2304),
@@ -124,15 +126,26 @@ impl Op for Backward {
     type Params = GlobalAveragePool;
     const NAME: &'static str = "global_average_pool_backward";
     const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("grad_x")];
-    const VARIANTS: &'static [Variant<GlobalAveragePool>] = &[Variant {
-        name: "naive",
-        shader: &SHADER,
-        entry: "global_average_pool_backward",
-        constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
-        workgroups: |p| per_element(p.elements()),
-        chain: no_chain,
-        supports: anywhere,
-    }];
+    const VARIANTS: &'static [Variant<GlobalAveragePool>] = &[
+        Variant {
+            name: "naive",
+            shader: &SHADER,
+            entry: "global_average_pool_backward",
+            constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
+            workgroups: |p| per_element(p.elements()),
+            chain: no_chain,
+            supports: anywhere,
+        },
+        Variant {
+            name: "vectors",
+            shader: &VECTORS,
+            entry: "global_average_pool_backward_vectors",
+            constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
+            workgroups: |p| per_element(p.elements() / 4),
+            chain: no_chain,
+            supports: |p, _| p.pixels % 4 == 0,
+        },
+    ];
 
     fn lengths(p: &GlobalAveragePool) -> Vec<usize> {
         let mask = if p.masked != 0 {

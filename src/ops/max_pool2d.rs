@@ -74,13 +74,38 @@ impl MaxPool2d {
 }
 
 static SHADER: super::Shader = shader!("max_pool2d.wgsl");
+static ROW_TAPS: super::Shader = shader!("row_taps.wgsl");
+static ROWS: super::Shader = shader!("max_pool2d_rows.wgsl", ROW_TAPS);
+
+/// Windows of TAPS columns over rows of whole vectors, each around its output.
+const fn rows<const TAPS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<MaxPool2d> {
+    Variant {
+        name,
+        shader: &ROWS,
+        entry: "max_pool2d_forward_rows",
+        constants,
+        workgroups: |p| per_element(p.outputs() / 4),
+        chain: super::no_chain,
+        supports: |p, _| {
+            let unit_stride = p.stride_h == 1 && p.stride_w == 1;
+            let same = p.kw == TAPS && p.pad_left == TAPS / 2 && p.w_out == p.w_in;
+            unit_stride && same && p.w_in % 4 == 0
+        },
+    }
+}
+
+const ROWS_OF_3: &[(&str, f64)] = &[("WORKGROUP", super::ELEMENTWISE as f64), ("TAPS", 3.0)];
+const ROWS_OF_5: &[(&str, f64)] = &[("WORKGROUP", super::ELEMENTWISE as f64), ("TAPS", 5.0)];
 
 /// Input (n, h, w, c), window, stride, padding.
 type Config = ([u32; 4], [u32; 2], [u32; 2], Padding);
 
 fn shapes() -> Vec<(String, MaxPool2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 9] = [
+    let list: [Config; 12] = [
         ([2, 9, 8, 3], [3, 3], [1, 1], Same),
         ([2, 8, 8, 4], [2, 2], [2, 2], Valid),
         ([1, 12, 12, 6], [3, 3], [2, 2], Same),
@@ -90,6 +115,10 @@ fn shapes() -> Vec<(String, MaxPool2d)> {
         ([1, 1, 1, 5], [3, 3], [1, 1], Same),
         ([1, 10, 10, 2], [2, 2], [3, 3], Valid),
         ([64, 48, 48, 1], [3, 3], [1, 1], Same),
+        // Rows of one, two and three vectors.
+        ([2, 5, 4, 3], [3, 3], [1, 1], Same),
+        ([1, 7, 8, 2], [2, 5], [1, 1], Same),
+        ([3, 1, 12, 1], [5, 3], [1, 1], Same),
     ];
     let name = |s: &Config| {
         let ([n, h, w, c], [kh, kw], [sh, sw], padding) = s;
@@ -107,6 +136,15 @@ fn shapes() -> Vec<(String, MaxPool2d)> {
         ..all[0].1
     };
     all.push(("ranges".into(), ranges));
+    let (w_in, w_out) = (12, 12);
+    all.push((
+        "ranges_rows".into(),
+        MaxPool2d {
+            w_in,
+            w_out,
+            ..ranges
+        },
+    ));
     all
 }
 
@@ -117,15 +155,19 @@ impl Op for Forward {
     type Params = MaxPool2d;
     const NAME: &'static str = "max_pool2d_forward";
     const BINDINGS: &'static [Binding] = &[read("x"), out("y")];
-    const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
-        name: "naive",
-        shader: &SHADER,
-        entry: "max_pool2d_forward",
-        constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
-        workgroups: |p| per_element(p.outputs()),
-        chain: super::no_chain,
-        supports: anywhere,
-    }];
+    const VARIANTS: &'static [Variant<MaxPool2d>] = &[
+        Variant {
+            name: "naive",
+            shader: &SHADER,
+            entry: "max_pool2d_forward",
+            constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
+            workgroups: |p| per_element(p.outputs()),
+            chain: super::no_chain,
+            supports: anywhere,
+        },
+        rows::<3>("rows3", ROWS_OF_3),
+        rows::<5>("rows5", ROWS_OF_5),
+    ];
 
     fn lengths(p: &MaxPool2d) -> Vec<usize> {
         vec![p.x_len(), p.y_len()]
