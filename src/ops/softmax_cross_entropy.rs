@@ -112,6 +112,12 @@ impl Op for SoftmaxCrossEntropy {
             [1.0, 0.0, f32::INFINITY, 2.0, 1.0, 3.0],
             0.0,
         ));
+        // exp(-infinity) is zero, and the sum of losses finite.
+        cases.push(special(
+            "negative_infinity_raises_the_flag",
+            [1.0, f32::NEG_INFINITY, 0.5, 2.0, 1.0, 3.0],
+            0.0,
+        ));
         cases
     }
 }
