@@ -7,6 +7,24 @@ fn run(walk: Walk, group: u32, lane: u32) {
     convolve(walk, group / blocks * 8u + lane, group % blocks * 10u, lane);
 }
 
+/// Ten weights, `step` apart; those behind `count` are never stored.
+fn load_weights(at: u32, step: u32, count: u32, lane: u32) -> Weights {
+    let low = w[at + min(lane, count - 1u) * step];
+    let high = w[at + min(lane + 8u, count - 1u) * step];
+    return Weights(
+        subgroupBroadcast(low, 0u),
+        subgroupBroadcast(low, 1u),
+        subgroupBroadcast(low, 2u),
+        subgroupBroadcast(low, 3u),
+        subgroupBroadcast(low, 4u),
+        subgroupBroadcast(low, 5u),
+        subgroupBroadcast(low, 6u),
+        subgroupBroadcast(low, 7u),
+        subgroupBroadcast(high, 0u),
+        subgroupBroadcast(high, 1u),
+    );
+}
+
 @compute @workgroup_size(8)
 fn conv2d_forward_subgroup(
     @builtin(workgroup_id) group: vec3<u32>,

@@ -110,6 +110,7 @@ fn a_ceiling_that_is_too_low_is_seen() {
 fn a_planted_slow_down_is_found() {
     let (old, mut new) = (report(1.0, 0.01), report(1.0, 0.01));
     new.kernels[0].time.median *= 1.3;
+    new.kernels[0].time.minimum *= 1.29;
     use Verdict::{Same, Slower};
     assert_eq!(verdicts(&old, &new, 0.2), [Slower, Same, Same]);
     assert_eq!(verdicts(&old, &new, 0.4), [Same, Same, Same]);
@@ -138,7 +139,9 @@ fn a_day_of_slow_memory_is_no_slow_down() {
     let (old, mut new) = (report(1.0, 0.01), report(1.0, 0.01));
     new.ceilings.bytes.per_second /= 1.6;
     let mut slower_by = |time: f64| {
-        new.kernels[0].time.median = time * old.kernels[0].time.median;
+        let stats = &mut new.kernels[0].time;
+        stats.median = time * old.kernels[0].time.median;
+        stats.minimum = stats.median;
         verdicts(&old, &new, 0.2)[0]
     };
     use Verdict::{Same, Slower, Undecided};
@@ -147,11 +150,38 @@ fn a_day_of_slow_memory_is_no_slow_down() {
     assert_eq!(slower_by(1.6 * 1.3), Slower);
 }
 
+/// All kernels of about one duration need half as long again: no one of them is to blame, and one that
+/// needs twice as long is.
+#[test]
+fn what_kernels_of_like_duration_lose_is_no_slow_down() {
+    let (mut old, mut new) = (report(1.0, 0.01), report(1.0, 0.01));
+    for (report, slow) in [(&mut old, 1.0), (&mut new, 1.5)] {
+        let small = report.kernels.pop().expect("the small kernel");
+        for shape in ["n=1", "n=2", "n=3", "n=4", "n=5"] {
+            let mut row = small.clone();
+            row.shape = shape.into();
+            row.time.median *= slow;
+            row.time.minimum *= slow;
+            report.kernels.push(row);
+        }
+    }
+    use Verdict::{Same, Slower, Undecided};
+    assert_eq!(verdicts(&old, &new, 0.2)[2..], [Undecided; 5]);
+    new.kernels[4].time.median *= 1.4;
+    let of_one = |new: &Report| verdicts(&old, new, 0.2)[4];
+    // Its fastest sample is as fast as the others'.
+    assert_eq!(of_one(&new), Undecided);
+    new.kernels[4].time.minimum *= 1.4;
+    assert_eq!(of_one(&new), Slower);
+    assert_eq!(verdicts(&old, &new, 0.2)[..2], [Same, Same]);
+}
+
 #[test]
 fn wide_spreads_decide_nothing() {
     let (old, mut new) = (report(1.0, 0.01), report(1.0, 0.5));
     new.kernels[0].time.median *= 1.3;
     new.kernels[1].time.median *= 2.0;
+    new.kernels[1].time.minimum *= 1.5;
     use Verdict::{Slower, Undecided};
     // Twice the time is beyond the spread as well.
     assert_eq!(verdicts(&old, &new, 0.2), [Undecided, Slower, Undecided]);

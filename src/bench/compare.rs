@@ -1,9 +1,10 @@
 //! Two runs of the same kernels: which became slower? Each time counts relative to what the ceilings
 //! of its own run would need, so that a slow day of the machine is no slow-down of a kernel. On such a
-//! day arithmetic and memory may lose unequally, and a kernel leans on both: only what the ceiling that
-//! lost most does not explain is the kernel's own.
+//! day arithmetic, memory, caches and launches lose unequally, and a kernel leans on all of them: only
+//! what neither the ceiling that lost most nor the kernels of like duration explain is the kernel's own.
 
 use super::report::{Ceilings, Peak, Report, Row};
+use super::stats::Stats;
 
 /// A kernel in both runs.
 #[derive(Clone, Debug)]
@@ -22,8 +23,8 @@ pub struct Change {
 pub enum Verdict {
     Same,
     Faster,
-    /// By more than the threshold and more than the noise, whichever ceiling it is measured by, and in
-    /// seconds too.
+    /// By more than the threshold and more than the noise, whichever ceiling it is measured by and next to
+    /// the kernels of like duration, in seconds too; and even its fastest sample by more than the threshold.
     Slower,
     /// The noise is wider than the threshold, or the machine alone may have changed so much.
     Undecided,
@@ -42,14 +43,17 @@ impl Comparison {
     /// Compares run with run; `threshold` is a share of the time, such as 0.1.
     pub fn of(old: &Report, new: &Report, threshold: f64) -> Comparison {
         let mut comparison = Comparison::default();
+        let mut pairs = Vec::new();
         for row in &new.kernels {
             match old.kernels.iter().find(|before| same(before, row)) {
-                Some(before) => {
-                    let change = change((before, old), (row, new), threshold);
-                    comparison.changes.push(change);
-                }
+                Some(before) => pairs.push((before, row)),
                 None => comparison.added += 1,
             }
+        }
+        for &(before, row) in &pairs {
+            let alike = like_duration(before, &pairs);
+            let change = change((before, old), (row, new), alike, threshold);
+            comparison.changes.push(change);
         }
         let is_gone = |before: &&Row| !new.kernels.iter().any(|row| same(before, row));
         comparison.gone = old.kernels.iter().filter(is_gone).count();
@@ -68,7 +72,28 @@ fn same(a: &Row, b: &Row) -> bool {
     a.op == b.op && a.shape == b.shape && a.variant == b.variant && key(a) == key(b)
 }
 
-fn change(old: (&Row, &Report), new: (&Row, &Report), threshold: f64) -> Change {
+/// How far durations may lie apart to count as alike, and how many such kernels must be there to tell
+/// what the machine does to them.
+const ALIKE: f64 = 4.0;
+const ENOUGH: usize = 5;
+
+/// How many times as long the kernels take that took about as long as `one`: the median, so that no few of
+/// them have a say. What all of them lost, such as a quicker launch, is not any one's fault.
+fn like_duration(one: &Row, pairs: &[(&Row, &Row)]) -> f64 {
+    let seconds = one.time.median;
+    let near = |row: &Row| (seconds / ALIKE..seconds * ALIKE).contains(&row.time.median);
+    let alike = pairs.iter().filter(|(before, _)| near(before));
+    let ratios: Vec<f64> = alike
+        .map(|(before, row)| row.time.median / before.time.median)
+        .collect();
+    if ratios.len() < ENOUGH {
+        return 1.0;
+    }
+    Stats::of(&ratios).median
+}
+
+/// `alike` is how many times as long kernels of like duration take.
+fn change(old: (&Row, &Report), new: (&Row, &Report), alike: f64, threshold: f64) -> Change {
     let noise = noise(old).max(noise(new));
     let beyond = threshold.max(noise);
     let time = new.0.time.median / old.0.time.median;
@@ -82,9 +107,10 @@ fn change(old: (&Row, &Report), new: (&Row, &Report), threshold: f64) -> Change 
     let change = time / machine[0] - 1.0;
     // Some kernels do not scale with the ceilings, since launches weigh more than work: they may keep
     // their seconds while the machine changes.
-    let slowest = machine.into_iter().fold(1.0, f64::max);
-    let fastest = machine.into_iter().fold(1.0, f64::min);
-    let verdict = if time / slowest - 1.0 > beyond {
+    let slowest = machine.into_iter().fold(alike.max(1.0), f64::max);
+    let fastest = machine.into_iter().fold(alike.min(1.0), f64::min);
+    let least = new.0.time.minimum / old.0.time.median;
+    let verdict = if time / slowest - 1.0 > beyond && least / slowest - 1.0 > threshold {
         Verdict::Slower
     } else if time / fastest - 1.0 < -beyond {
         Verdict::Faster

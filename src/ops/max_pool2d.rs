@@ -3,7 +3,8 @@
 use super::conv2d::{Padding, output_size};
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, out, per_element, read, shader,
+    Binding, Case, Cost, Fill, Op, ROW_TAPS, Step, Variant, anywhere, out, per_element, read,
+    shader,
 };
 use crate::reference::{Expected, max_pool2d as reference};
 
@@ -74,7 +75,6 @@ impl MaxPool2d {
 }
 
 static SHADER: super::Shader = shader!("max_pool2d.wgsl");
-static ROW_TAPS: super::Shader = shader!("row_taps.wgsl");
 static ROWS: super::Shader = shader!("max_pool2d_rows.wgsl", ROW_TAPS);
 
 /// Windows of TAPS columns over rows of whole vectors, each around its output.

@@ -93,6 +93,9 @@ static COMMON: Shader = Shader {
     shared: &[],
 };
 
+/// What the taps of a row see, for kernels that load rows in vectors.
+pub(crate) static ROW_TAPS: Shader = shader!("row_taps.wgsl");
+
 /// One implementation of an op.
 pub struct Variant<P> {
     /// Family and tile, such as `naive`, `shared64`, `registers8`, `subgroup8`.

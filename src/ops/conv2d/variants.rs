@@ -1,15 +1,15 @@
 //! The implementations of the convolution kernels, the readable one first.
 
 use super::Conv2d;
-use crate::ops::{ELEMENTWISE, MAX_ITERATIONS, Shader, Variant, anywhere, per_element, shader};
+use crate::ops::{
+    ELEMENTWISE, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
+};
 use crate::profile::{Class, Profile};
 
 static NAIVE: Shader = shader!("conv2d.wgsl");
 static TILE: Shader = shader!("conv2d_tile.wgsl");
 static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE);
-static SUBGROUP_WEIGHTS: Shader = shader!("conv2d_subgroup_weights.wgsl");
-static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE, SUBGROUP_WEIGHTS);
-static ROW_TAPS: Shader = shader!("row_taps.wgsl");
+static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE);
 static SUBGROUP_ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", ROW_TAPS);
 static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl");
 static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");

@@ -242,7 +242,10 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
     }
     // Shares of k are forward's alone.
     for m in [10, 40] {
-        let split = Matmul::new(m, 100, 40).split(3);
+        let split = Matmul {
+            accumulate: 1,
+            ..Matmul::new(m, 100, 40).split(3)
+        };
         cases.push(case(
             format!("{}_splits3", name(&split)),
             split,
