@@ -65,6 +65,11 @@ pub fn could_draw(file: &str, original: &str, mutated: &str) -> bool {
         .is_some_and(|shader| shader.text.lines().any(is_fault))
 }
 
+/// Is there a line that can have a fault? Declarations and mere lists of names cannot.
+pub fn can_be_faulty(shader: &'static Shader) -> bool {
+    !candidates(shader).is_empty()
+}
+
 /// The mutants of one file, in the order of their hashes.
 fn candidates(shader: &'static Shader) -> Vec<Mutant> {
     let mut found = Vec::new();
