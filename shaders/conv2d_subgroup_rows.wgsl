@@ -113,7 +113,7 @@ struct Row {
     after: vec4<f32>,
 }
 
-/// A convolution seen from its output, in either direction; source and output are of one size.
+/// A convolution seen from its output, in either direction; source and output are of one width.
 struct Walk {
     backward: bool,
     /// Channels that are summed, and channels of the output.
