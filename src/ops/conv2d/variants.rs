@@ -39,7 +39,8 @@ fn wide_tiles(n: u32, height: u32, width: u32) -> u64 {
 
 /// Can rows be loaded in vectors for a kernel of TAPS columns? Its middle column must lie over the output's.
 fn whole_rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
-    let same = p.kw == TAPS && p.pad_left == TAPS / 2 && p.w_out == p.w_in && p.w_in % 4 == 0;
+    let same =
+        p.kw == TAPS && p.pad_left == TAPS / 2 && p.w_out == p.w_in && p.w_in.is_multiple_of(4);
     same && unit_stride(p) && profile.has_subgroup(8)
 }
 
