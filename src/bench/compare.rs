@@ -78,7 +78,7 @@ const ALIKE: f64 = 4.0;
 const ENOUGH: usize = 5;
 
 /// How many times as long the kernels take that took about as long as `one`: the median, so that no few of
-/// them have a say. What all of them lost, such as a quicker launch, is not any one's fault.
+/// them have a say. What all of them lost, to dearer launches say, is no one's own.
 fn like_duration(one: &Row, pairs: &[(&Row, &Row)]) -> f64 {
     let seconds = one.time.median;
     let near = |row: &Row| (seconds / ALIKE..seconds * ALIKE).contains(&row.time.median);
