@@ -3,6 +3,7 @@
 //! The way data flows, and the rooms on the way, each knowing only those before it:
 //!
 //! ```text
+//! files                        written whole or not at all, sealed by a hash, locked
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
 //! ops <-> reference            what each kernel computes: bindings, cost, cases; the same in f64
 //! data                         npy files or generated faces -> two labelled splits
@@ -26,6 +27,7 @@ pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod feed;
+pub mod files;
 pub mod gpu;
 pub mod graph;
 pub mod network;

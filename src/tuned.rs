@@ -2,6 +2,7 @@
 //! were the fastest, and which schedules. A new run, a benchmark and a printed plan ask here; a
 //! change of the adapter, of its driver or of any shader makes another file, so nothing is stale.
 
+use crate::files::Sealed;
 use crate::gpu::adapter::Info;
 use crate::ops::REGISTRY;
 use crate::plan::{Options, Pins, Schedule};
@@ -56,13 +57,21 @@ impl Tuned {
             return Found::Nothing;
         };
         let read = match std::fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+            Ok(text) => Tuned::of_text(&text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Nothing,
             Err(error) => Err(error.to_string()),
         };
         match read {
             Ok(tuned) => Found::Tuned(tuned, path),
             Err(why) => Found::Unreadable(path, why),
+        }
+    }
+
+    fn of_text(text: &str) -> Result<Box<Tuned>, String> {
+        match Sealed::of(text.as_bytes()) {
+            Err(damaged) => Err(damaged.to_string()),
+            Ok(Sealed::Never) => Err("it has no hash".into()),
+            Ok(Sealed::Unchanged) => serde_json::from_str(text).map_err(|error| error.to_string()),
         }
     }
 

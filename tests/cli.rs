@@ -311,7 +311,8 @@ fn foreign_and_corrupt_weights_are_refused() {
             "header",
         ),
         (foreign("conv1"), "missing"),
-        (renamed, "output"),
+        (renamed.clone(), "since it was written"),
+        (forgotten(renamed), "output"),
         (weights.iter().copied().chain([0; 8]).collect(), "bytes"),
     ]
     .into_iter()
@@ -364,6 +365,18 @@ fn run_in(folder: &Path, name: &str, data: &Path, extra: &[&str]) -> (Output, Pa
     (command.output().expect("the command runs"), out)
 }
 
+/// What `--init-from` takes: weights whose hash was forgotten by whoever changed them.
+fn forgotten(mut weights: Vec<u8>) -> Vec<u8> {
+    for key in ["\"fer-gpu\"", "\"xxh3-128\""] {
+        let at = weights
+            .windows(key.len())
+            .position(|w| w == key.as_bytes())
+            .expect("a key");
+        weights[at + 1] = b'_';
+    }
+    weights
+}
+
 /// Weights of infinity give a loss that is not finite: the run names the tensor, has an exit
 /// code of its own, and leaves the resume point as it was.
 #[test]
@@ -382,7 +395,7 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor() {
             .expect("an offset") as usize;
     weights[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
     let poisoned = folder.path().join("poisoned.safetensors");
-    fs::write(&poisoned, weights).expect("weights");
+    fs::write(&poisoned, forgotten(weights)).expect("weights");
     let (output, run) = run_in(
         folder.path(),
         "bad",
@@ -401,10 +414,17 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor() {
         stderr(&output)
     );
     assert!(!run.join("last.safetensors").exists());
+    assert!(
+        stderr(&output).contains("has no hash"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stderr(&output).contains("--lr"), "{}", stderr(&output));
 }
 
 /// Black training images and white validation images under a huge weight: only the validation
-/// overflows. That is no fault of the training, which goes on, also after a resume.
+/// overflows. That is no fault of the training, which goes on, also after a resume; but a run that
+/// ends so has not succeeded.
 #[test]
 fn an_overflow_in_the_validation_does_not_stop_the_run() {
     let folder = tempdir().expect("a folder");
@@ -426,7 +446,7 @@ fn an_overflow_in_the_validation_does_not_stop_the_run() {
         }
     }
     let huge = folder.path().join("huge.safetensors");
-    fs::write(&huge, weights).expect("weights");
+    fs::write(&huge, forgotten(weights)).expect("weights");
     let init = [
         "--epochs",
         "2",
@@ -434,17 +454,23 @@ fn an_overflow_in_the_validation_does_not_stop_the_run() {
         huge.to_str().expect("a path"),
     ];
     let (output, run) = run_in(folder.path(), "overflow", &data, &init);
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let told = stderr(&output).matches("validation loss of epoch").count();
+    assert_eq!(told, 2, "{}", stderr(&output));
     let text = String::from_utf8(output.stdout).expect("utf-8");
     let epoch: serde_json::Value =
         serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
     assert!(epoch["val_loss"].is_null(), "{epoch}");
     assert!(epoch["loss"].is_number(), "{epoch}");
+    assert!(!run.join("best.safetensors").exists());
     let mut resume = fer_gpu();
     resume
         .args(["train", "--json", "--epochs", "3", "--resume"])
         .arg(&run);
-    succeed(resume);
+    let output = resume.output().expect("the command runs");
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let history = fs::read_to_string(run.join("history.csv")).expect("a history");
+    assert_eq!(history.lines().count(), 4, "{history}");
 }
 
 #[test]

@@ -291,7 +291,8 @@ fn a_run_whose_device_is_lost_at_any_moment_resumes_to_the_same_bits() {
         lost += 1;
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "submission {at}: {text}");
-        assert_eq!(text.lines().count(), 1, "submission {at}: {text}");
+        let errors = text.lines().filter(|line| line.starts_with("error: "));
+        assert_eq!(errors.count(), 1, "submission {at}: {text}");
         assert!(text.contains("was lost in"), "submission {at}: {text}");
         let partial =
             |entry: std::fs::DirEntry| entry.path().extension() == Some("partial".as_ref());
@@ -401,7 +402,7 @@ fn a_run_goes_on_where_its_kernels_do_not_and_says_so() {
         assert!(output.status.success(), "{}", stderr(&output));
         stderr(&output)
     };
-    assert_eq!(resumed("2", "native"), "");
+    assert!(!resumed("2", "native").contains("note: "));
     let text = resumed("3", "webgpu");
     let note = text.lines().find(|line| line.starts_with("note: "));
     assert!(note.is_some_and(|n| n.contains("subgroup")), "{text}");

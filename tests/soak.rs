@@ -10,7 +10,7 @@ mod common;
 mod run;
 
 use fer_gpu::gpu::{LimitChoice, Selector};
-use fer_gpu::train::{self, Config, Event, Settings, Start};
+use fer_gpu::train::{self, Config, Event, Out, Settings, Start};
 use std::fs;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -43,6 +43,7 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
         shuffle: true,
         overfit_batch: false,
         data: Some(run::faces(folder, 500, 20)),
+        data_absolute: None,
         class_names: Vec::new(),
         pixel_range: String::new(),
         image: [0; 3],
@@ -50,7 +51,7 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
     Settings {
         start: Start::New {
             config,
-            folder: folder.join("run"),
+            out: Out::Given(folder.join("run")),
             init_from: None,
         },
         device: Selector::Default,

@@ -3,6 +3,7 @@
 #[path = "common/run.rs"]
 mod run;
 
+use fer_gpu::files;
 use fer_gpu::gpu::{Adapter, Selector};
 use fer_gpu::plan::{Pins, Schedule};
 use fer_gpu::tuned::{FOLDER, Tuned};
@@ -56,7 +57,7 @@ fn what_was_tuned_is_used_and_told_and_forgotten() {
     };
     tuned.learn("inception-gap", 2, schedule, winners);
     let file = file_in(folder.path());
-    std::fs::write(&file, serde_json::to_string(&tuned).expect("JSON")).expect("written");
+    std::fs::write(&file, files::sealed_json(&tuned)).expect("written");
     let after = stdout(&with_cache(folder.path(), &PLAN));
     assert!(is_planned(&after, "shared"), "{after}");
     assert!(after.contains("kernels as tuned in"), "{after}");
@@ -100,7 +101,7 @@ fn a_winner_that_does_not_run_here_and_a_broken_file_do_no_harm() {
         ..Tuned::default()
     };
     let file = file_in(folder.path());
-    std::fs::write(&file, serde_json::to_string(&tuned).expect("JSON")).expect("written");
+    std::fs::write(&file, files::sealed_json(&tuned)).expect("written");
     // k = 150 is no multiple of 4, which that variant wants.
     let after = stdout(&with_cache(folder.path(), &PLAN));
     assert!(is_planned(&after, "naive"), "{after}");

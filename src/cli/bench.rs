@@ -5,12 +5,13 @@ mod csv;
 mod plot;
 pub(super) mod table;
 
-use super::{Error, print, progress, summary, write};
+use super::output::tell;
+use super::{Error, output, print, progress, summary, write};
 use crate::bench::compare::Comparison;
 use crate::bench::train::TrainReport;
 use crate::bench::{self, Progress, Report, Request, Shapes, Variants};
+use crate::files::{self, Sealed};
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
-use crate::train;
 use crate::verify::{self, Pattern};
 use clap::Args;
 use indicatif::ProgressBar;
@@ -50,10 +51,10 @@ pub struct Bench {
     #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = super::seconds)]
     min_time: f64,
     /// Write everything as JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
     /// Write the kernels as CSV
-    #[arg(long, value_name = "FILE", conflicts_with = "train")]
+    #[arg(long, value_name = "FILE|-", conflicts_with = "train")]
     csv: Option<PathBuf>,
     /// Compare with the JSON of an earlier run
     #[arg(long, value_name = "FILE", conflicts_with = "train")]
@@ -107,6 +108,7 @@ fn percent(text: &str) -> Result<f64, String> {
 
 impl Bench {
     pub fn run(self) -> Result<ExitCode, Error> {
+        output::reserve([&self.json, &self.csv, &self.plot]);
         if self.train {
             self.train()
         } else {
@@ -202,7 +204,7 @@ impl Bench {
                 fer_gpu: env!("CARGO_PKG_VERSION").into(),
                 kernels: reports,
             };
-            write(path, &json(&file))?;
+            write(path, &files::sealed_json(&file))?;
         }
         Ok(())
     }
@@ -213,17 +215,23 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn read(path: &Path) -> Result<KernelsFile, Error> {
-    let failed = |source| train::Error::Read {
+    let failed = |source| files::Error::read(path, source);
+    let not_a_run = |why: String| BenchError::NotARun {
         path: path.into(),
-        source,
+        why,
     };
     let text = std::fs::read_to_string(path).map_err(failed)?;
-    Ok(
-        serde_json::from_str(&text).map_err(|error| BenchError::NotARun {
-            path: path.into(),
-            why: error.to_string(),
-        })?,
-    )
+    let file: KernelsFile =
+        serde_json::from_str(&text).map_err(|error| not_a_run(error.to_string()))?;
+    match Sealed::of(text.as_bytes()) {
+        Err(damaged) => return Err(not_a_run(damaged.to_string()).into()),
+        Ok(Sealed::Unchanged) => {}
+        Ok(Sealed::Never) => tell(format_args!(
+            "note: {} has no hash: whether it is as it was written cannot be told",
+            path.display()
+        )),
+    }
+    Ok(file)
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {

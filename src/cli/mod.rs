@@ -3,23 +3,27 @@
 mod bench;
 mod data;
 mod devices;
+mod output;
 mod plan;
 mod progress;
 mod report;
+mod status;
+mod stop;
 mod summary;
 mod train;
 mod tune;
 mod verify;
 
 use clap::{Parser, Subcommand};
-use std::error::Error as _;
+pub(crate) use output::{print, write};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// Trains convolutional networks for facial expressions on any GPU.
 #[derive(Parser)]
 #[command(name = "fer-gpu", version, about, max_term_width = 100)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -50,6 +54,8 @@ pub enum Error {
     #[error(transparent)]
     Train(#[from] crate::train::Error),
     #[error(transparent)]
+    File(#[from] crate::files::Error),
+    #[error(transparent)]
     Verify(#[from] verify::VerifyError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
@@ -77,25 +83,38 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Train(error) => error.exit_code(),
-            Error::Verify(_) | Error::Bench(_) | Error::Tune(_) => 2,
+            Error::File(_) | Error::Verify(_) | Error::Bench(_) | Error::Tune(_) => 2,
         }
     }
+}
 
-    /// The error and what caused it, on one line.
-    pub fn causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
+/// The command: parses, runs and tells what went wrong. `started` is when the process began.
+pub fn main(started: Instant) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help, the version, or what is wrong with the options.
+        Err(told) => {
+            let code = match told.print() {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => 2,
+                _ => told.exit_code(),
+            };
+            return ExitCode::from(code as u8);
         }
-        text
+    };
+    let outcome = cli.run(started);
+    let complain = |error: Error| {
+        output::tell(format_args!("error: {}", crate::train::causes(&error)));
+        ExitCode::from(error.exit_code())
+    };
+    match (outcome, output::failure()) {
+        (Err(error), _) => complain(error),
+        (Ok(_), Some(error)) => complain(error),
+        (Ok(code), None) => code,
     }
 }
 
 impl Cli {
-    /// Runs the subcommand; `started` is when the process began.
-    pub fn run(self, started: Instant) -> Result<ExitCode, Error> {
+    fn run(self, started: Instant) -> Result<ExitCode, Error> {
         match self.command {
             Command::Train(train) => train.run(started),
             Command::Summary(summary) => summary.run(),
@@ -109,27 +128,10 @@ impl Cli {
     }
 }
 
-/// Writes a file so that a crash leaves the old one or the new one.
-pub(crate) fn write(path: &std::path::Path, text: &str) -> Result<(), Error> {
-    let failed = |source| crate::train::Error::Write {
-        path: path.into(),
-        source,
-    };
-    let written =
-        crate::train::replace_file(path, |out| out.write_all(text.as_bytes()).map_err(failed));
-    Ok(written?)
-}
-
 /// A time that an option gives.
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("a number of seconds from 0 to 86400".into()),
     }
-}
-
-/// Writes to standard output; a closed pipe is no error of ours.
-pub(crate) fn print(text: impl std::fmt::Display) {
-    use std::io::Write;
-    drop(writeln!(std::io::stdout(), "{text}"));
 }

@@ -1,7 +1,9 @@
-//! Shows a run: a progress bar and a line an epoch on a terminal, only the lines elsewhere,
-//! or one JSON object a line.
+//! Shows a run: a progress bar and a line an epoch on a terminal; elsewhere a line where it
+//! begins, each epoch, at least every minute and where it ends; or one JSON object a line.
 
+use super::output::tell;
 use super::print;
+use super::status::Status;
 use crate::data::Dataset;
 use crate::gpu::adapter::{Info, Kind};
 use crate::train::{EpochRow, Event, Summary};
@@ -9,6 +11,7 @@ use crate::verify::Outcome;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal, stderr};
+use std::time::Duration;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -22,15 +25,26 @@ pub struct Reporter {
     /// Is a person watching?
     terminal: bool,
     bar: ProgressBar,
+    /// Told now and then where nobody watches.
+    status: Option<Status>,
 }
 
 impl Reporter {
-    pub fn new(mode: Mode) -> Reporter {
+    pub fn new(mode: Mode, status_every: Duration) -> Reporter {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let terminal = stderr().is_terminal();
         Reporter {
             mode,
-            terminal: stderr().is_terminal(),
+            terminal,
             bar,
+            status: (!terminal).then(|| Status::every(status_every)),
+        }
+    }
+
+    /// Keeps what a line a minute would say.
+    fn now(&self, status: impl FnOnce() -> String) {
+        if let Some(shown) = &self.status {
+            shown.set(status());
         }
     }
 
@@ -40,9 +54,25 @@ impl Reporter {
                 adapter,
                 device_bytes,
                 dataset,
+            } => self.planned(adapter, device_bytes, dataset),
+            Event::Started {
+                adapter,
                 folder,
-            } => self.planned(adapter, device_bytes, dataset, folder),
-            Event::Notice(text) => self.bar.suspend(|| eprintln!("note: {text}")),
+                model,
+                step,
+                epoch,
+                epochs,
+            } => {
+                if self.terminal {
+                    tell(format_args!("run      {}", folder.display()));
+                } else {
+                    let folder = folder.display();
+                    tell(format_args!(
+                        "training {model} on {adapter}: epoch {epoch} of {epochs}, {step} steps done; the run is in {folder}"
+                    ));
+                }
+            }
+            Event::Notice(text) => self.bar.suspend(|| tell(format_args!("note: {text}"))),
             Event::Compiling { done, total } => self.compiling(done, total),
             Event::Checked { label, op, outcome } => self.checked(label, op, outcome),
             Event::Step {
@@ -56,38 +86,32 @@ impl Reporter {
         }
     }
 
-    fn planned(
-        &self,
-        adapter: &Info,
-        device_bytes: u64,
-        dataset: &Dataset,
-        folder: &std::path::Path,
-    ) {
+    fn planned(&self, adapter: &Info, device_bytes: u64, dataset: &Dataset) {
         if !self.terminal {
             return;
         }
-        eprintln!("adapter  {adapter}");
+        tell(format_args!("adapter  {adapter}"));
         if adapter.kind == Kind::Software {
-            eprintln!(
-                "warning: this adapter is software and runs on the CPU; a GPU with its driver is many times faster"
+            tell(
+                "warning: this adapter is software and runs on the CPU; a GPU with its driver is many times faster",
             );
         }
-        eprintln!(
+        tell(format_args!(
             "memory   {:.1} MiB planned on the device",
             device_bytes as f64 / (1 << 20) as f64
-        );
-        eprintln!(
+        ));
+        tell(format_args!(
             "data     {}: {} training and {} validation images, pixels {}, {} classes",
             dataset.name,
             dataset.train.rows(),
             dataset.test.rows(),
             dataset.range,
             dataset.class_names.len(),
-        );
-        eprintln!("run      {}", folder.display());
+        ));
     }
 
     fn compiling(&self, done: usize, total: usize) {
+        self.now(|| format!("compiling kernels, {done} of {total}"));
         if self.bar.message() != "compiling" {
             self.bar.set_style(style("{msg} {pos}/{len} {bar:30}"));
             self.bar.set_message("compiling");
@@ -109,10 +133,15 @@ impl Reporter {
             (None, Some(stray)) => format!("WRONG: {stray}"),
         };
         self.bar
-            .suspend(|| eprintln!("check    {label:24} {op:28} {verdict}"));
+            .suspend(|| tell(format_args!("check    {label:24} {op:28} {verdict}")));
     }
 
     fn step(&self, epoch: u32, batch: u32, batches: u32, loss: f64, accuracy: f64) {
+        self.now(|| {
+            format!(
+                "epoch {epoch}  step {batch} of {batches}  loss {loss:.4}  accuracy {accuracy:.4}"
+            )
+        });
         if batch == 1
             || self.bar.length() != Some(batches as u64)
             || self.bar.message() == "compiling"
@@ -150,8 +179,9 @@ impl Reporter {
     }
 
     /// Takes the bar away.
-    pub fn close(&self) {
+    pub fn close(&mut self) {
         self.bar.finish_and_clear();
+        self.status = None;
     }
 
     pub fn done(&self, summary: &Summary) {
@@ -161,24 +191,25 @@ impl Reporter {
             step_ms_median,
             first_step_ms,
             planned_device_bytes,
+            best,
             ..
         } = summary;
-        match self.mode {
-            Mode::Json => print(json!({
+        if self.mode == Mode::Json {
+            print(json!({
                 "event": "done", "run_dir": folder, "steps": steps, "step_ms_median": step_ms_median,
                 "first_step_ms": first_step_ms, "planned_device_bytes": planned_device_bytes,
-            })),
-            Mode::Text if self.terminal => {
-                let median = step_ms_median
-                    .map(|ms| format!(", {ms:.0} ms a step"))
-                    .unwrap_or_default();
-                eprintln!(
-                    "done     {steps} steps{median}; the run is in {}",
-                    folder.display()
-                );
-            }
-            Mode::Text => {}
+            }));
         }
+        let median = step_ms_median
+            .map(|ms| format!(", {ms:.0} ms a step"))
+            .unwrap_or_default();
+        let best = best
+            .map(|(loss, epoch)| format!(", best val_loss {loss:.4} in epoch {epoch}"))
+            .unwrap_or_default();
+        tell(format_args!(
+            "done     {steps} steps{median}{best}; the run is in {}",
+            folder.display()
+        ));
     }
 }
 

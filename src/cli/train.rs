@@ -1,14 +1,13 @@
 //! `fer-gpu train`: options in, a run out.
 
-use super::Error;
+use super::output::tell;
 use super::report::{Mode, Reporter};
+use super::{Error, stop};
 use crate::gpu::{LimitChoice, Selector};
-use crate::train::{self, Config, Given, Settings, Start};
+use crate::train::{self, Config, Given, Out, Settings, Start};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[derive(Args)]
@@ -46,6 +45,9 @@ pub struct Train {
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// Resume from a point that has no hash, as versions before 0.2 wrote them
+    #[arg(long, requires = "resume")]
+    accept_unhashed: bool,
     /// Begin with the weights of this file
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "resume")]
     init_from: Option<PathBuf>,
@@ -70,6 +72,9 @@ pub struct Train {
     /// Gather batches on the host even where the data set fits the device
     #[arg(long)]
     host_data: bool,
+    /// Where no terminal is, say at least that often how far the run is
+    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = positive_seconds, allow_negative_numbers = true)]
+    status_seconds: f64,
     /// Print one JSON object a line instead of text
     #[arg(long)]
     json: bool,
@@ -82,22 +87,34 @@ fn positive_minutes(text: &str) -> Result<f64, String> {
     }
 }
 
+fn positive_seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e6 => Ok(seconds),
+        _ => Err("a positive number of seconds is needed".into()),
+    }
+}
+
 impl Train {
     pub fn run(self, started: Instant) -> Result<ExitCode, Error> {
-        let stop = stop_on_ctrl_c();
+        let stop = stop::listen();
         let mode = if self.json { Mode::Json } else { Mode::Text };
+        let status_every = Duration::from_secs_f64(self.status_seconds);
         let settings = self.settings(started);
-        let mut reporter = Reporter::new(mode);
+        let mut reporter = Reporter::new(mode, status_every);
         let result = train::run(settings, &stop, &mut |event| reporter.event(event));
         reporter.close();
         let summary = result?;
         reporter.done(&summary);
         if summary.interrupted {
-            eprintln!(
+            tell(format_args!(
                 "stopped and saved; go on with: fer-gpu train --resume {}",
                 summary.folder.display()
-            );
+            ));
             return Ok(ExitCode::from(130));
+        }
+        if summary.overflows {
+            tell("the last epoch's validation loss is not finite");
+            return Ok(ExitCode::from(3));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -107,6 +124,7 @@ impl Train {
             Some(folder) => Start::Resume {
                 folder,
                 given: self.given(),
+                accept_unhashed: self.accept_unhashed,
             },
             None => self.new_run(),
         };
@@ -136,10 +154,13 @@ impl Train {
 
     fn new_run(&self) -> Start {
         let model = self.model.clone().unwrap_or_else(|| "inception".into());
-        let folder = self.out.clone().unwrap_or_else(|| {
-            let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-            PathBuf::from(format!("runs/{model}-{now}"))
-        });
+        let out = match &self.out {
+            Some(folder) => Out::Given(folder.clone()),
+            None => {
+                let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+                Out::Fresh(PathBuf::from(format!("runs/{model}-{now}")))
+            }
+        };
         let config = Config {
             model,
             epochs: self.epochs.unwrap_or(150),
@@ -151,30 +172,15 @@ impl Train {
             overfit_batch: self.overfit_batch,
             data: self.data.clone(),
             // Known once the data are read.
+            data_absolute: None,
             class_names: Vec::new(),
             pixel_range: String::new(),
             image: [0; 3],
         };
         Start::New {
             config,
-            folder,
+            out,
             init_from: self.init_from.clone(),
         }
     }
-}
-
-/// A flag that Ctrl-C (or a polite kill) raises; the second one ends the process at once.
-fn stop_on_ctrl_c() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    let handler = move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nfinishing the step, then saving; press Ctrl-C again to quit at once");
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("note: Ctrl-C will not save: {error}");
-    }
-    stop
 }

@@ -6,6 +6,7 @@ mod table;
 use super::{Error, print, progress, summary, write};
 use crate::bench::race;
 use crate::bench::tune::{self, Outcome, Progress};
+use crate::files;
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::tuned::{Found, Tuned};
 use clap::Args;
@@ -93,10 +94,7 @@ fn keep(gpu: &Gpu, outcome: &Outcome) -> Result<(), Error> {
         path: folder.into(),
         source,
     })?;
-    write(
-        &path,
-        &(serde_json::to_string_pretty(&all).expect("plain values") + "\n"),
-    )?;
+    write(&path, &files::sealed_json(&all))?;
     print(format!(
         "Kept in {}; `fer-gpu tune --forget` removes it.",
         path.display()

@@ -5,7 +5,7 @@ mod json;
 mod markdown;
 mod table;
 
-use super::{Error, print, write};
+use super::{Error, output, print, write};
 use crate::gpu::{self, Adapter, LimitChoice, Selector};
 use crate::verify::{self, AdapterReport, Device, KNOWN_FAULTS, Pattern, Subject};
 use clap::Args;
@@ -26,10 +26,10 @@ pub struct Verify {
     #[arg(long, value_enum)]
     limits: Option<LimitChoice>,
     /// Write everything as JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
     /// Write a report to paste into an issue
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|-")]
     markdown: Option<PathBuf>,
 }
 
@@ -46,6 +46,7 @@ pub enum VerifyError {
 
 impl Verify {
     pub fn run(self) -> Result<ExitCode, Error> {
+        output::reserve([&self.json, &self.markdown]);
         let pattern: Pattern = match &self.op {
             Some(text) => text.parse().map_err(VerifyError::from)?,
             None => Pattern::all(),

@@ -31,6 +31,8 @@ const UNIFORM_ALIGNMENT: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     Train,
+    /// The head of a training step, up to its loss: no weight changes.
+    Loss,
     Evaluate,
 }
 
@@ -151,6 +153,7 @@ impl<'g> Executor<'g> {
     fn launches(&self, program: Program) -> &[Launch] {
         match program {
             Program::Train => &self.train,
+            Program::Loss => &self.train[..self.plan.loss],
             Program::Evaluate => &self.evaluate,
         }
     }
@@ -158,6 +161,7 @@ impl<'g> Executor<'g> {
     pub fn dispatches(&self, program: Program) -> &[Dispatch] {
         match program {
             Program::Train => &self.plan.train,
+            Program::Loss => &self.plan.train[..self.plan.loss],
             Program::Evaluate => &self.plan.evaluate,
         }
     }

@@ -6,6 +6,7 @@ use super::device::Gpu;
 use super::executor::Executor;
 use super::kernel::{Bound, Checks};
 use crate::ops::Step;
+use crate::ops::non_finite::{self, NonFinite};
 use crate::ops::pack::{Pack, PackParams, Unpack};
 use crate::plan::{PanelWindow, Storage};
 use crate::random;
@@ -14,6 +15,9 @@ use std::ops::Range;
 
 /// Bytes that one chunk moves.
 const CHUNK: u64 = 32 << 20;
+
+/// Bytes that are looked at in one dispatch.
+const LOOK: u64 = 128 << 20;
 
 /// Which of a parameter's tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +149,40 @@ impl Executor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How many weights and moments are infinite or NaN: counted on the device.
+    pub fn non_finite_parameters(&self) -> Result<u64, Error> {
+        let counts = self.gpu.storage("counts", 4 * non_finite::SHARES as u64)?;
+        let largest = LOOK.min(self.gpu.profile.limits.max_storage_binding / 256 * 256);
+        let mut found = 0.0;
+        for buffer in self.plan.parameter_buffers() {
+            let buffer = self.buffer(buffer);
+            for offset in (0..buffer.size()).step_by(largest as usize) {
+                let bytes = largest.min(buffer.size() - offset);
+                let params = NonFinite {
+                    count: (bytes / 4) as u32,
+                };
+                let block = Bound {
+                    buffer,
+                    offset,
+                    bytes,
+                };
+                let bound = [block, Bound::whole(&counts)];
+                let params = bytemuck::bytes_of(&params);
+                let step = Step::default();
+                let op = &non_finite::Count;
+                self.gpu
+                    .run_once(op, 0, Checks::Off, params, &step, &bound)?;
+                found +=
+                    self.gpu
+                        .download("counts", &counts, 0, counts.size(), |bytes| -> f64 {
+                            let counts: &[f32] = bytemuck::cast_slice(bytes);
+                            counts.iter().map(|&count| count as f64).sum()
+                        })?;
+            }
+        }
+        Ok(found as u64)
     }
 
     fn panels(&self, window: &PanelWindow, params: &PackParams, role: Role) -> Bound<'_> {

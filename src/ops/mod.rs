@@ -13,6 +13,7 @@ pub mod gather;
 pub mod global_average_pool;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod non_finite;
 pub mod pack;
 pub mod params;
 pub mod peak_copy;
@@ -288,6 +289,7 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &adam::Adam,
     &pack::Pack,
     &pack::Unpack,
+    &non_finite::Count,
     &peak_fma::PeakFma,
     &peak_copy::PeakCopy,
     &peak_copy::PeakUpdate,

@@ -79,9 +79,13 @@ pub fn compile(model: &Model, options: &Options) -> Result<Plan, Error> {
             dispatches: Vec::new(),
         };
         lowering.gather([batch, h, w, c], data)?;
+        let mut to_loss = 0;
         for index in nodes {
             if !fusion.skipped.contains(&index) {
                 lowering.node(index, &graph.nodes[index])?;
+            }
+            if index < forward {
+                to_loss = lowering.dispatches.len();
             }
         }
         let Lowering {
@@ -90,10 +94,10 @@ pub fn compile(model: &Model, options: &Options) -> Result<Plan, Error> {
             ..
         } = lowering;
         memory::assign(&mut dispatches, &transients, &mut buffers, &mut pool);
-        Ok(dispatches)
+        Ok((dispatches, to_loss))
     };
-    let train = program(0..graph.nodes.len(), 0)?;
-    let evaluate = program(0..forward, 1)?;
+    let (train, to_loss) = program(0..graph.nodes.len(), 0)?;
+    let (evaluate, _) = program(0..forward, 1)?;
     let plan = Plan {
         model: model.name,
         batch,
@@ -104,6 +108,7 @@ pub fn compile(model: &Model, options: &Options) -> Result<Plan, Error> {
         parameters: placement.parameters,
         buffers,
         train,
+        loss: to_loss,
         evaluate,
         ports,
     };

@@ -146,6 +146,8 @@ pub struct Plan {
     pub buffers: Vec<BufferSpec>,
     /// One training step: forward, loss, backward, optimiser.
     pub train: Vec<Dispatch>,
+    /// How many of them, at the head of `train`, end with the loss.
+    pub loss: usize,
     /// Forward and loss on the validation set.
     pub evaluate: Vec<Dispatch>,
     pub parameters: Vec<Parameter>,

@@ -11,6 +11,7 @@ pub mod gather;
 pub mod global_average_pool;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod non_finite;
 pub mod pack;
 pub mod peak_copy;
 pub mod peak_fma;

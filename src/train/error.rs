@@ -1,7 +1,6 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, gpu, plan};
-use std::io;
+use crate::{data, files, gpu, plan};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +9,11 @@ pub enum Error {
     Data(#[from] data::Error),
     #[error(transparent)]
     Gpu(#[from] gpu::Error),
-    /// The device failed a run that has a folder; `remedy` says how to go on.
-    #[error("{cause}; {remedy}")]
-    Broken { cause: gpu::Error, remedy: String },
+    #[error(transparent)]
+    File(#[from] files::Error),
+    /// A run that has a folder was ended; `remedy` says how to go on.
+    #[error("{}; {remedy}", causes(cause.as_ref()))]
+    Ended { cause: Box<Error>, remedy: String },
     #[error(transparent)]
     Plan(#[from] plan::Error),
     #[error("no model `{found}`; there are: {known}")]
@@ -29,12 +30,15 @@ pub enum Error {
     HoldsRun(PathBuf),
     #[error("{} is a file: --out takes a folder", .0.display())]
     NotAFolder(PathBuf),
-    #[error("cannot write {}", path.display())]
-    Write { path: PathBuf, source: io::Error },
-    #[error("cannot read {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
     #[error("{} is no safetensors file that fer-gpu can read: {why}", path.display())]
     Safetensors { path: PathBuf, why: String },
+    #[error("{}, {purpose}: {cause}", path.display())]
+    Damaged {
+        path: PathBuf,
+        /// What it was to be used for.
+        purpose: &'static str,
+        cause: files::Unsealed,
+    },
     #[error("{}: {tensor} {found}, {model} expects {expected}", path.display())]
     Tensor {
         path: PathBuf,
@@ -45,16 +49,37 @@ pub enum Error {
     },
     #[error("{} is no resume point of fer-gpu: {why}", path.display())]
     Resume { path: PathBuf, why: String },
+    #[error(
+        "{} has no hash that tells whether it is as it was written: if an older fer-gpu wrote it, give --accept-unhashed", .0.display()
+    )]
+    Unhashed(PathBuf),
+    #[error(
+        "{} was edited: {differences}; undo that or remove the file. A resumed run takes another --epochs, --lr and --data from the command line", path.display()
+    )]
+    Edited { path: PathBuf, differences: String },
+    #[error(
+        "{} was changed since the run wrote it: move it away, and the run goes on with a new one", .0.display()
+    )]
+    StepLog(PathBuf),
+    #[error(
+        "the run began with the weights of {}, which {what}: bring that file back, or begin a new run", path.display()
+    )]
+    InitialWeights { path: PathBuf, what: String },
+    #[error("the data of this run are neither in {} nor in {}: give --data", stored.display(), absolute.display())]
+    NoData { stored: PathBuf, absolute: PathBuf },
     #[error("this run has {what} {stored}, the command line says {given}: start a new run instead")]
     Differs {
         what: &'static str,
         stored: String,
         given: String,
     },
-    #[error(
-        "step {step}: the loss is not finite; the first non-finite tensor is {tensor}. No weight was changed by it. Try a lower --lr"
-    )]
-    NonFinite { step: u64, tensor: String },
+    #[error("step {step}: {what} not finite; the first non-finite tensor is {tensor}")]
+    NonFinite {
+        step: u64,
+        /// `the loss is`, or what else.
+        what: &'static str,
+        tensor: String,
+    },
     #[error("step {step}: {failed} of {dispatches} dispatches disagree with their reference")]
     Check {
         step: u64,
@@ -64,18 +89,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// 2 for what the user can mend, 3 for a loss that is not finite, 1 for the rest.
+    /// 2 for what the user can mend, 3 for what is not finite, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::Ended { cause, .. } => cause.exit_code(),
             Error::NonFinite { .. } => 3,
             Error::Check { .. } => 1,
-            Error::Gpu(cause) | Error::Broken { cause, .. } => match cause {
-                gpu::Error::Request { .. }
-                | gpu::Error::Lost { .. }
-                | gpu::Error::Rejected { .. } => 1,
-                _ => 2,
-            },
+            Error::Gpu(
+                gpu::Error::Request { .. } | gpu::Error::Lost { .. } | gpu::Error::Rejected { .. },
+            ) => 1,
             _ => 2,
         }
     }
+}
+
+/// An error and what caused it, on one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }

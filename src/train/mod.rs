@@ -1,21 +1,21 @@
 //! Training: a data set and a network in, a run's folder out.
 //!
 //! `setup` checks everything before anything is written, opens the device and loads or draws
-//! the weights; this file runs the epochs; `state` and `tensors` keep the run on the disk through
-//! `files`. The terminal's side is told through [`Event`]s.
+//! the weights; this file runs the epochs and `save` keeps them; `state` and `tensors` are the
+//! run on the disk. The terminal's side is told through [`Event`]s.
 
 mod error;
-mod files;
 mod pace;
 mod replay;
+mod save;
 mod setup;
+mod space;
 mod state;
 mod steps;
 mod tensors;
 
-pub use error::Error;
-pub use files::replace as replace_file;
-pub use setup::{Given, Settings, Start, run};
+pub use error::{Error, causes};
+pub use setup::{Given, Out, Settings, Start, run};
 pub use state::{BEST, CONFIG, Config, EpochRow, HISTORY, LAST, RESUME, STEPS, State};
 
 use crate::data::Dataset;
@@ -25,7 +25,6 @@ use crate::ops::adam::bias_corrected_rate;
 use crate::verify;
 use pace::Pace;
 use setup::Run;
-use state::Saved;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +38,17 @@ pub enum Event<'a> {
         adapter: &'a crate::gpu::adapter::Info,
         device_bytes: u64,
         dataset: &'a Dataset,
+    },
+    /// The run has its folder, and a resume point in it.
+    Started {
+        adapter: &'a crate::gpu::adapter::Info,
         folder: &'a std::path::Path,
+        model: &'a str,
+        /// Optimiser steps done before.
+        step: u64,
+        /// From 1.
+        epoch: u32,
+        epochs: u32,
     },
     /// Something the user should know.
     Notice(String),
@@ -75,8 +84,28 @@ pub struct Summary {
     /// Milliseconds from the start of the process to the first loss.
     pub first_step_ms: f64,
     pub planned_device_bytes: u64,
+    /// The lowest validation loss, and its epoch.
+    pub best: Option<(f64, u32)>,
     /// Stopped by the user before its last epoch.
     pub interrupted: bool,
+    /// The last epoch's validation loss is not finite.
+    pub overflows: bool,
+}
+
+impl Summary {
+    /// Of a run that had done all its epochs before.
+    fn finished(folder: &std::path::Path, state: &State) -> Summary {
+        Summary {
+            folder: folder.into(),
+            steps: state.step,
+            step_ms_median: None,
+            first_step_ms: 0.0,
+            planned_device_bytes: 0,
+            best: state.best,
+            interrupted: false,
+            overflows: state.overflows(),
+        }
+    }
 }
 
 /// A run on an open device.
@@ -88,8 +117,12 @@ struct Session<'a, 'g> {
     stop: &'a AtomicBool,
     observe: &'a mut dyn FnMut(Event),
     pace: Pace,
-    /// When the resume point was last written.
+    /// When the resume point was last written, or could not be.
     saved: Instant,
+    /// The step that it holds.
+    saved_step: u64,
+    /// Did the last save fail?
+    missed_save: bool,
     steps_here: u64,
     /// (epoch, batch, step) of the steps in flight, oldest first.
     in_flight: std::collections::VecDeque<(u32, u32, u64)>,
@@ -113,8 +146,8 @@ impl Session<'_, '_> {
             ending = self.epoch()?;
         }
         if ending != Ending::Complete {
-            self.save_weights(LAST)?;
-            self.save_resume_point()?;
+            self.confirm()?;
+            self.save(save::What::Stop)?;
         }
         Ok(Summary {
             folder: self.run.folder.clone(),
@@ -122,7 +155,9 @@ impl Session<'_, '_> {
             step_ms_median: self.pace.median_ms(),
             first_step_ms: self.pace.first_ms(),
             planned_device_bytes: self.executor.plan.device_bytes(),
+            best: self.state.best,
             interrupted: ending == Ending::Interrupted,
+            overflows: self.state.overflows(),
         })
     }
 
@@ -130,11 +165,7 @@ impl Session<'_, '_> {
     fn epoch(&mut self) -> Result<Ending, Error> {
         let run = self.run.clone();
         let dataset = &run.dataset;
-        let epoch = self.state.epoch;
-        let config = &run.config;
-        let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
-        let on_device = self.executor.plan.ports.data.is_some();
-        let mut batches = Batches::new(dataset, &dataset.train, order, config.batch, on_device);
+        let mut batches = self.batches(dataset, self.state.epoch);
         let count = batches.count();
         let begun = Instant::now();
         let before = self.state.seconds;
@@ -149,18 +180,29 @@ impl Session<'_, '_> {
                 break;
             }
             self.step(&mut batches, index)?;
-            if self.saved.elapsed() >= self.run.checkpoint_every {
+            // The end of the epoch, which is near, saves too.
+            let last = index + 1 == count;
+            if self.saved.elapsed() >= self.run.checkpoint_every && !last {
                 self.drain(&mut batches)?;
                 self.state.seconds = before + begun.elapsed().as_secs_f64();
-                self.save_resume_point()?;
+                self.confirm()?;
+                self.save(save::What::Checkpoint)?;
             }
         }
         self.drain(&mut batches)?;
         self.state.seconds = before + begun.elapsed().as_secs_f64();
         if ending == Ending::Complete {
-            self.finish_epoch(begun, before)?;
+            ending = self.finish_epoch(begun, before)?;
         }
         Ok(ending)
+    }
+
+    /// The batches of an epoch of training.
+    fn batches<'d>(&self, dataset: &'d Dataset, epoch: u32) -> Batches<'d> {
+        let config = &self.run.config;
+        let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
+        let on_device = self.executor.plan.ports.data.is_some();
+        Batches::new(dataset, &dataset.train, order, config.batch, on_device)
     }
 
     /// Submits one step and absorbs the metrics of an earlier one.
@@ -220,7 +262,8 @@ impl Session<'_, '_> {
             let rate = bias_corrected_rate(self.run.config.learning_rate, step + 1);
             let batch = batches.get(index, step + 1, rate);
             let tensor = replay::first_non_finite(&self.executor, &batch)?;
-            return Err(Error::NonFinite { step, tensor });
+            let what = "the loss is";
+            return Err(Error::NonFinite { step, what, tensor });
         }
         let state = &mut self.state;
         state.step = step + 1;
@@ -234,7 +277,7 @@ impl Session<'_, '_> {
             metrics.correct as f64 / rows,
         );
         if let Some(log) = &mut self.log {
-            log.row(step, loss, accuracy)?;
+            log.row(step, loss, accuracy);
         }
         let mean = |sum: f64| sum / state.rows as f64;
         let (loss, accuracy) = (mean(state.loss_sum), mean(state.correct as f64));
@@ -258,10 +301,12 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// Validates, books the epoch, and saves: best and last weights, then the resume point,
-    /// then what is derived from it. Killed in between, the epoch's end is simply done again.
-    fn finish_epoch(&mut self, begun: Instant, before: f64) -> Result<(), Error> {
-        let (val_loss, val_accuracy) = self.validate()?;
+    /// Validates, books the epoch, and saves. Killed or stopped in between, the epoch's end is
+    /// simply done again.
+    fn finish_epoch(&mut self, begun: Instant, before: f64) -> Result<Ending, Error> {
+        let Some((val_loss, val_accuracy)) = self.validate()? else {
+            return Ok(Ending::Interrupted);
+        };
         let state = &mut self.state;
         let row = EpochRow {
             epoch: state.epoch + 1,
@@ -280,21 +325,21 @@ impl Session<'_, '_> {
             state.rows,
             state.seconds,
         ) = (0, 0.0, 0, 0, 0.0);
-        let lower = state.best.is_none_or(|(lowest, _)| val_loss < lowest);
-        let improved = lower && val_loss.is_finite();
-        if improved {
-            state.best = Some((val_loss, state.epoch));
-            self.save_weights(BEST)?;
+        self.confirm()?;
+        self.save(save::What::Epoch)?;
+        if !val_loss.is_finite() {
+            let text = format!(
+                "the validation loss of epoch {} is not finite: the weights overflow on a validation image, a lower --lr may help",
+                row.epoch
+            );
+            (self.observe)(Event::Notice(text));
         }
-        self.save_weights(LAST)?;
-        self.save_resume_point()?;
-        state::write_history(&self.run.folder, &self.state.history)?;
         (self.observe)(Event::Epoch(row));
-        Ok(())
+        Ok(Ending::Complete)
     }
 
-    /// Mean loss and accuracy over the validation set.
-    fn validate(&mut self) -> Result<(f64, f64), Error> {
+    /// Mean loss and accuracy over the validation set; none where a stop comes in between.
+    fn validate(&mut self) -> Result<Option<(f64, f64)>, Error> {
         let run = self.run.clone();
         let dataset = &run.dataset;
         let order = feed::order(dataset.test.rows(), false, 0, 0);
@@ -313,6 +358,11 @@ impl Session<'_, '_> {
             rows += metrics.rows as u64;
         };
         for index in 0..batches.count() {
+            if self.stop.load(Ordering::Relaxed) {
+                self.executor.drain()?;
+                self.executor.lower_flag();
+                return Ok(None);
+            }
             let batch = batches.get(index, 0, 0.0);
             self.executor
                 .submit(Program::Evaluate, &batch)?
@@ -322,29 +372,6 @@ impl Session<'_, '_> {
         self.executor.drain()?.into_iter().for_each(&mut add);
         // An overflow on a validation image is no fault of the next training step.
         self.executor.lower_flag();
-        Ok((loss / rows as f64, correct as f64 / rows as f64))
-    }
-
-    fn save_weights(&self, name: &str) -> Result<(), Error> {
-        let metadata = self.run.config.metadata(self.state.epoch);
-        tensors::save(
-            &self.executor,
-            &self.run.folder.join(name),
-            tensors::WEIGHTS,
-            metadata,
-        )
-    }
-
-    fn save_resume_point(&mut self) -> Result<(), Error> {
-        let saved = Saved {
-            config: self.run.config.clone(),
-            state: self.state.clone(),
-            data_hash: format!("{:032x}", self.run.dataset.hash),
-            variants: self.executor.plan.variants(),
-            schedule: Some(self.executor.plan.schedule),
-        };
-        saved.write(&self.executor, &self.run.folder)?;
-        self.saved = Instant::now();
-        Ok(())
+        Ok(Some((loss / rows as f64, correct as f64 / rows as f64)))
     }
 }

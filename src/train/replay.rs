@@ -1,7 +1,7 @@
 //! Names the first tensor that is not finite: runs the forward pass of a batch again, dispatch
 //! by dispatch. No weight has changed since, so the replay computes the same bits.
 
-use crate::gpu::{self, Batch, Executor, Program};
+use crate::gpu::{self, Batch, Executor, Program, Role};
 use crate::ops::Access;
 use crate::plan::{Dispatch, Range};
 
@@ -9,12 +9,12 @@ use crate::plan::{Dispatch, Range};
 /// at before each dispatch, outputs after it, up to the loss.
 pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gpu::Error> {
     // Branches share the buffer of a concat: what the failed step left there would mislead.
-    executor.clear_outputs(Program::Train);
+    executor.clear_outputs(Program::Loss);
     executor.upload(batch);
-    for (index, dispatch) in executor.dispatches(Program::Train).iter().enumerate() {
+    for (index, dispatch) in executor.dispatches(Program::Loss).iter().enumerate() {
         for written in [false, true] {
             if written {
-                executor.launch(Program::Train, index)?;
+                executor.launch(Program::Loss, index)?;
             }
             for (binding, range) in dispatch.op.bindings().iter().zip(&dispatch.bindings) {
                 let concerned = (binding.access == Access::Read) != written;
@@ -23,11 +23,30 @@ pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gp
                 }
             }
         }
-        if dispatch.op.name() == "softmax_cross_entropy" {
-            break;
-        }
     }
     Ok("the loss itself".into())
+}
+
+/// The first parameter, or moment of one, that holds an infinity or a NaN; read back, for this is
+/// asked once the device has counted some.
+pub fn first_non_finite_parameter(executor: &Executor) -> Result<String, gpu::Error> {
+    for (role, prefix) in [
+        (Role::Weights, ""),
+        (Role::Moment1, "moment1/"),
+        (Role::Moment2, "moment2/"),
+    ] {
+        for (index, parameter) in executor.plan.parameters.iter().enumerate() {
+            let mut found = false;
+            executor.read_parameter(index, role, |_, values| {
+                found |= values.iter().any(|value| !value.is_finite());
+                Ok::<(), gpu::Error>(())
+            })?;
+            if found {
+                return Ok(format!("`{prefix}{}`", parameter.name));
+            }
+        }
+    }
+    Ok("the padding of a parameter".into())
 }
 
 fn holds_non_finite(executor: &Executor, range: &Range, name: &str) -> Result<bool, gpu::Error> {

@@ -1,12 +1,16 @@
 //! What a run is and where it stands: the configuration, and the resume point, which is one
 //! file, so that weights, moments and place always belong together.
 
-use super::tensors::{self, TRAINING, TensorFile};
-use super::{Error, files};
+use super::Error;
+use super::steps::Written;
+use super::tensors::{self, NONE, TRAINING, TensorFile};
+use crate::files::{self, Sealed};
 use crate::gpu::Executor;
 use crate::plan::{Pins, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What defines a run: the same configuration, data and adapter give the same bits.
@@ -24,6 +28,9 @@ pub struct Config {
     pub overfit_batch: bool,
     /// The data folder; none for generated sample faces.
     pub data: Option<PathBuf>,
+    /// The same from the root, for those who resume elsewhere.
+    #[serde(default)]
+    pub data_absolute: Option<PathBuf>,
     pub class_names: Vec<String>,
     /// `0..255`, `0..1` or `-1..1`.
     pub pixel_range: String,
@@ -81,6 +88,27 @@ pub struct Saved {
     /// How their work was cut; files of before this was open do not say.
     #[serde(default)]
     pub schedule: Option<Schedule>,
+    #[serde(default)]
+    pub origin: Origin,
+    /// What of steps.csv belongs to the run so far.
+    #[serde(default)]
+    pub steps: Option<Written>,
+}
+
+/// Where the tensors of a resume point come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// They are in its file.
+    #[default]
+    Saved,
+    /// No step was done: they are drawn from the seed.
+    Drawn,
+    /// No step was done: the weights are those of a file.
+    File {
+        path: PathBuf,
+        /// xxh3-128 of its content.
+        hash: String,
+    },
 }
 
 /// File names of a run's folder.
@@ -91,27 +119,51 @@ pub const BEST: &str = "best.safetensors";
 pub const LAST: &str = "last.safetensors";
 pub const RESUME: &str = "resume.safetensors";
 
+/// Every file that a run writes by replacing it.
+pub const REPLACED: [&str; 6] = [CONFIG, HISTORY, STEPS, BEST, LAST, RESUME];
+
 const KEY: &str = "fer-gpu resume point";
 
+fn refused(path: &Path, why: &str) -> Error {
+    Error::Resume {
+        path: path.into(),
+        why: why.into(),
+    }
+}
+
 impl Saved {
-    /// Reads a run's resume point; its tensors stay in the returned file.
-    pub fn open(folder: &Path) -> Result<(Saved, TensorFile), Error> {
-        let path = folder.join(RESUME);
-        if folder.is_dir() && !path.exists() {
-            return Err(Error::Resume {
-                path: folder.into(),
-                why: format!("it has no {RESUME}"),
-            });
-        }
-        let file = TensorFile::open(&path)?;
-        let foreign = |why: String| Error::Resume {
-            path: path.clone(),
-            why,
+    /// Refuses a folder without a resume point.
+    pub fn is_there(folder: &Path) -> Result<(), Error> {
+        let why = match folder.is_dir() {
+            false => "there is no such folder".into(),
+            true if !folder.join(RESUME).exists() => format!("it has no {RESUME}"),
+            true => return Ok(()),
         };
+        Err(refused(folder, &why))
+    }
+
+    /// Reads a run's resume point; its tensors stay in the returned file.
+    ///
+    /// # Errors
+    /// If there is none, if it was changed since it was written, or if it has no seal and
+    /// `accept_unhashed` does not say that this is as it should be.
+    pub fn open(folder: &Path, accept_unhashed: bool) -> Result<(Saved, TensorFile), Error> {
+        Saved::is_there(folder)?;
+        let path = folder.join(RESUME);
+        let file = TensorFile::open(&path, "the run's resume point")?;
+        if file.seal == Sealed::Never && !accept_unhashed {
+            return Err(Error::Unhashed(path));
+        }
         let text = file
             .metadata(KEY)
-            .ok_or_else(|| foreign("its header has no state".into()))?;
-        let saved = serde_json::from_str(text).map_err(|e| foreign(e.to_string()))?;
+            .ok_or_else(|| refused(&path, "its header has no state"))?;
+        let saved: Saved =
+            serde_json::from_str(text).map_err(|e| refused(&path, &e.to_string()))?;
+        saved
+            .state
+            .check(&saved.config)
+            .and_then(|()| saved.check())
+            .map_err(|why| refused(&path, &why))?;
         Ok((saved, file))
     }
 
@@ -119,16 +171,138 @@ impl Saved {
     pub fn write(&self, executor: &Executor, folder: &Path) -> Result<(), Error> {
         let text = serde_json::to_string(self).expect("numbers and strings");
         let metadata = HashMap::from([(KEY.to_string(), text)]);
-        tensors::save(executor, &folder.join(RESUME), TRAINING, metadata)
+        let roles = match self.origin {
+            Origin::Saved => TRAINING,
+            Origin::Drawn | Origin::File { .. } => NONE,
+        };
+        tensors::save(executor, &folder.join(RESUME), roles, metadata)
+    }
+
+    /// Is it one that a run can have written?
+    fn check(&self) -> Result<(), String> {
+        if let Some(schedule) = &self.schedule
+            && (schedule.images_per_split == 0 || schedule.split_k == 0)
+        {
+            return Err(format!("its schedule is {schedule:?}"));
+        }
+        if self.config.class_names.len() < 2 {
+            return Err(format!("its class names are {:?}", self.config.class_names));
+        }
+        if self.config.optimizer != "adam" {
+            return Err(format!("its optimizer is `{}`", self.config.optimizer));
+        }
+        if self.origin != Origin::Saved && self.state != State::default() {
+            return Err("it has done steps but no tensors".into());
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// The last epoch's validation loss, with the epoch, if it is the lowest.
+    pub fn improved(&self) -> Option<(f64, u32)> {
+        let row = self.history.last()?;
+        let lower = self.best.is_none_or(|(lowest, _)| row.val_loss < lowest);
+        (lower && row.val_loss.is_finite()).then_some((row.val_loss, row.epoch))
+    }
+
+    /// Did the last epoch end with a validation loss that is not finite?
+    pub fn overflows(&self) -> bool {
+        let last = self.history.last();
+        last.is_some_and(|row| !row.val_loss.is_finite())
+    }
+
+    /// Is it one that a run of this configuration can reach?
+    fn check(&self, config: &Config) -> Result<(), String> {
+        let finite = self.loss_sum.is_finite() && self.seconds.is_finite() && self.seconds >= 0.0;
+        let rows = self.batch_in_epoch as u64 * config.batch as u64;
+        if !finite || self.rows > rows || self.correct > self.rows {
+            return Err("the sums of its epoch are none".into());
+        }
+        let epochs = self.history.iter().map(|row| row.epoch);
+        if !epochs.eq(1..=self.epoch) {
+            return Err("its epochs and its history differ".into());
+        }
+        if let Some((loss, epoch)) = self.best {
+            let row = self.history.get((epoch as usize).wrapping_sub(1));
+            if row.is_none_or(|row| row.val_loss != loss) {
+                return Err("its best epoch is not in its history".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Is it one that a run over `rows` training images can reach?
+    pub fn fits(&self, rows: usize, batch: u32) -> Result<(), String> {
+        let batches = rows.div_ceil(batch as usize) as u64;
+        let (epoch, batch_in_epoch) = (self.epoch as u64, self.batch_in_epoch as u64);
+        if batch_in_epoch > batches {
+            return Err(format!(
+                "it stands at batch {batch_in_epoch} of an epoch of {batches}"
+            ));
+        }
+        let expected = epoch * batches + batch_in_epoch;
+        if self.step != expected || expected > u32::MAX as u64 {
+            return Err(format!(
+                "it has done {} steps, its epochs have {expected}",
+                self.step
+            ));
+        }
+        if self.rows != (batch_in_epoch * batch as u64).min(rows as u64) {
+            return Err(format!("it has seen {} images of its epoch", self.rows));
+        }
+        Ok(())
     }
 }
 
 impl Config {
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(self).expect("numbers and strings");
-        files::replace(&folder.join(CONFIG), |file| {
-            writeln!(file, "{text}").map_err(|source| files::failed(&folder.join(CONFIG), source))
-        })
+        let path = folder.join(CONFIG);
+        Ok(files::replace_text(&path, &files::sealed_json(self))?)
+    }
+
+    /// Refuses a config.json that somebody edited, with what differs from this, the run's own.
+    /// One that the run wrote may differ: it was killed before its next resume point.
+    pub fn is_unedited(&self, folder: &Path) -> Result<(), Error> {
+        let path = folder.join(CONFIG);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(files::Error::read(&path, source).into()),
+        };
+        if Sealed::of(&text) == Ok(Sealed::Unchanged) {
+            return Ok(());
+        }
+        let differences = self.differences(&text);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let differences = differences.join(", ");
+        Err(Error::Edited { path, differences })
+    }
+
+    /// What a JSON text says otherwise.
+    fn differences(&self, text: &[u8]) -> Vec<String> {
+        let own = serde_json::to_value(self).expect("numbers and strings");
+        let own = own.as_object().expect("a struct");
+        let found: serde_json::Map<String, serde_json::Value> = match serde_json::from_slice(text) {
+            Ok(found) => found,
+            Err(error) => return vec![format!("it is no JSON object ({error})")],
+        };
+        let changed = own
+            .iter()
+            .filter_map(|(name, value)| match found.get(name) {
+                Some(other) if other == value => None,
+                Some(other) => Some(format!("{name} is {other} instead of {value}")),
+                // Of a version that did not know it.
+                None if name == "data_absolute" => None,
+                None => Some(format!("{name} is missing")),
+            });
+        let added = found.keys().filter(|name| !own.contains_key(*name));
+        let added = added.filter(|name| *name != files::KEY);
+        changed
+            .chain(added.map(|name| format!("{name} is unknown")))
+            .collect()
     }
 
     /// What a model file tells those who use it.
@@ -150,25 +324,19 @@ impl Config {
 
 /// Rewrites history.csv from the state: a row an epoch, as Keras's CSVLogger.
 pub fn write_history(folder: &Path, history: &[EpochRow]) -> Result<(), Error> {
-    let path = folder.join(HISTORY);
-    files::replace(&path, |file| {
-        let failed = |source| files::failed(&path, source);
-        writeln!(file, "epoch,loss,accuracy,val_loss,val_accuracy,seconds").map_err(failed)?;
-        for row in history {
-            let EpochRow {
-                epoch,
-                loss,
-                accuracy,
-                val_loss,
-                val_accuracy,
-                seconds,
-            } = row;
-            writeln!(
-                file,
-                "{epoch},{loss:.9},{accuracy:.9},{val_loss:.9},{val_accuracy:.9},{seconds:.3}"
-            )
-            .map_err(failed)?;
-        }
-        Ok(())
-    })
+    let mut text = "epoch,loss,accuracy,val_loss,val_accuracy,seconds\n".to_string();
+    for row in history {
+        let EpochRow {
+            epoch,
+            loss,
+            accuracy,
+            val_loss,
+            val_accuracy,
+            seconds,
+        } = row;
+        text += &format!(
+            "{epoch},{loss:.9},{accuracy:.9},{val_loss:.9},{val_accuracy:.9},{seconds:.3}\n"
+        );
+    }
+    Ok(files::replace_text(&folder.join(HISTORY), &text)?)
 }

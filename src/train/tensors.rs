@@ -1,13 +1,15 @@
 //! Safetensors files, streamed: a tensor goes from the device to the disk, or back, in chunks,
 //! so that a network of any size needs little memory. The header is the safetensors crate's.
 
-use super::{Error, files};
+use super::Error;
+use crate::files::{self, Draft, Sealed, Unsealed};
 use crate::gpu::{Executor, Role};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
 
 /// Longest header that is read: the networks here need a few kilobytes.
 const LONGEST_HEADER: u64 = 16 << 20;
@@ -42,13 +44,21 @@ pub const WEIGHTS: &[Role] = &[Role::Weights];
 /// All that training needs to go on.
 pub const TRAINING: &[Role] = &[Role::Weights, Role::Moment1, Role::Moment2];
 
-/// Writes the tensors of `roles`, replacing `path`.
+/// A file without tensors, where the metadata say how to make them.
+pub const NONE: &[Role] = &[];
+
+/// The member of the metadata that says who wrote a file: whatever has it has a seal too.
+const WRITER: &str = "fer-gpu";
+
+/// Writes the tensors of `roles` and a seal over all, replacing `path`.
 pub fn save(
     executor: &Executor,
     path: &Path,
     roles: &'static [Role],
-    metadata: HashMap<String, String>,
+    mut metadata: HashMap<String, String>,
 ) -> Result<(), Error> {
+    metadata.insert(WRITER.into(), env!("CARGO_PKG_VERSION").into());
+    metadata.insert(files::KEY.into(), files::PLACE.into());
     let mut offset = 0;
     let mut infos = Vec::new();
     for part in parts(executor, roles) {
@@ -68,37 +78,47 @@ pub fn save(
         .expect("a header of strings and numbers")
         .to_string();
     let padded = header.len().next_multiple_of(8);
-    files::replace(path, |file| {
-        let failed = |source| files::failed(path, source);
-        file.write_all(&(padded as u64).to_le_bytes())
-            .map_err(failed)?;
-        file.write_all(format!("{header:padded$}").as_bytes())
-            .map_err(failed)?;
+    let mut head = (padded as u64).to_le_bytes().to_vec();
+    head.extend(format!("{header:padded$}").bytes());
+    let place = files::place(&head).expect("a place for the seal");
+    let mut hash = files::digest(&head, &place);
+    let failed = |source| files::Error::write(path, source);
+    let mut draft = Draft::begin(path)?;
+    draft.fill(|file| {
+        file.write_all(&head).map_err(failed)?;
         for part in parts(executor, roles) {
             executor.read_parameter(part.parameter, part.role, |_, values| {
-                file.write_all(bytemuck::cast_slice(values)).map_err(failed)
+                let bytes = bytemuck::cast_slice(values);
+                hash.update(bytes);
+                file.write_all(bytes)
+                    .map_err(|source| Error::from(failed(source)))
             })?;
         }
-        Ok(())
-    })
+        Ok::<(), Error>(())
+    })?;
+    let digits = files::hexadecimal(hash.digest128());
+    draft.patch(place.start as u64, digits.as_bytes())?;
+    Ok(draft.publish()?)
 }
 
-/// An opened file whose header was checked against its length.
+/// An opened file whose header was checked against its length, and all of it against its seal.
 pub struct TensorFile {
     path: PathBuf,
     file: BufReader<File>,
     header: Metadata,
     /// Where the tensors begin.
     start: u64,
+    /// Was it written without a hash, by others or by a version before there were any?
+    pub seal: Sealed,
+    /// xxh3-128 of its content, but for the hash that it carries.
+    pub hash: String,
 }
 
 impl TensorFile {
-    /// Reads and checks the header; no tensor is read.
-    pub fn open(path: &Path) -> Result<TensorFile, Error> {
-        let read = |source| Error::Read {
-            path: path.into(),
-            source,
-        };
+    /// Reads and checks the header, and holds the file against its seal, if it has one.
+    /// `purpose` is what errors call it.
+    pub fn open(path: &Path, purpose: &'static str) -> Result<TensorFile, Error> {
+        let read = |source| files::Error::read(path, source);
         let wrong = |why: String| Error::Safetensors {
             path: path.into(),
             why,
@@ -115,11 +135,13 @@ impl TensorFile {
                 "its header claims {size} bytes of a file of {length}"
             )));
         }
-        let mut text = vec![0; size as usize];
-        file.read_exact(&mut text).map_err(read)?;
-        let header: Metadata =
-            serde_json::from_slice(&text).map_err(|e| wrong(format!("bad header: {e}")))?;
         let start = 8 + size;
+        let mut head = size.to_le_bytes().to_vec();
+        head.resize(start as usize, 0);
+        file.read_exact(&mut head[8..]).map_err(read)?;
+        let (hash, seal) = sealed(&head, &mut file).map_err(read)?;
+        let header: Metadata =
+            serde_json::from_slice(&head[8..]).map_err(|e| wrong(format!("bad header: {e}")))?;
         let mut end = 0;
         for info in header.tensors().values() {
             let (from, to) = info.data_offsets;
@@ -136,12 +158,25 @@ impl TensorFile {
                 start + end as u64
             )));
         }
-        Ok(TensorFile {
+        // What is cut short says so by its length.
+        let damaged = |cause| Error::Damaged {
+            path: path.into(),
+            purpose,
+            cause,
+        };
+        let seal = seal.map_err(damaged)?;
+        let file = TensorFile {
             path: path.into(),
             file,
             header,
             start,
-        })
+            seal,
+            hash,
+        };
+        match (seal, file.metadata(WRITER)) {
+            (Sealed::Never, Some(_)) => Err(damaged(Unsealed)),
+            _ => Ok(file),
+        }
     }
 
     /// A value of the header's metadata.
@@ -202,10 +237,7 @@ impl TensorFile {
             let name = name(executor, part);
             let offset = self.header.info(&name).expect("checked").data_offsets.0 as u64;
             let (file, path, start) = (&mut self.file, &self.path, self.start);
-            let read = |source| Error::Read {
-                path: path.clone(),
-                source,
-            };
+            let read = |source| Error::from(files::Error::read(path, source));
             file.seek(SeekFrom::Start(start + offset)).map_err(read)?;
             executor.write_parameter(part.parameter, part.role, |_, values: &mut [f32]| {
                 file.read_exact(bytemuck::cast_slice_mut(values))
@@ -214,4 +246,30 @@ impl TensorFile {
         }
         Ok(())
     }
+}
+
+/// The hash of a file of which `head` was read, and what its seal says of it.
+fn sealed(head: &[u8], rest: &mut impl Read) -> io::Result<(String, Result<Sealed, Unsealed>)> {
+    let place = files::place(head);
+    let mut hash = match &place {
+        Some(place) => files::digest(head, place),
+        None => Xxh3::new(),
+    };
+    if place.is_none() {
+        hash.update(head);
+    }
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match rest.read(&mut chunk)? {
+            0 => break,
+            count => hash.update(&chunk[..count]),
+        }
+    }
+    let hash = files::hexadecimal(hash.digest128());
+    let seal = match place {
+        Some(place) if head[place.clone()] == *hash.as_bytes() => Ok(Sealed::Unchanged),
+        Some(_) => Err(Unsealed),
+        None => Sealed::of(head),
+    };
+    Ok((hash, seal))
 }

@@ -1,0 +1,101 @@
+//! Standard output and error. Nothing here panics: a closed pipe ends what goes there quietly,
+//! and any other failure is kept until the command ends, which it then makes an error of.
+
+use super::Error;
+use crate::files::{self, Target};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One of the two streams.
+struct Stream {
+    name: &'static str,
+    state: Mutex<State>,
+}
+
+enum State {
+    Open,
+    /// Nobody reads it any more.
+    Closed,
+    /// It takes nothing more: a full disk, say.
+    Failed(io::Error),
+}
+
+static STDOUT: Stream = Stream {
+    name: "standard output",
+    state: Mutex::new(State::Open),
+};
+
+static STDERR: Stream = Stream {
+    name: "standard error",
+    state: Mutex::new(State::Open),
+};
+
+/// Does a report go to standard output? Then tables go to standard error.
+static REPORTING: AtomicBool = AtomicBool::new(false);
+
+impl Stream {
+    fn write(&self, out: &mut dyn Write, text: &str) {
+        let mut state = self.state.lock().expect("no panic while locked");
+        if !matches!(*state, State::Open) {
+            return;
+        }
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        match written {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => *state = State::Closed,
+            Err(error) => *state = State::Failed(error),
+        }
+    }
+
+    fn failure(&self) -> Option<Error> {
+        let mut state = self.state.lock().expect("no panic while locked");
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Failed(source) => Some(files::Error::write(Path::new(self.name), source).into()),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+}
+
+/// Writes a line to standard output.
+pub fn print(text: impl Display) {
+    if REPORTING.load(Ordering::Relaxed) {
+        tell(text);
+    } else {
+        STDOUT.write(&mut io::stdout(), &format!("{text}\n"));
+    }
+}
+
+/// Writes a line to standard error.
+pub fn tell(text: impl Display) {
+    STDERR.write(&mut io::stderr(), &format!("{text}\n"));
+}
+
+/// What a stream did not take, if it was more than nobody reading.
+pub fn failure() -> Option<Error> {
+    STDOUT.failure().or_else(|| STDERR.failure())
+}
+
+/// Makes room on standard output for reports that are to go there: tables go to standard error.
+pub fn reserve<'a>(reports: impl IntoIterator<Item = &'a Option<std::path::PathBuf>>) {
+    let named = reports.into_iter().flatten();
+    let stdout = |path: &std::path::PathBuf| matches!(Target::of(path), Ok(Target::Stdout));
+    if named.into_iter().any(stdout) {
+        REPORTING.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Writes a report to wherever its path leads: over a regular file, through anything else, and to
+/// standard output by `-`.
+pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+    match Target::of(path)? {
+        Target::Stdout => STDOUT.write(&mut io::stdout(), text),
+        Target::Through(_) | Target::Replace(_) => files::replace_text(path, text)?,
+    }
+    Ok(())
+}

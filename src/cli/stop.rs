@@ -1,0 +1,110 @@
+//! Requests to stop: Ctrl-C, a polite kill, a closed terminal. One is a wish to save and end, and
+//! so are all that follow, for a shell, `timeout` and a terminal each send theirs; only a second
+//! Ctrl-C by a person who has read what the first one does ends the process at once.
+
+use super::output::tell;
+use crate::files;
+use std::io::{IsTerminal, stdin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The exit code of a process that ends at once.
+const QUIT: i32 = 4;
+
+/// Whoever presses Ctrl-C again within it has not read the answer.
+const READING: Duration = Duration::from_secs(1);
+
+/// A flag that the first request raises.
+pub fn listen() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut requests = Requests {
+        stop: stop.clone(),
+        announced: None,
+    };
+    if let Err(error) = platform::each(move |is_ctrl_c| requests.receive(is_ctrl_c)) {
+        tell(format_args!("note: Ctrl-C will not save: {error}"));
+    }
+    stop
+}
+
+struct Requests {
+    stop: Arc<AtomicBool>,
+    /// When the first one was answered.
+    announced: Option<Instant>,
+}
+
+impl Requests {
+    fn receive(&mut self, is_ctrl_c: bool) {
+        let person = stdin().is_terminal();
+        match self.announced {
+            None => {
+                self.stop.store(true, Ordering::Relaxed);
+                let more = if person {
+                    "; press Ctrl-C again to quit without saving"
+                } else {
+                    ""
+                };
+                tell(format_args!("\nfinishing the step, then saving{more}"));
+                self.announced = Some(Instant::now());
+            }
+            Some(announced) if is_ctrl_c && person && announced.elapsed() >= READING => {
+                let _nothing_new = files::abandon();
+                tell("\nquit without saving");
+                platform::quit();
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+mod platform {
+    use super::QUIT;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    /// Calls `receive` for each request, on a thread of its own; tells it which are Ctrl-C. What
+    /// was ignored when the process began, by `nohup` or a parent's choice, stays ignored.
+    pub fn each(mut receive: impl FnMut(bool) + Send + 'static) -> std::io::Result<()> {
+        let heard = [SIGINT, SIGTERM, SIGHUP].into_iter();
+        let mut signals = Signals::new(heard.filter(|&signal| !is_ignored(signal)))?;
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                signals
+                    .forever()
+                    .for_each(|signal| receive(signal == SIGINT))
+            })
+            .map(drop)
+    }
+
+    fn is_ignored(signal: i32) -> bool {
+        // SAFETY: a zeroed sigaction is a valid one, and nothing is changed.
+        unsafe {
+            let mut now: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &mut now) == 0
+                && now.sa_sigaction == libc::SIG_IGN
+        }
+    }
+
+    /// Ends the process without waiting for the driver, which may be in mid-step.
+    pub fn quit() -> ! {
+        // SAFETY: nothing is left to be dropped.
+        unsafe { libc::_exit(QUIT) }
+    }
+}
+
+#[cfg(not(unix))]
+mod platform {
+    use super::QUIT;
+
+    /// Calls `receive` for each request: all of them are Ctrl-C's.
+    pub fn each(mut receive: impl FnMut(bool) + Send + 'static) -> Result<(), ctrlc::Error> {
+        ctrlc::set_handler(move || receive(true))
+    }
+
+    pub fn quit() -> ! {
+        std::process::exit(QUIT)
+    }
+}

@@ -1,0 +1,55 @@
+//! Files that outlive crashes, full disks and other processes.
+//!
+//! `target` says what lies at a path; `draft` fills a file beside it and renames, so that the old
+//! one or the new one is there, whole; `seal` is the hash that a file carries of itself; `lock`
+//! keeps a folder for one process; `space` tells how much the disk still takes. Bytes go in,
+//! files come out: nothing here knows what they mean.
+
+mod draft;
+mod lock;
+mod seal;
+mod space;
+mod target;
+
+pub use draft::{Draft, abandon, remove_drafts, replace, replace_text};
+pub use lock::Lock;
+pub(crate) use seal::{KEY, PLACE, digest, hexadecimal, place};
+pub use seal::{Sealed, Unsealed, sealed_json};
+pub use space::free_bytes;
+pub use target::Target;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is in use by {holder}: one run at a time may write there", path.display())]
+    Locked { path: PathBuf, holder: String },
+    #[error(
+        "{} was moved away or replaced by another folder while it was in use: nothing was written there", .0.display()
+    )]
+    Replaced(PathBuf),
+    #[error("{} exists and is not overwritten: choose another folder", .0.display())]
+    Exists(PathBuf),
+    #[error("{} is no regular file: only such a one can hold this", .0.display())]
+    Irregular(PathBuf),
+}
+
+impl Error {
+    /// The error of a write to `path`.
+    pub fn write(path: &Path, source: io::Error) -> Error {
+        let path = path.into();
+        Error::Write { path, source }
+    }
+
+    /// The error of reading `path`.
+    pub fn read(path: &Path, source: io::Error) -> Error {
+        let path = path.into();
+        Error::Read { path, source }
+    }
+}
