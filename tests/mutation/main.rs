@@ -4,7 +4,7 @@
 //! line, faults   a line of WGSL -> every small fault that it can have
 //! draw           all shaders -> a seeded choice of them
 //! module         a fault -> the variants whose code it changes, and an op that runs them
-//! verdict        cases of those variants until one fails
+//! verdict        cases of those variants until one fails, then the static check of their barriers
 //! pool           many mutants in processes of their own
 //! table          verdicts -> table.md, and back
 //! ```
@@ -13,6 +13,8 @@
 //! runs the faults of files whose name holds that, and writes nothing. What survives needs a case that
 //! kills it, or its reason in survivors.txt.
 
+#[path = "../barriers/check/mod.rs"]
+mod barriers;
 #[path = "../common/mod.rs"]
 mod common;
 mod draw;

@@ -49,7 +49,7 @@ fn shapes() -> impl Iterator<Item = Matmul> {
 /// Shapes, one at least for every variant, whose ReLU meets numbers next to zero and NaN.
 fn around_zero() -> impl Iterator<Item = Matmul> {
     let odd = |p: &Matmul| [(8, 30), (33, 63)].contains(&(p.m, p.k));
-    let chosen = move |p: &Matmul| odd(p) || p.k % 4 == 0 && p.n % 4 == 0;
+    let chosen = move |p: &Matmul| odd(p) || p.k.is_multiple_of(4) && p.n.is_multiple_of(4);
     let with_relu = |p| Matmul { relu: 1, ..p };
     shapes().filter(chosen).map(with_relu)
 }
