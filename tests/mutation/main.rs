@@ -89,6 +89,13 @@ fn the_table_is_of_todays_shaders_and_nearly_all_faults_are_seen() {
             fault.name
         );
     }
+    // A workgroup of the shared kernels has several subgroups on the adapter of the run: the loss of any
+    // one barrier shows there, and need not be looked up in the code.
+    let barriers = |row: &&Row| row.kind == "barrier dropped";
+    for row in rows.iter().filter(barriers) {
+        let by_a_case = row.killed() && !row.verdict.contains("tests/barriers");
+        assert!(by_a_case, "{}:{} {}", row.file, row.line, row.verdict);
+    }
     let killed = rows.iter().filter(|row| row.killed()).count();
     let equivalent = rows.iter().filter(|row| row.equivalent()).count();
     let faults = rows.len() - equivalent;
@@ -148,7 +155,7 @@ fn sound_kernels_survive_the_run() {
 }
 
 #[test]
-#[ignore = "takes five minutes: puts some 280 faults into the kernels, writes tests/mutation/table.md"]
+#[ignore = "takes five minutes: puts some 400 faults into the kernels, writes tests/mutation/table.md"]
 fn every_fault_is_seen_or_argued() {
     let mut compiler = module::Compiler::default();
     let draw = draw::draw(|mutant| compiler.fate(mutant));
