@@ -193,7 +193,7 @@ fn store_forward(at: Place, co: u32, sums: vec4<f32>) {
     if co < params.c_out {
         var values = sums + bias[co];
         if params.relu != 0u {
-            values = max(values, vec4<f32>());
+            values = relu4(values);
         }
         let plane = at.image * params.y_channels + (params.y_first + co);
         let to = (plane * params.h_out + at.row) * params.w_out + at.column;

@@ -330,8 +330,8 @@ fn index(walk: Walk, place: Place, c: u32, channels: u32, first: u32) -> u32 {
 
 fn store_y(walk: Walk, place: Place, c: u32, sums: vec4<f32>) {
     if stored(walk, place, c) {
-        let open = select(sums, vec4<f32>(), sums < vec4<f32>());
-        output[index(walk, place, c, walk.to_stored, walk.to_first)] = select(sums, open, params.relu != 0u);
+        output[index(walk, place, c, walk.to_stored, walk.to_first)] =
+            select(sums, relu4(sums), params.relu != 0u);
     }
 }
 

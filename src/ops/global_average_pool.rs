@@ -194,6 +194,11 @@ impl Op for Backward {
         let open = shapes(false)
             .take(3)
             .map(|(name, params)| case((format!("{name}_open"), params)));
-        masked.chain(open).chain([exact]).collect()
+        let tiny = shapes(true).take(4).map(case).map(|case| Case {
+            name: format!("{}_tiny_mask", case.name),
+            fills: vec![Fill::Range(1.0, 2.0), Fill::Tiny(-1, 1)],
+            ..case
+        });
+        masked.chain(open).chain(tiny).chain([exact]).collect()
     }
 }

@@ -130,6 +130,11 @@ pub enum Fill {
     Range(f32, f32),
     /// Integers in low..=high as f32: sums of products stay exact below 2^24.
     Integers(i32, i32),
+    /// Such integers times the smallest normal f32, the numbers next to zero that no device flushes:
+    /// their products with integers, and the sums of those, are exact too.
+    Tiny(i32, i32),
+    /// Neighbours: 1 and the numbers behind it, so many in all.
+    Near(u32),
     /// Random 32-bit words below the bound.
     Words(u32),
     Zero,
@@ -294,6 +299,17 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &peak_copy::PeakCopy,
     &peak_copy::PeakUpdate,
 ];
+
+/// A bias of `count` outputs, of which every third is NaN, of either sign: no ReLU may lose it, and no
+/// other output may know of it.
+pub(crate) fn nan_among(count: u32) -> Fill {
+    let one = |i| match i % 6 {
+        1 => f32::NAN,
+        4 => -f32::NAN,
+        _ => i as f32 - 2.0,
+    };
+    Fill::Values((0..count).map(one).collect())
+}
 
 /// Words of a binding that a kernel does not look at: one vector.
 pub(crate) const UNUSED: usize = 4;

@@ -89,6 +89,17 @@ impl Planes {
         };
         all.into_iter().map(case).collect()
     }
+
+    /// A case of two workgroups and a bit, to be filled.
+    fn small_case() -> Case<Planes> {
+        Case {
+            name: String::new(),
+            params: Planes::whole(1, 3, 47),
+            step: Step::default(),
+            fills: Vec::new(),
+            exact: true,
+        }
+    }
 }
 
 /// A variant list of one elementwise entry point.
@@ -109,6 +120,22 @@ pub(crate) use elementwise;
 
 static SHADER: super::Shader = shader!("relu.wgsl");
 
+/// Where y = max(a, 0) could go wrong: NaN of either sign (x86 makes negative ones) must stay NaN.
+const EDGES: [f32; 12] = [
+    f32::NAN,
+    -f32::NAN,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::MAX,
+    f32::MIN,
+    f32::MIN_POSITIVE,
+    -f32::MIN_POSITIVE,
+    1e-7,
+    -1e-7,
+    0.0,
+    -0.0,
+];
+
 /// y = max(a, 0)
 pub struct Forward;
 
@@ -128,7 +155,19 @@ impl Op for Forward {
         p.cost(2)
     }
     fn cases() -> Vec<Case<Planes>> {
-        Planes::cases(Fill::Uniform(2.0), 1)
+        let mut cases = Planes::cases(Fill::Uniform(2.0), 1);
+        cases.push(Case {
+            name: "tiny".into(),
+            fills: vec![Fill::Tiny(-2, 2)],
+            ..Planes::small_case()
+        });
+        cases.push(Case {
+            name: "edges".into(),
+            params: Planes::whole(1, 1, EDGES.len() as u32),
+            fills: vec![Fill::Values(EDGES.to_vec())],
+            ..Planes::small_case()
+        });
+        cases
     }
 }
 
@@ -159,6 +198,12 @@ impl Op for Backward {
         p.cost(3)
     }
     fn cases() -> Vec<Case<Planes>> {
-        Planes::cases(Fill::Integers(-2, 2), 2)
+        let mut cases = Planes::cases(Fill::Integers(-2, 2), 2);
+        cases.push(Case {
+            name: "tiny_mask".into(),
+            fills: vec![Fill::Integers(1, 9), Fill::Tiny(-2, 2)],
+            ..Planes::small_case()
+        });
+        cases
     }
 }

@@ -96,6 +96,13 @@ impl Op for SoftmaxCrossEntropy {
             [1.0, 1.0, 2.0, 2.0, -3.0, -3.0],
             0.0,
         ));
+        // Every label is that of the larger logit: it leads by one unit in the last place.
+        let above = |x: f32| x.next_up();
+        cases.push(special(
+            "the_slightest_lead_wins",
+            [above(1.0), 1.0, 2.0, above(2.0), -3.0, above(-3.0)],
+            0.0,
+        ));
         cases.push(special("flag_stays", [1.0, -1.0, 0.5, 2.0, 1.0, 3.0], 1.0));
         cases.push(special(
             "nan_raises_the_flag",

@@ -30,11 +30,15 @@ fn guard(access: Access) -> u32 {
 fn fill(fill: &Fill, stream: u64, len: usize) -> Vec<u32> {
     let unit = |i: usize| random::unit(stream, i as u64);
     let floats = |of: &dyn Fn(usize) -> f32| (0..len).map(|i| of(i).to_bits()).collect();
+    let integer =
+        |i: usize, low: i32, high: i32| (low + (unit(i) * (high - low + 1) as f64) as i32) as f32;
     match fill {
         Fill::Uniform(scale) => floats(&|i| (2.0 * unit(i) - 1.0) as f32 * scale),
         Fill::Range(low, high) => floats(&|i| low + (high - low) * unit(i) as f32),
-        Fill::Integers(low, high) => {
-            floats(&|i| (*low + (unit(i) * (high - low + 1) as f64) as i32) as f32)
+        Fill::Integers(low, high) => floats(&|i| integer(i, *low, *high)),
+        Fill::Tiny(low, high) => floats(&|i| integer(i, *low, *high) * f32::MIN_POSITIVE),
+        Fill::Near(count) => {
+            floats(&|i| 1.0 + (unit(i) * *count as f64).floor() as f32 * f32::EPSILON)
         }
         Fill::Words(bound) => (0..len).map(|i| (unit(i) * *bound as f64) as u32).collect(),
         Fill::Zero => vec![0; len],

@@ -18,6 +18,32 @@ pub const FAULTS: &[Fault] = &[
         },
     },
     Fault {
+        name: "last barriers dropped",
+        rewrite: |line| match line.text {
+            // Where a tree is what needs it: elsewhere there is no `half`.
+            "workgroupBarrier();" => vec!["if half > 4u { workgroupBarrier(); }".into()],
+            _ => Vec::new(),
+        },
+    },
+    Fault {
+        name: "NaN lost",
+        rewrite: nan_lost,
+    },
+    Fault {
+        name: "threshold moved",
+        rewrite: |line| {
+            let moved = |(zero, tiny): &(&str, &str)| {
+                let rest = line.text.split_once(zero)?;
+                Some(format!("{}{tiny}{}", rest.0, rest.1))
+            };
+            THRESHOLDS.iter().filter_map(moved).collect()
+        },
+    },
+    Fault {
+        name: "slight lead lost",
+        rewrite: slight_lead_lost,
+    },
+    Fault {
         name: "epsilon dropped",
         rewrite: |line| match line.text.split_once(" + params.epsilon") {
             Some((head, tail)) => vec![format!("{head}{tail}")],
@@ -85,6 +111,12 @@ const COMPARISONS: &[(&str, &str)] = &[
     (">=", ">"),
     ("==", "!="),
     ("!=", "=="),
+];
+
+/// Where a ReLU opens, and a little above.
+const THRESHOLDS: &[(&str, &str)] = &[
+    (" > 0.0", " > 1e-6"),
+    (" > vec4<f32>()", " > vec4<f32>(1e-6)"),
 ];
 
 const OPERATORS: &[(&str, &str)] = &[
@@ -156,6 +188,47 @@ fn exchange(line: &Line, pairs: &[(&str, &str)]) -> Vec<String> {
         of_token.map(move |(_, to)| line.with(i..i + 1, to))
     };
     (0..line.len()).flat_map(at).collect()
+}
+
+/// A ReLU as the maximum that most GPUs have, and that does not know NaN.
+fn nan_lost(line: &Line) -> Vec<String> {
+    let mut all = Vec::new();
+    for i in 0..line.len() {
+        let zero = match line.token(i) {
+            "relu" => "0.0",
+            "relu4" => "vec4<f32>()",
+            // That of the function itself.
+            "select" if line.text.contains("bitcast") && line.before(i) == "return" => {
+                let arguments = line
+                    .text
+                    .split_once("(x, ")
+                    .and_then(|(_, rest)| rest.split_once(", "));
+                all.extend(arguments.map(|(zero, _)| format!("return max(x, {zero});")));
+                continue;
+            }
+            _ => continue,
+        };
+        if let Some(close) = line.close(i + 1) {
+            let max = line.insert(close, &format!(", {zero}"));
+            let (head, tail) = max.split_at(line.start(i));
+            all.push(format!("{head}max{}", &tail[line.token(i).len()..]));
+        }
+    }
+    all
+}
+
+/// `a > b` as `a > b + 1e-6`; u32 takes no such term.
+fn slight_lead_lost(line: &Line) -> Vec<String> {
+    let lead = |i: usize| {
+        let next = line.token(i + 1);
+        let bare = next.starts_with(|c: char| c.is_alphabetic()) && !next.starts_with("vec");
+        let end = line.product_end(i + 1)?;
+        (line.token(i) == ">" && line.is_binary(i) && bare).then(|| match line.token(end) {
+            ")" | "," | ";" => line.insert(end, " + 1e-6"),
+            _ => line.insert(end, "+ 1e-6 "),
+        })
+    };
+    (1..line.len()).filter_map(lead).collect()
 }
 
 /// `x[i]` as `x[i + 1u]`, and an offset of N as N + 1.

@@ -49,6 +49,11 @@ impl<'a> Line<'a> {
             .map_or("", |range| &self.text[range.clone()])
     }
 
+    /// Where a token begins.
+    pub fn start(&self, i: usize) -> usize {
+        self.tokens[i].start
+    }
+
     pub fn before(&self, i: usize) -> &'a str {
         self.token(i.wrapping_sub(1))
     }

@@ -129,7 +129,7 @@ fn head(rows: &[Row], draw: &Draw, adapter: &str) -> String {
         "# Faults in the kernels, and who saw them\n\n\
          Written by `{COMMAND}`: seed {SEED}, on {adapter}.\n\
          Each line below was put into its shader alone; the cases of the ops that it changed ran, cheap\n\
-         ones first, until one failed.\n\n\
+         ones first, until one failed; what they all missed, the static check of tests/barriers looked at.\n\n\
          | | |\n|---|---|\n\
          | drawn | {drawn} |\n\
          | refused by the compiler | {refused} |\n\

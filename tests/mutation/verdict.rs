@@ -1,10 +1,12 @@
 //! Runs one mutant: the cases of every variant that it changes go through the verifier, the cheap
-//! ones first, until one fails. References are computed once a case and kept.
+//! ones first, until one fails; what they all miss may be a race that the static check finds, which the
+//! adapter cannot show. References are computed once a case and kept.
 
+use crate::barriers;
 use crate::draw::Mutant;
 use crate::module::{Mutated, Target};
 use fer_gpu::gpu::{Adapter, Checks, LimitChoice};
-use fer_gpu::ops::{AnyCase, REGISTRY};
+use fer_gpu::ops::{AnyCase, AnyOp, REGISTRY};
 use fer_gpu::reference::Expected;
 use fer_gpu::verify::{self, Device, Outcome};
 use std::collections::{BTreeMap, HashMap};
@@ -95,7 +97,19 @@ impl Bench {
                 }
             }
         }
-        Verdict::Survived
+        let races = targets.iter().filter_map(|target| {
+            let info = mutated[&target.op].variants()[target.variant];
+            let text = info.shader.module();
+            let found = barriers::findings(&text, info.entry, info.constants);
+            let found = found.expect("naga took the module").into_iter().next()?;
+            let name = REGISTRY[target.op].name();
+            let (variant, what) = (info.name, found.what);
+            Some(format!("{name} {variant}, tests/barriers: {what}"))
+        });
+        races
+            .map(Verdict::Killed)
+            .next()
+            .unwrap_or(Verdict::Survived)
     }
 }
 

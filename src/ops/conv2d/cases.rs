@@ -3,7 +3,7 @@
 //! with integers, where f32 must be exact.
 
 use super::{Conv2d, Padding};
-use crate::ops::{Case, Fill, Step};
+use crate::ops::{Case, Fill, Step, nan_among};
 
 /// Input (n, h, w, c), filters, kernel, stride, padding.
 type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
@@ -77,6 +77,13 @@ fn shapes() -> Vec<(String, Conv2d)> {
     all
 }
 
+/// Shapes, one at least for every variant, whose ReLU meets numbers next to zero and NaN.
+fn around_zero() -> impl Iterator<Item = (String, Conv2d)> {
+    let rows = |p: &Conv2d| p.w_in.is_multiple_of(4) && p.w_out == p.w_in;
+    let of_shapes = move |(name, p): &(String, Conv2d)| name == "ranges" || rows(p) && p.w_in > 4;
+    shapes().into_iter().filter(of_shapes)
+}
+
 /// The convolutions of the seed network for `n` images: each output sums what it sums at any batch.
 fn seed(n: u32) -> Vec<(String, Conv2d)> {
     let conv = |ci, k| Conv2d::new([n, 48, 48, ci], 10, [k, k], [1, 1], Padding::Same);
@@ -122,6 +129,15 @@ pub fn forward() -> Vec<Case<Conv2d>> {
     for (name, p) in seed(5) {
         cases.push(case(name, Conv2d { relu: 1, ..p }, integers(3), true));
     }
+    for (name, p) in around_zero() {
+        let p = Conv2d { relu: 1, ..p };
+        let tiny = Fill::Tiny(-3, 3);
+        let fills = vec![Fill::Integers(-3, 3), tiny.clone(), tiny];
+        cases.push(case(format!("{name}_relu_tiny"), p, fills, true));
+        let mut fills = integers(3);
+        fills[2] = nan_among(p.c_out);
+        cases.push(case(format!("{name}_relu_nan"), p, fills, true));
+    }
     cases
 }
 
@@ -143,6 +159,12 @@ pub fn backward_input() -> Vec<Case<Conv2d>> {
     }
     for (name, p) in seed(5).into_iter().skip(1) {
         cases.push(case(name, Conv2d { relu: 1, ..p }, integers(3), true));
+    }
+    for (name, p) in around_zero() {
+        let mut fills = integers(3);
+        fills[2] = Fill::Tiny(-1, 1);
+        let p = Conv2d { relu: 1, ..p };
+        cases.push(case(format!("{name}_tiny_mask"), p, fills, true));
     }
     cases
 }

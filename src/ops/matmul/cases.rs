@@ -3,7 +3,7 @@
 
 use super::{Matmul, MatmulWeight};
 use crate::ops::adam::{AdamParams, bias_corrected_rate};
-use crate::ops::{Case, Fill, Step};
+use crate::ops::{Case, Fill, Step, nan_among};
 
 /// (m, k, n): golden shapes, edges of 8, 16, 32 and 64, and the small layers of the networks.
 const SHAPES: [(u32, u32, u32); 18] = [
@@ -44,6 +44,14 @@ fn name(p: &Matmul) -> String {
 
 fn shapes() -> impl Iterator<Item = Matmul> {
     SHAPES.into_iter().map(|(m, k, n)| Matmul::new(m, k, n))
+}
+
+/// Shapes, one at least for every variant, whose ReLU meets numbers next to zero and NaN.
+fn around_zero() -> impl Iterator<Item = Matmul> {
+    let odd = |p: &Matmul| [(8, 30), (33, 63)].contains(&(p.m, p.k));
+    let chosen = move |p: &Matmul| odd(p) || p.k.is_multiple_of(4) && p.n.is_multiple_of(4);
+    let with_relu = |p| Matmul { relu: 1, ..p };
+    shapes().filter(chosen).map(with_relu)
 }
 
 /// Two or three panels of a kernel of five, the last of them partly empty; the wide ones have more
@@ -129,6 +137,14 @@ pub fn forward() -> Vec<Case<Matmul>> {
             true,
         ));
     }
+    for p in around_zero() {
+        let tiny = Fill::Tiny(-3, 3);
+        let fills = vec![Fill::Integers(-3, 3), tiny.clone(), tiny];
+        cases.push(case(format!("{}_relu_tiny", name(&p)), p, fills, true));
+        let mut fills = integers(3);
+        fills[2] = nan_among(p.n);
+        cases.push(case(format!("{}_relu_nan", name(&p)), p, fills, true));
+    }
     for splits in [2, 3, 7] {
         let p = Matmul::new(10, 100, 40).split(splits);
         cases.push(case(
@@ -200,6 +216,18 @@ pub fn reduce_forward() -> Vec<Case<Matmul>> {
             integers(2),
             true,
         ));
+        cases.push(case(
+            format!("m{m}_n{n}_splits{splits}_tiny"),
+            p,
+            vec![Fill::Tiny(-3, 3); 2],
+            true,
+        ));
+        cases.push(case(
+            format!("m{m}_n{n}_splits{splits}_nan"),
+            p,
+            vec![Fill::Integers(-3, 3), nan_among(n)],
+            true,
+        ));
     }
     cases
 }
@@ -239,6 +267,11 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
             integers(4),
             true,
         ));
+    }
+    for p in around_zero() {
+        let mut fills = integers(4);
+        fills[2] = Fill::Tiny(-1, 1);
+        cases.push(case(format!("{}_tiny_mask", name(&p)), p, fills, true));
     }
     // Shares of k are forward's alone.
     for m in [10, 40] {
