@@ -1,8 +1,9 @@
 // non_finite: counts[i] = how many of x's values of share i are infinite or NaN.
 //
-// x (count), read in vectors of four, counts (SHARES). Share i holds the vectors i, i + SHARES,
-// i + 2 SHARES, ...: neighbours read neighbouring vectors. An invocation owns one share and the
-// one count that it writes; the host adds the counts up, so nothing is shared.
+// x (count), read in vectors of four, counts (SHARES). A workgroup owns a run of consecutive
+// vectors, a multiple of WORKGROUP of them: neighbours read neighbours, and a core reads on and
+// on. An invocation owns every WORKGROUP-th vector of the run and the one count that it writes;
+// the host adds the counts up, so nothing is shared.
 
 struct Params {
     count: u32,
@@ -26,12 +27,18 @@ fn non_finite(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let share = workgroup_index(group, groups) * WORKGROUP + local;
+    let vectors = params.count / 4u;
+    let rounds = (vectors + SHARES - 1u) / SHARES;
+    let owner = workgroup_index(group, groups);
+    let share = owner * WORKGROUP + local;
     if share < SHARES {
         var found = vec4<f32>();
-        for (var i = share; i < params.count / 4u; i += SHARES) {
-            let bits = bitcast<vec4<u32>>(x[i]) & EXPONENT;
-            found += select(vec4<f32>(), vec4<f32>(1.0), bits == EXPONENT);
+        for (var round = 0u; round < rounds; round++) {
+            let i = (owner * rounds + round) * WORKGROUP + local;
+            if i < vectors {
+                let bits = bitcast<vec4<u32>>(x[i]) & EXPONENT;
+                found += select(vec4<f32>(), vec4<f32>(1.0), bits == EXPONENT);
+            }
         }
         counts[share] = found.x + found.y + found.z + found.w;
     }

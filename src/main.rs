@@ -1,5 +1,7 @@
 //! The `fer-gpu` command.
 
+mod memory;
+
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -7,6 +9,8 @@ fn main() -> ExitCode {
     let started = Instant::now();
     quiet_wayland();
     outlive_full_disks();
+    #[cfg(unix)]
+    memory::explain_refusals();
     fer_gpu::cli::main(started)
 }
 

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::adapter::{Adapter, Info, LimitChoice};
-use super::faults::{self, Faults, one_line};
+use super::faults::{self, Faults};
 use super::kernel::{Kernel, KernelKey};
 use crate::profile::Profile;
 use std::collections::HashMap;
@@ -39,17 +39,20 @@ impl Gpu {
             LimitChoice::Native => (adapter.inner.features() & optional, adapter.inner.limits()),
             LimitChoice::Webgpu => (wgpu::Features::empty(), webgpu_limits(adapter)),
         };
-        let request = adapter.inner.request_device(&wgpu::DeviceDescriptor {
+        let descriptor = wgpu::DeviceDescriptor {
             label: Some("fer-gpu"),
             required_features: features,
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
-        });
-        let (device, queue) = pollster::block_on(request).map_err(|cause| Error::Request {
-            adapter: adapter.info.to_string(),
-            cause: one_line(&cause.to_string()),
-        })?;
+        };
+        faults::hush_expected_panics();
+        let opened =
+            faults::silently(|| pollster::block_on(adapter.inner.request_device(&descriptor)));
+        let refused = |cause: &str| faults::refusal(&adapter.info, cause);
+        let (device, queue) = opened
+            .map_err(|panic| refused(&panic))?
+            .map_err(|error| refused(&error.to_string()))?;
         let faults = faults::listen(&device);
         Ok(Gpu {
             device,

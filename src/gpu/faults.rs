@@ -5,6 +5,7 @@
 //! that came after a report may be believed: every download and every step checks.
 
 use super::Error;
+use super::adapter::Info;
 use super::device::Gpu;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -18,6 +19,24 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The message with which wgpu loses a device for lack of memory.
 const OUT_OF_MEMORY: &str = "Out of memory";
+
+/// With what wgpu and Vulkan refuse a device for lack of memory: there is no error of its own.
+const NO_MEMORY: [&str; 2] = ["Not enough memory", "OUT_OF_HOST_MEMORY"];
+
+/// What a device is refused for: wgpu 30 says so, or panics.
+pub(super) fn refusal(adapter: &Info, cause: &str) -> Error {
+    let cause = one_line(cause);
+    if NO_MEMORY.iter().any(|told| cause.contains(told)) {
+        return Error::OutOfMemory {
+            adapter: adapter.name.clone(),
+            what: "opening the device".into(),
+        };
+    }
+    Error::Request {
+        adapter: adapter.to_string(),
+        cause,
+    }
+}
 
 /// What the driver reported since the last look.
 #[derive(Default)]
@@ -164,7 +183,7 @@ thread_local! {
 }
 
 /// Makes panics that a thread expects print nothing.
-fn hush_expected_panics() {
+pub(super) fn hush_expected_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
@@ -177,7 +196,7 @@ fn hush_expected_panics() {
 }
 
 /// Makes the call; a panic in it is returned.
-fn silently<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn silently<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     EXPECTED.set(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(call));
     EXPECTED.set(false);

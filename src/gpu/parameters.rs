@@ -151,12 +151,13 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// How many weights and moments are infinite or NaN: counted on the device.
-    pub fn non_finite_parameters(&self) -> Result<u64, Error> {
+    /// How many weights are infinite or NaN: counted on the device. A moment that is makes its
+    /// weight so in the same step, or leaves it where it was.
+    pub fn non_finite_weights(&self) -> Result<u64, Error> {
         let counts = self.gpu.storage("counts", 4 * non_finite::SHARES as u64)?;
         let largest = LOOK.min(self.gpu.profile.limits.max_storage_binding / 256 * 256);
         let mut found = 0.0;
-        for buffer in self.plan.parameter_buffers() {
+        for buffer in self.plan.weight_buffers() {
             let buffer = self.buffer(buffer);
             for offset in (0..buffer.size()).step_by(largest as usize) {
                 let bytes = largest.min(buffer.size() - offset);

@@ -10,6 +10,9 @@ use crate::reference::{self, Expected};
 /// Invocations, each with a share of the values and a count of its own.
 pub const SHARES: usize = 8192;
 
+/// Of them in a workgroup.
+pub const WORKGROUP: usize = 64;
+
 params! {
     NonFinite {
         /// Values, a multiple of 4 (blocks are padded).
@@ -30,8 +33,8 @@ impl Op for Count {
         name: "naive",
         shader: &SHADER,
         entry: "non_finite",
-        constants: &[("WORKGROUP", 64.0), ("SHARES", SHARES as f64)],
-        workgroups: |_| SHARES as u64 / 64,
+        constants: &[("WORKGROUP", WORKGROUP as f64), ("SHARES", SHARES as f64)],
+        workgroups: |_| (SHARES / WORKGROUP) as u64,
         chain: no_chain,
         supports: |p, _| (p.count as u64 / 4).div_ceil(SHARES as u64) <= MAX_ITERATIONS,
     }];

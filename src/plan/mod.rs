@@ -168,6 +168,12 @@ impl Plan {
         parameters.flat_map(|p| p.storage.buffers()).collect()
     }
 
+    /// The buffers that hold weights.
+    pub fn weight_buffers(&self) -> BTreeSet<BufferId> {
+        let parameters = self.parameters.iter();
+        parameters.flat_map(|p| p.storage.weights()).collect()
+    }
+
     /// The variants in use. A checkpoint stores them, so that a resumed run computes the same bits.
     pub fn variants(&self) -> Pins {
         let all = self.train.iter().chain(&self.evaluate);

@@ -57,6 +57,14 @@ impl Storage {
         }
     }
 
+    /// Every buffer that holds a part of the weights.
+    pub fn weights(&self) -> BTreeSet<BufferId> {
+        match self {
+            Storage::Flat { buffers, .. } => BTreeSet::from([buffers[0]]),
+            Storage::Panels { windows, .. } => windows.iter().map(|w| w.buffers[0]).collect(),
+        }
+    }
+
     /// Is it updated by the one dispatch over the arena?
     pub fn in_arena(&self, arena: [BufferId; 3]) -> bool {
         match self {

@@ -27,23 +27,17 @@ pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gp
     Ok("the loss itself".into())
 }
 
-/// The first parameter, or moment of one, that holds an infinity or a NaN; read back, for this is
-/// asked once the device has counted some.
-pub fn first_non_finite_parameter(executor: &Executor) -> Result<String, gpu::Error> {
-    for (role, prefix) in [
-        (Role::Weights, ""),
-        (Role::Moment1, "moment1/"),
-        (Role::Moment2, "moment2/"),
-    ] {
-        for (index, parameter) in executor.plan.parameters.iter().enumerate() {
-            let mut found = false;
-            executor.read_parameter(index, role, |_, values| {
-                found |= values.iter().any(|value| !value.is_finite());
-                Ok::<(), gpu::Error>(())
-            })?;
-            if found {
-                return Ok(format!("`{prefix}{}`", parameter.name));
-            }
+/// The first parameter that holds an infinity or a NaN; read back, for this is asked once the
+/// device has counted some.
+pub fn first_non_finite_weight(executor: &Executor) -> Result<String, gpu::Error> {
+    for (index, parameter) in executor.plan.parameters.iter().enumerate() {
+        let mut found = false;
+        executor.read_parameter(index, Role::Weights, |_, values| {
+            found |= values.iter().any(|value| !value.is_finite());
+            Ok::<(), gpu::Error>(())
+        })?;
+        if found {
+            return Ok(format!("`{}`", parameter.name));
         }
     }
     Ok("the padding of a parameter".into())

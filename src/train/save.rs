@@ -1,8 +1,8 @@
 //! Keeps a run on the disk: what was found good, and only that.
 //!
 //! A resume point from which no step can be computed would be the end of a run. So before
-//! anything is saved the device counts what is not finite among weights and moments, and the loss
-//! of the very batch that comes next is computed with them: a third of a step.
+//! anything is saved the device counts the weights that are not finite, and the loss of the very
+//! batch that comes next is computed with them: a third of a step.
 
 use super::state::{self, BEST, LAST, Origin, Saved};
 use super::{Error, Event, Session, replay, tensors};
@@ -29,8 +29,8 @@ impl Session<'_, '_> {
     pub(super) fn confirm(&mut self) -> Result<(), Error> {
         let step = self.state.step;
         let diverged = |what, tensor| Error::NonFinite { step, what, tensor };
-        if self.executor.non_finite_parameters()? > 0 {
-            let tensor = replay::first_non_finite_parameter(&self.executor)?;
+        if self.executor.non_finite_weights()? > 0 {
+            let tensor = replay::first_non_finite_weight(&self.executor)?;
             return Err(diverged("its weights are", tensor));
         }
         let run = self.run.clone();

@@ -168,7 +168,8 @@ struct Prepared {
 enum Prior {
     Nothing {
         out: Out,
-        init_from: Option<PathBuf>,
+        /// The file of `--init-from`, and how to know it again.
+        weights: Option<(TensorFile, Origin)>,
     },
     /// A run, kept from others, and the file that holds its tensors.
     Run {
@@ -194,7 +195,10 @@ fn prepare(start: Start) -> Result<Prepared, Error> {
             config,
             out,
             init_from,
-        } => (config, Prior::Nothing { out, init_from }),
+        } => {
+            let weights = init_from.map(open_weights).transpose()?;
+            (config, Prior::Nothing { out, weights })
+        }
         Start::Resume {
             folder,
             given,
@@ -302,10 +306,10 @@ fn open_and_train(
             file,
             ..
         } => restore(&executor, folder, lock, *saved, file)?,
-        Prior::Nothing { out, init_from } => {
-            let mut weights = init_from
-                .map(|path| open_weights(&executor, path))
-                .transpose()?;
+        Prior::Nothing { out, mut weights } => {
+            if let Some((file, _)) = &weights {
+                file.check(&executor, WEIGHTS)?;
+            }
             let unhashed = weights
                 .iter()
                 .filter(|(file, _)| file.seal == Sealed::Never);
@@ -428,9 +432,8 @@ const UNHASHED: &str =
     "the weights of --init-from have no hash: whether they are as they were written cannot be told";
 
 /// The weights that a run is to begin with, and how to know them again.
-fn open_weights(executor: &Executor, path: PathBuf) -> Result<(TensorFile, Origin), Error> {
+fn open_weights(path: PathBuf) -> Result<(TensorFile, Origin), Error> {
     let file = TensorFile::open(&path, INITIAL)?;
-    file.check(executor, WEIGHTS)?;
     let origin = Origin::File {
         path: std::path::absolute(&path).map_err(|source| files::Error::read(&path, source))?,
         hash: file.hash.clone(),

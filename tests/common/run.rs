@@ -10,6 +10,7 @@ pub fn fer_gpu() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fer-gpu"));
     command.env_remove("FER_GPU_KILL_AT");
     command.env_remove("FER_GPU_LOSE_DEVICE_AT");
+    command.env_remove("FER_GPU_DISK_FULL");
     command
 }
 
