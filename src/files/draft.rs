@@ -172,7 +172,7 @@ pub fn remove_drafts(folder: &Path, names: &[&str]) -> Result<(), Error> {
         let name = path.file_name().map(|name| name.to_string_lossy());
         let is_draft = |name: &str| {
             let of = |known: &&str| name.strip_prefix(known).is_some_and(|n| n.starts_with('.'));
-            name.ends_with(SUFFIX) && names.iter().any(|known| of(&known))
+            name.ends_with(SUFFIX) && names.iter().any(of)
         };
         if name.is_some_and(|name| is_draft(&name)) {
             fs::remove_file(&path).map_err(|source| Error::write(&path, source))?;

@@ -257,12 +257,12 @@ fn open_and_train(
 ) -> Result<super::Summary, Error> {
     let prepared = prepare(settings.start.clone())?;
     if let Prior::Run { folder, saved, .. } = &prepared.start {
+        tidy(folder, &saved.state)?;
         if saved.state.epoch >= prepared.config.epochs {
             observe(Event::Notice(format!(
                 "nothing to do: this run has done its {} epochs; --epochs N trains on",
                 prepared.config.epochs
             )));
-            tidy(folder, &saved.state)?;
             return Ok(super::Summary::finished(folder, &saved.state));
         }
         *begun = Some(Begun {
@@ -409,7 +409,6 @@ fn restore(
             file.load(executor, WEIGHTS)?;
         }
     }
-    tidy(&folder, &saved.state)?;
     Ok(Ready {
         folder,
         lock,
