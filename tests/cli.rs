@@ -415,7 +415,7 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_tensor() {
     );
     assert!(!run.join("last.safetensors").exists());
     assert!(
-        stderr(&output).contains("has no hash"),
+        stderr(&output).contains("have no hash"),
         "{}",
         stderr(&output)
     );

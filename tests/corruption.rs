@@ -105,7 +105,7 @@ fn a_thousand_flipped_bits_are_refused_or_change_no_result() {
                         "--model",
                         "inception-gap",
                         "--op",
-                        "pack",
+                        "softmax_cross_entropy",
                     ])
                     .args(["--min-time", "0", "--batch", "1", "--compare"])
                     .arg(&path),

@@ -45,7 +45,7 @@ pub struct Train {
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// Resume from a point that has no hash, as versions before 0.2 wrote them
+    /// Resume from a point that has no hash, as versions of before there were hashes wrote them
     #[arg(long, requires = "resume")]
     accept_unhashed: bool,
     /// Begin with the weights of this file

@@ -20,10 +20,8 @@ pub enum Error {
     NotAFile(PathBuf),
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {}", path.display())]
-    Write { path: PathBuf, source: io::Error },
-    #[error("{} exists and is not overwritten: choose another folder", .0.display())]
-    Exists(PathBuf),
+    #[error(transparent)]
+    File(#[from] crate::files::Error),
     #[error("{file} needs {bytes} bytes of memory, more than there is")]
     Memory { file: String, bytes: usize },
 

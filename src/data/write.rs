@@ -1,17 +1,13 @@
 //! Writes a data set: a `Dataset` in, the four npy files out, as `Dataset::load` reads them.
 
 use super::{Dataset, Error, FILES, Pixels, Split};
-use ndarray::{ArrayRef, ArrayView1, ArrayView4, Dimension};
+use crate::files::{self, Draft};
+use ndarray::{ArrayRef, ArrayView1, ArrayView4, Dimension, ShapeError};
 use ndarray_npy::{WritableElement, WriteNpyError, WriteNpyExt};
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
-use std::path::{Path, PathBuf};
-
-/// A file under its temporary name, which disappears with this value unless it was renamed.
-struct Draft {
-    draft: PathBuf,
-    path: PathBuf,
-}
+use std::fs;
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
 
 impl Dataset {
     /// Writes the four files into `dir`, making it where it is missing: images of shape
@@ -24,10 +20,7 @@ impl Dataset {
     /// # Errors
     /// If one of the files exists already, or cannot be written.
     pub fn write(&self, dir: &Path) -> Result<(), Error> {
-        fs::create_dir_all(dir).map_err(|source| Error::Write {
-            path: dir.into(),
-            source,
-        })?;
+        fs::create_dir_all(dir).map_err(|source| files::Error::write(dir, source))?;
         let [train_x, train_y, test_x, test_y] = FILES;
         for path in FILES.map(|name| dir.join(name)) {
             must_be_free(&path)?;
@@ -38,84 +31,56 @@ impl Dataset {
             self.draft_images(dir, test_x, &self.test)?,
             self.draft_labels(dir, test_y, &self.test)?,
         ];
-        drafts.iter().try_for_each(Draft::publish)
+        for draft in drafts {
+            draft.publish_new()?;
+        }
+        Ok(())
     }
 
     fn draft_images(&self, dir: &Path, name: &str, split: &Split) -> Result<Draft, Error> {
         let [height, width, channels] = self.image;
         let shape = [split.rows(), height, width, channels];
         match &split.pixels {
-            Pixels::U8(all) => Draft::write(dir, name, ArrayView4::from_shape(shape, all)),
-            Pixels::F32(all) => Draft::write(dir, name, ArrayView4::from_shape(shape, all)),
+            Pixels::U8(all) => draft(dir, name, ArrayView4::from_shape(shape, all)),
+            Pixels::F32(all) => draft(dir, name, ArrayView4::from_shape(shape, all)),
         }
     }
 
     fn draft_labels(&self, dir: &Path, name: &str, split: &Split) -> Result<Draft, Error> {
         if self.class_names.len() > 256 {
             let shape = split.rows();
-            return Draft::write(dir, name, ArrayView1::from_shape(shape, &split.labels));
+            return draft(dir, name, ArrayView1::from_shape(shape, &split.labels));
         }
         let labels: Vec<u8> = split.labels.iter().map(|&label| label as u8).collect();
-        Draft::write(dir, name, ArrayView1::from_shape(labels.len(), &labels))
+        draft(dir, name, ArrayView1::from_shape(labels.len(), &labels))
     }
 }
 
-impl Draft {
-    /// Writes `array` beside `name` and waits until it is on the disk. An array that failed to
-    /// take its shape is a `Dataset` whose parts disagree: an error like any other.
-    fn write<V, A, D>(
-        dir: &Path,
-        name: &str,
-        array: Result<V, ndarray::ShapeError>,
-    ) -> Result<Self, Error>
-    where
-        V: std::ops::Deref<Target = ArrayRef<A, D>>,
-        A: WritableElement,
-        D: Dimension,
-    {
-        let path = dir.join(name);
-        let draft = dir.join(format!(".{name}.{}.tmp", std::process::id()));
-        let failed = |source| Error::Write {
-            path: path.clone(),
-            source,
-        };
-        let array = array.map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
-        let mut file = File::create(&draft).map_err(failed)?;
-        let draft = Self {
-            draft,
-            path: path.clone(),
-        };
-        array
-            .write_npy(BufWriter::new(&mut file))
-            .map_err(|error| match error {
-                WriteNpyError::Io(source) => failed(source),
-                other => failed(io::Error::other(other)),
-            })?;
-        file.sync_all().map_err(failed)?;
-        Ok(draft)
-    }
-
-    /// Gives the file its name, unless something took it meanwhile.
-    fn publish(&self) -> Result<(), Error> {
-        must_be_free(&self.path)?;
-        fs::rename(&self.draft, &self.path).map_err(|source| Error::Write {
-            path: self.path.clone(),
-            source,
+/// Writes `array` beside `name`. An array that failed to take its shape is a `Dataset` whose parts
+/// disagree: an error like any other.
+fn draft<V, A, D>(dir: &Path, name: &str, array: Result<V, ShapeError>) -> Result<Draft, Error>
+where
+    V: Deref<Target = ArrayRef<A, D>>,
+    A: WritableElement,
+    D: Dimension,
+{
+    let path = dir.join(name);
+    let failed = |source| files::Error::write(&path, source);
+    let array = array.map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidInput, e)))?;
+    let mut draft = Draft::begin(&path)?;
+    draft.fill(|out| {
+        array.write_npy(out).map_err(|error| match error {
+            WriteNpyError::Io(source) => failed(source),
+            other => failed(io::Error::other(other)),
         })
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After `publish` there is nothing left under this name, and a failure changes nothing.
-        let _ = fs::remove_file(&self.draft);
-    }
+    })?;
+    Ok(draft)
 }
 
 /// Refuses a path that something lies at, be it a dangling link.
 fn must_be_free(path: &Path) -> Result<(), Error> {
     match path.symlink_metadata() {
-        Ok(_) => Err(Error::Exists(path.into())),
+        Ok(_) => Err(files::Error::Exists(path.into()).into()),
         Err(_) => Ok(()),
     }
 }

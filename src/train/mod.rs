@@ -1,13 +1,17 @@
 //! Training: a data set and a network in, a run's folder out.
 //!
-//! `setup` checks everything before anything is written, opens the device and loads or draws
-//! the weights; this file runs the epochs and `save` keeps them; `state` and `tensors` are the
-//! run on the disk. The terminal's side is told through [`Event`]s.
+//! `prepare` checks everything before anything is written; `setup` opens the device and loads or
+//! draws the weights; this file runs the epochs and `save` keeps them; `state` and `tensors` are
+//! the run on the disk; `remedy` says how to go on after an error. The terminal's side is told
+//! through [`Event`]s.
 
 mod error;
 mod pace;
+mod prepare;
+mod remedy;
 mod replay;
 mod save;
+mod settings;
 mod setup;
 mod space;
 mod state;
@@ -15,7 +19,8 @@ mod steps;
 mod tensors;
 
 pub use error::{Error, causes};
-pub use setup::{Given, Out, Settings, Start, run};
+pub use settings::{Given, Out, Settings, Start};
+pub use setup::run;
 pub use state::{BEST, CONFIG, Config, EpochRow, HISTORY, LAST, RESUME, STEPS, State};
 
 use crate::data::Dataset;

@@ -228,12 +228,12 @@ fn writes_what_it_reads_and_overwrites_nothing() {
     assert_eq!(fs::read(out.join("y_test.npy")).unwrap(), before);
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
-    assert!(matches!(set.write(&file), Err(Error::Write { .. })));
+    assert!(matches!(set.write(&file), Err(Error::File(_))));
     let torn = Dataset {
         image: [5, 5, 1],
         ..set
     };
     let torn_out = home.path().join("torn");
-    assert!(matches!(torn.write(&torn_out), Err(Error::Write { .. })));
+    assert!(matches!(torn.write(&torn_out), Err(Error::File(_))));
     assert!(names(&torn_out).is_empty());
 }
