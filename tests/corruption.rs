@@ -271,6 +271,19 @@ fn figures_that_no_run_can_have_are_refused() {
             assert!(refused(resumed(true), "resume"), "{name}");
         }
     }
+    // A kernel that nobody knows: the pins are not what ran, which is told.
+    let unpinned = with_state(&good, |s| {
+        let pins = s["variants"].as_object_mut().expect("pins");
+        let name = pins.keys().next().expect("a pin").clone();
+        let variant = pins.remove(&name).expect("a pin");
+        pins.insert(format!("{name}1"), variant);
+    });
+    fs::write(run.join("resume.safetensors"), unpinned).expect("written");
+    let output = resumed(true).output().expect("the command runs");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stderr(&output);
+    assert!(text.contains("last bits will differ"), "{text}");
+
     // As it was, without a hash: only on demand.
     let old = with_state(&good, |_| ());
     fs::write(run.join("resume.safetensors"), &old).expect("written");
@@ -436,6 +449,45 @@ fn a_diverged_run_goes_on_from_its_last_good_point() {
     }
     resume(&run, &[]);
     same(&whole, &run);
+}
+
+/// A bias of minus infinity before a ReLU: no loss ever tells of it.
+#[test]
+fn weights_that_are_not_finite_are_not_saved_whatever_the_loss() {
+    let folder = tempdir().expect("a folder");
+    let data = faces(folder.path(), 16, 8);
+    let run = folder.path().join("run");
+    let mut command = train(&data, &["--steps", "1", "--out"]);
+    command.arg(&run);
+    succeed(command);
+    let good = bytes(&run, "last.safetensors");
+    let end = 8 + u64::from_le_bytes(good[..8].try_into().expect("eight")) as usize;
+    let mut header: serde_json::Value = serde_json::from_slice(&good[8..end]).expect("JSON");
+    let at = header["mid_1/5x5/bias"]["data_offsets"][0]
+        .as_u64()
+        .expect("an offset") as usize;
+    header
+        .as_object_mut()
+        .expect("an object")
+        .remove("__metadata__");
+    let header = header.to_string();
+    let mut poisoned = (header.len() as u64).to_le_bytes().to_vec();
+    poisoned.extend(header.bytes());
+    let tensors = poisoned.len();
+    poisoned.extend(&good[end..]);
+    poisoned[tensors + at..tensors + at + 4].copy_from_slice(&f32::NEG_INFINITY.to_le_bytes());
+    let weights = folder.path().join("poisoned.safetensors");
+    fs::write(&weights, poisoned).expect("written");
+    let out = folder.path().join("poisoned");
+    let mut command = train(&data, &["--epochs", "1", "--init-from"]);
+    command.arg(&weights).arg("--out").arg(&out);
+    let output = command.output().expect("the command runs");
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    for needle in ["step 2: its weights are not finite", "`mid_1/5x5/bias`"] {
+        assert!(text.contains(needle), "{text}");
+    }
+    assert!(!out.join("last.safetensors").exists());
 }
 
 #[test]

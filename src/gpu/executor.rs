@@ -33,6 +33,8 @@ pub enum Program {
     Train,
     /// The head of a training step, up to its loss: no weight changes.
     Loss,
+    /// What is left of a step after [`Program::Loss`]: backward and update.
+    Update,
     Evaluate,
 }
 
@@ -154,6 +156,7 @@ impl<'g> Executor<'g> {
         match program {
             Program::Train => &self.train,
             Program::Loss => &self.train[..self.plan.loss],
+            Program::Update => &self.train[self.plan.loss..],
             Program::Evaluate => &self.evaluate,
         }
     }
@@ -162,6 +165,7 @@ impl<'g> Executor<'g> {
         match program {
             Program::Train => &self.plan.train,
             Program::Loss => &self.plan.train[..self.plan.loss],
+            Program::Update => &self.plan.train[self.plan.loss..],
             Program::Evaluate => &self.plan.evaluate,
         }
     }

@@ -126,6 +126,8 @@ struct Session<'a, 'g> {
     saved: Instant,
     /// The step that it holds.
     saved_step: u64,
+    /// The step whose loss the device has computed, with all that its backward pass needs.
+    loss_computed: Option<u64>,
     /// Did the last save fail?
     missed_save: bool,
     steps_here: u64,
@@ -217,8 +219,12 @@ impl Session<'_, '_> {
         let batch = batches.get(index, step + 1, rate);
         self.in_flight.push_back((self.state.epoch, index, step));
         self.steps_here += 1;
+        let program = match self.loss_computed.take() {
+            Some(computed) if computed == step => Program::Update,
+            _ => Program::Train,
+        };
         let arrived = if self.steps_here > 1 {
-            self.executor.submit(Program::Train, &batch)?
+            self.executor.submit(program, &batch)?
         } else if self.run.check {
             Some(self.checked_step(&batch, step)?)
         } else {
@@ -345,6 +351,8 @@ impl Session<'_, '_> {
 
     /// Mean loss and accuracy over the validation set; none where a stop comes in between.
     fn validate(&mut self) -> Result<Option<(f64, f64)>, Error> {
+        // It works in the same buffers as a step.
+        self.loss_computed = None;
         let run = self.run.clone();
         let dataset = &run.dataset;
         let order = feed::order(dataset.test.rows(), false, 0, 0);

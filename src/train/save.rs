@@ -1,8 +1,8 @@
 //! Keeps a run on the disk: what was found good, and only that.
 //!
 //! A resume point from which no step can be computed would be the end of a run. So before
-//! anything is saved the device counts the weights that are not finite, and the loss of the very
-//! batch that comes next is computed with them: a third of a step.
+//! anything is saved the device counts the weights that are not finite, and computes the loss of
+//! the very batch that comes next: the head of the next step, which then goes on from there.
 
 use super::state::{self, BEST, LAST, Origin, Saved};
 use super::{Error, Event, Session, replay, tensors};
@@ -48,6 +48,7 @@ impl Session<'_, '_> {
             let tensor = replay::first_non_finite(&self.executor, &batch)?;
             return Err(diverged("the loss with its weights is", tensor));
         }
+        self.loss_computed = Some(step);
         Ok(())
     }
 

@@ -151,6 +151,7 @@ fn session<'a, 'g>(
         observe,
         pace: Pace::new(settings.started),
         saved: Instant::now(),
+        loss_computed: None,
         missed_save: false,
         steps_here: 0,
         in_flight: Default::default(),
