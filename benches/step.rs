@@ -5,6 +5,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use fer_gpu::gpu::{Adapter, Batch, Checks, Executor, Gpu, Images, LimitChoice, Program, Selector};
 use fer_gpu::network::Network;
 use fer_gpu::ops::Step;
+use fer_gpu::ops::adam;
 use fer_gpu::plan::{self, Options};
 use fer_gpu::random::unit;
 use std::collections::HashSet;
@@ -24,11 +25,7 @@ fn step(criterion: &mut Criterion) {
         .map(|i| unit(1, i) as f32)
         .collect();
     let labels: Vec<u32> = (0..BATCH).map(|n| n % 7).collect();
-    let step = Step {
-        step: 1,
-        valid_rows: BATCH,
-        rate: 1e-3,
-    };
+    let step = Step::new(1, BATCH, adam::scalars(1e-3, 1));
     let batch = Batch {
         images: Images::Host(&images),
         labels: &labels,

@@ -3,18 +3,6 @@
 // Every buffer is (n, its own channels, pixels); the kernel covers c channels of each, from its
 // `first` on. An invocation owns one element; a workgroup owns WORKGROUP consecutive ones.
 
-struct Params {
-    n: u32,
-    c: u32,
-    pixels: u32,
-    a_channels: u32,
-    a_first: u32,
-    b_channels: u32,
-    b_first: u32,
-    y_channels: u32,
-    y_first: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

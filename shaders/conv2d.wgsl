@@ -7,30 +7,6 @@
 // x, grad_x (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out), relu_mask (n,
 // mask_channels, h_in, w_in): channel ranges from *_first on; w (kh, kw, c_in, c_out); bias (c_out).
 
-struct Params {
-    n: u32,
-    h_in: u32,
-    w_in: u32,
-    c_in: u32,
-    h_out: u32,
-    w_out: u32,
-    c_out: u32,
-    kh: u32,
-    kw: u32,
-    stride_h: u32,
-    stride_w: u32,
-    pad_top: u32,
-    pad_left: u32,
-    x_channels: u32,
-    x_first: u32,
-    y_channels: u32,
-    y_first: u32,
-    mask_channels: u32,
-    mask_first: u32,
-    relu: u32,
-    splits: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -13,30 +13,6 @@
 // term d, so that lanes load neighbours; weights[d * 4 + v] holds four channels, of which each half of
 // the workgroup uses two vectors. An invocation owns the pixels of one vector in HALF channels.
 
-struct Params {
-    n: u32,
-    h_in: u32,
-    w_in: u32,
-    c_in: u32,
-    h_out: u32,
-    w_out: u32,
-    c_out: u32,
-    kh: u32,
-    kw: u32,
-    stride_h: u32,
-    stride_w: u32,
-    pad_top: u32,
-    pad_left: u32,
-    x_channels: u32,
-    x_first: u32,
-    y_channels: u32,
-    y_first: u32,
-    mask_channels: u32,
-    mask_first: u32,
-    relu: u32,
-    splits: u32,
-}
-
 /// Channels of half a workgroup: 5 or 8.
 override HALF: u32;
 

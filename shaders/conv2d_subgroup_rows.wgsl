@@ -13,30 +13,6 @@
 // A workgroup is one subgroup: 8 tiles of one block of ten channels; an invocation owns 16 pixels of 2
 // rows in the ten channels of the output.
 
-struct Params {
-    n: u32,
-    h_in: u32,
-    w_in: u32,
-    c_in: u32,
-    h_out: u32,
-    w_out: u32,
-    c_out: u32,
-    kh: u32,
-    kw: u32,
-    stride_h: u32,
-    stride_w: u32,
-    pad_top: u32,
-    pad_left: u32,
-    x_channels: u32,
-    x_first: u32,
-    y_channels: u32,
-    y_first: u32,
-    mask_channels: u32,
-    mask_first: u32,
-    relu: u32,
-    splits: u32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;

@@ -8,30 +8,6 @@
 // source: x (n, x_channels, h_in, w_in) or dy (n, y_channels, h_out, w_out); output: y or grad_x; extra:
 // the bias (c_out), or the ReLU mask (n, mask_channels, h_in, w_in); w (kh, kw, c_in, c_out).
 
-struct Params {
-    n: u32,
-    h_in: u32,
-    w_in: u32,
-    c_in: u32,
-    h_out: u32,
-    w_out: u32,
-    c_out: u32,
-    kh: u32,
-    kw: u32,
-    stride_h: u32,
-    stride_w: u32,
-    pad_top: u32,
-    pad_left: u32,
-    x_channels: u32,
-    x_first: u32,
-    y_channels: u32,
-    y_first: u32,
-    mask_channels: u32,
-    mask_first: u32,
-    relu: u32,
-    splits: u32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;

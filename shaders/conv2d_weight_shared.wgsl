@@ -12,30 +12,6 @@
 // channels[d * 5 + c] holds channels 4 c ... 4 c + 3; lanes load along the pixels, and odd strides keep
 // their stores free of bank conflicts. An invocation owns 4 lines by 4 channels.
 
-struct Params {
-    n: u32,
-    h_in: u32,
-    w_in: u32,
-    c_in: u32,
-    h_out: u32,
-    w_out: u32,
-    c_out: u32,
-    kh: u32,
-    kw: u32,
-    stride_h: u32,
-    stride_w: u32,
-    pad_top: u32,
-    pad_left: u32,
-    x_channels: u32,
-    x_first: u32,
-    y_channels: u32,
-    y_first: u32,
-    mask_channels: u32,
-    mask_first: u32,
-    relu: u32,
-    splits: u32,
-}
-
 const DEPTH: u32 = 16u;
 const LINE_STRIDE: u32 = 17u;
 const CHANNEL_STRIDE: u32 = 5u;

@@ -12,30 +12,6 @@
 // along the rows of its share: the inputs of a pair slide through TAPS registers, so that a new
 // pixel costs one load for each pair and feeds ten channels times TAPS sums.
 
-struct Params {
-    n: u32,
-    h_in: u32,
-    w_in: u32,
-    c_in: u32,
-    h_out: u32,
-    w_out: u32,
-    c_out: u32,
-    kh: u32,
-    kw: u32,
-    stride_h: u32,
-    stride_w: u32,
-    pad_top: u32,
-    pad_left: u32,
-    x_channels: u32,
-    x_first: u32,
-    y_channels: u32,
-    y_first: u32,
-    mask_channels: u32,
-    mask_first: u32,
-    relu: u32,
-    splits: u32,
-}
-
 /// Values of kx in registers: 1, 3 or 5.
 override TAPS: u32;
 

@@ -15,12 +15,6 @@ struct Params {
     scale: f32,
 }
 
-struct Step {
-    step: u32,
-    valid_rows: u32,
-    rate: f32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

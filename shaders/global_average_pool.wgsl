@@ -4,13 +4,6 @@
 // x, grad_x, relu_mask (n, c, pixels); y, dy (n, c). Forward: an invocation owns one mean (naive) or
 // a workgroup does (tree). Backward: an invocation owns one element of grad_x.
 
-struct Params {
-    n: u32,
-    c: u32,
-    pixels: u32,
-    masked: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

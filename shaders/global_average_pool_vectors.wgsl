@@ -4,13 +4,6 @@
 //
 // dy (n, c); grad_x, relu_mask (n, c, pixels / 4) vectors. An invocation owns one vector.
 
-struct Params {
-    n: u32,
-    c: u32,
-    pixels: u32,
-    masked: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -8,18 +8,6 @@
 // x, grad_x, relu_mask (m, k); y, dy (m, n); bias (n); w: a window of the kernel's panels, (panels, k, 32),
 // panel p holding columns 32 (first_panel + p) ... of the (k, n) kernel, zero behind column n.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    splits: u32,
-    k_chunk: u32,
-    relu: u32,
-    accumulate: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

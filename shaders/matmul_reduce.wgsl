@@ -5,18 +5,6 @@
 //
 // partial (splits, m, n); y, dy (m, n); bias, db (n). An invocation owns one output.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    splits: u32,
-    k_chunk: u32,
-    relu: u32,
-    accumulate: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -13,18 +13,6 @@
 // Forward: an invocation owns 8 rows by 8 columns of y for one share of k; backward input: 8 rows by 8
 // inputs of grad_x. Four terms at a time are summed as a product with a 4 by 4 matrix of weights.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    splits: u32,
-    k_chunk: u32,
-    relu: u32,
-    accumulate: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

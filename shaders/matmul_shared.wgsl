@@ -11,18 +11,6 @@
 // Forward: a workgroup computes 64 rows of y by two panels, for one share of k. Backward input: 64
 // rows of grad_x by 64 inputs. Lines of the tile are rows; an invocation owns 8 rows by 4 columns.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    splits: u32,
-    k_chunk: u32,
-    relu: u32,
-    accumulate: u32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;

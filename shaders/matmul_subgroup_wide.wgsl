@@ -16,18 +16,6 @@
 // A workgroup is one subgroup. Forward: it owns 64 rows of y by two panels; backward input: 64 rows of
 // grad_x by 64 inputs. Lane l owns four columns of either half, of all rows, and loads row l of each eight.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    splits: u32,
-    k_chunk: u32,
-    relu: u32,
-    accumulate: u32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> operand: array<Stored>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;

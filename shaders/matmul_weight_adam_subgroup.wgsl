@@ -1,19 +1,12 @@
 // Weight gradient of a dense layer in register tiles whose operands are shared by subgroup broadcast
 // (matmul_weight_subgroup_tile.wgsl, matmul_weight_subgroup_wide_tile.wgsl), spent at once on an Adam
-// step and never stored.
+// step (adam_rule.wgsl) and never stored.
 //
-// g[k,n] = sum over rows of x[m,k] dy[m,n]; m += (g - m) gain1, v += (g^2 - v) gain2,
-// w -= rate m / (sqrt(v) + epsilon); nothing changes where a loss was not finite (metrics[2]).
+// g[k,n] = sum over rows of x[m,k] dy[m,n]; nothing changes where a loss was not finite (metrics[2]).
 //
 // x (m, k); operand: dy (m, n); metrics (4); w, moment1, moment2: a window of panels, (panels, k, 32),
 // whose columns behind n have a zero gradient. k is a multiple of 4. A workgroup is one subgroup and owns
 // four kilobytes or more in a row of each of the three; lane l owns four columns of its inputs.
-
-struct Step {
-    step: u32,
-    valid_rows: u32,
-    rate: f32,
-}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -29,13 +22,7 @@ var<private> finite: bool;
 
 fn finish(weight: u32, gradient: vec4<f32>) {
     if finite {
-        let m = moment1[weight];
-        let v = moment2[weight];
-        let first = m + (gradient - m) * params.gain1;
-        let second = v + (gradient * gradient - v) * params.gain2;
-        moment1[weight] = first;
-        moment2[weight] = second;
-        w[weight] -= step.rate * first / (sqrt(second) + params.epsilon);
+        apply(weight, gradient);
     }
 }
 

@@ -6,17 +6,6 @@
 // x (m, k); dy (m, n); dw: a window of panels, (panels, k, 32), zero behind column n. k is a multiple
 // of 4. An invocation owns 8 inputs by 8 columns.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    gain1: f32,
-    gain2: f32,
-    epsilon: f32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

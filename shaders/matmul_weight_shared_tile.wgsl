@@ -8,17 +8,6 @@
 // A workgroup computes 64 inputs by two panels. Lines of the tile are inputs; an invocation owns 8
 // inputs by 4 neighbouring columns.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    gain1: f32,
-    gain2: f32,
-    epsilon: f32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 
 /// x at (row, k); zero outside.

@@ -3,17 +3,6 @@
 // the kernel that stores it and the one that spends it on an optimiser step. Both declare params, x
 // (m, k) as vectors, operand: dy (m, n), and finish(weight, gradient) for each four weights.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    gain1: f32,
-    gain2: f32,
-    epsilon: f32,
-}
-
 /// Hands inputs k, k + 4, ... k + 28 of the tile on.
 fn finish_rows(panel: u32, k: u32, lane: u32, rows: Rows) {
     finish_input(panel, k, lane, rows.r0);

@@ -5,17 +5,6 @@
 //
 // Lane l owns four columns of either panel, of all inputs, and loads inputs 4 l ... 4 l + 3 of either half.
 
-struct Params {
-    m: u32,
-    k: u32,
-    n: u32,
-    first_panel: u32,
-    panels: u32,
-    gain1: f32,
-    gain2: f32,
-    epsilon: f32,
-}
-
 /// Hands inputs k, k + 4, ... k + 28 of the tile on.
 fn finish_rows(panel: u32, k: u32, lane: u32, rows: Rows) {
     finish_input(panel, k, lane, rows.r0);

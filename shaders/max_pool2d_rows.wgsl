@@ -6,25 +6,6 @@
 // x (n, x_channels, h_in, w_in) and y (n, y_channels, h_out, w_out), of which c channels from x_first and
 // y_first on; w_in = w_out is a multiple of 4. An invocation owns four neighbours of y.
 
-struct Params {
-    n: u32,
-    c: u32,
-    h_in: u32,
-    w_in: u32,
-    h_out: u32,
-    w_out: u32,
-    kh: u32,
-    kw: u32,
-    stride_h: u32,
-    stride_w: u32,
-    pad_top: u32,
-    pad_left: u32,
-    x_channels: u32,
-    x_first: u32,
-    y_channels: u32,
-    y_first: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

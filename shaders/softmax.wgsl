@@ -2,11 +2,6 @@
 //
 // x, y, probabilities, dy, grad_x (rows, classes). An invocation owns one row.
 
-struct Params {
-    rows: u32,
-    classes: u32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -8,17 +8,6 @@
 // WGSL lets a compiler assume that no number is infinite or NaN, and some do: such logits are told by
 // their bits. Their rows are not correct and have no gradient, and the loss is NaN.
 
-struct Params {
-    rows: u32,
-    classes: u32,
-}
-
-struct Step {
-    step: u32,
-    valid_rows: u32,
-    rate: f32,
-}
-
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -99,14 +99,10 @@ impl<'a> Batches<'a> {
     }
 
     /// Batch number `index`; places behind its rows repeat the first and are masked.
-    pub fn get(&mut self, index: u32, step: u64, rate: f32) -> Batch<'_> {
+    pub fn get(&mut self, index: u32, step: u64, rule: [f32; 4]) -> Batch<'_> {
         let first = index as usize * self.batch;
         let valid = &self.order[first..(first + self.batch).min(self.order.len())];
-        let step = Step {
-            step: step as u32,
-            valid_rows: valid.len() as u32,
-            rate,
-        };
+        let step = Step::new(step as u32, valid.len() as u32, rule);
         self.rows.clear();
         self.rows.extend_from_slice(valid);
         self.rows.resize(self.batch, valid[0]);

@@ -5,7 +5,7 @@
 //! ```text
 //! files                        written whole or not at all, sealed by a hash, locked
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
-//! ops <-> reference            what each kernel computes: bindings, cost, cases; the same in f64
+//! ops                          what each kernel computes: bindings, cost, cases, and the same in f64
 //! data                         npy files or generated faces -> two labelled splits
 //! graph                        layers -> ops; reverse mode appends the backward pass
 //! network                      the networks, by name
@@ -35,7 +35,6 @@ pub mod ops;
 pub mod plan;
 pub mod profile;
 pub mod random;
-pub mod reference;
 pub mod tensor;
 pub mod train;
 pub mod tuned;

@@ -10,10 +10,11 @@ use fer_gpu::gpu::{
     Adapter, Batch, Checks, Error, Executor, Gpu, Images, LimitChoice, Program, Role,
 };
 use fer_gpu::network::Network;
+use fer_gpu::ops::adam;
+use fer_gpu::ops::reference::Expected;
 use fer_gpu::ops::{self, AnyCase, AnyOp, Binding, Cost, Field, Shader, Step, VariantInfo};
 use fer_gpu::plan::{self, Options};
 use fer_gpu::profile::Profile;
-use fer_gpu::reference::Expected;
 use run::{faces, fer_gpu, resume, same, stderr, succeed, train};
 use std::process::Command;
 use tempfile::tempdir;
@@ -31,11 +32,7 @@ fn batch(pixels: &[f32]) -> Batch<'_> {
     Batch {
         images: Images::Host(pixels),
         labels: &[0; BATCH as usize],
-        step: Step {
-            step: 1,
-            valid_rows: BATCH,
-            rate: 1e-3,
-        },
+        step: Step::new(1, BATCH, adam::scalars(1e-3, 1)),
     }
 }
 

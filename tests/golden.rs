@@ -4,15 +4,16 @@
 mod common;
 
 use common::Golden;
-use fer_gpu::ops::adam::{AdamParams, bias_corrected_rate};
+use fer_gpu::ops::adam;
 use fer_gpu::ops::conv2d::{Conv2d, Padding};
 use fer_gpu::ops::global_average_pool::GlobalAveragePool;
 use fer_gpu::ops::matmul::{Matmul, MatmulWeight};
 use fer_gpu::ops::max_pool2d::MaxPool2d;
 use fer_gpu::ops::params::Step;
+use fer_gpu::ops::reference::{self, Expected, UNTOUCHED};
 use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::softmax::Softmax;
-use fer_gpu::reference::{self, Expected, UNTOUCHED};
+use fer_gpu::ops::update::Update;
 
 fn words(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
@@ -181,7 +182,7 @@ fn dense_agrees_with_keras() {
             &dx,
             &matmul_backward_input(&p, &words(&dy), &w, &[0; 4], &before),
         );
-        let weight = MatmulWeight::new(&p, &AdamParams::keras(0));
+        let weight = MatmulWeight::new(&p);
         agree(
             &case,
             &panels(&dkernel, &p),
@@ -340,12 +341,10 @@ fn adam_agrees_with_keras() {
     let (mut m, mut v) = (vec![0.0f32; count], vec![0.0f32; count]);
     for t in 0..5 {
         let g = &gradients[t * count..(t + 1) * count];
-        let step = Step {
-            step: t as u32 + 1,
-            valid_rows: 1,
-            rate: bias_corrected_rate(0.01, t as u64 + 1),
+        let step = Step::new(t as u32 + 1, 1, adam::scalars(0.01, t as u64 + 1));
+        let p = Update {
+            count: count as u32,
         };
-        let p = AdamParams::keras(count as u32);
         let bindings = [words(g), vec![0; 4], words(&w), words(&m), words(&v)];
         let slices: Vec<&[u32]> = bindings.iter().map(Vec::as_slice).collect();
         let found = reference::adam::adam(&p, &step, &slices);
@@ -466,7 +465,7 @@ fn gradients_agree_with_finite_differences() {
         }),
         1e-9,
     );
-    let weight = MatmulWeight::new(&p, &AdamParams::keras(0));
+    let weight = MatmulWeight::new(&p);
     let dw = reference::matmul::matmul_backward_weight(&weight, &words(&x), &words(&dy));
     close(
         "dense dw",

@@ -7,7 +7,7 @@ use common::Golden;
 use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Program, Role};
 use fer_gpu::network::Network;
 use fer_gpu::ops::Step;
-use fer_gpu::ops::adam::bias_corrected_rate;
+use fer_gpu::ops::adam;
 use fer_gpu::plan::{self, Options};
 use fer_gpu::profile::Class;
 use fer_gpu::random::unit;
@@ -76,11 +76,11 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
         let labels: Vec<u32> = (0..BATCH as u64)
             .map(|n| (7.0 * unit(8000 + t as u64, n)) as u32)
             .collect();
-        let step = Step {
-            step: t + 1,
-            valid_rows: BATCH,
-            rate: bias_corrected_rate(rules.learning_rate, t as u64 + 1),
-        };
+        let step = Step::new(
+            t + 1,
+            BATCH,
+            adam::scalars(rules.learning_rate, t as u64 + 1),
+        );
         let batch = Batch {
             images: Images::Host(&images),
             labels: &labels,

@@ -8,7 +8,7 @@ mod run;
 use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Program, Role};
 use fer_gpu::network::Network;
 use fer_gpu::ops::Step;
-use fer_gpu::ops::adam::bias_corrected_rate;
+use fer_gpu::ops::adam;
 use fer_gpu::plan::{self, Options};
 use fer_gpu::random::{fill_uniform, unit};
 use tempfile::tempdir;
@@ -40,11 +40,7 @@ fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f3
     let labels: Vec<u32> = (0..batch as u64)
         .map(|n| (7.0 * unit(98, n)) as u32)
         .collect();
-    let step = Step {
-        step: 1,
-        valid_rows: valid,
-        rate: bias_corrected_rate(1e-3, 1),
-    };
+    let step = Step::new(1, valid, adam::scalars(1e-3, 1));
     executor
         .submit(
             Program::Train,

@@ -7,9 +7,9 @@ mod run;
 
 use fer_gpu::gpu::LimitChoice;
 use fer_gpu::ops::add::Add;
+use fer_gpu::ops::reference::Expected;
 use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::{Binding, Case, Cost, Op, Step, Variant};
-use fer_gpu::reference::Expected;
 use fer_gpu::verify::{self, Device, KnownFault, Pattern, Reason, Subject};
 use run::{fer_gpu, stderr};
 use serde_json::Value;

@@ -95,7 +95,7 @@ pub fn kernels(
     };
     let mut batches = first_batch(&faces, request.batch, executor.as_ref());
     // The rate is zero: weights stay as they are, and every step computes the same.
-    let batch = batches.get(0, 1, 0.0);
+    let batch = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
     let mut subjects = match &executor {
         Some(executor) => {
             let wanted = |dispatch: &Dispatch, variant: usize| {

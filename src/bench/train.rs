@@ -54,7 +54,7 @@ pub fn train(
     let mut executor = load(&gpu, network, batch, &faces, many_options)?;
     let mut batches = first_batch(&faces, batch, Some(&executor));
     // The rate is zero: weights stay as they are, and every step computes the same.
-    let many = batches.get(0, 1, 0.0);
+    let many = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
     time_of(&mut executor, Program::Train, &many)?;
     let first_step_seconds = begun.elapsed().as_secs_f64();
     time_of(&mut executor, Program::Evaluate, &many)?;
@@ -91,7 +91,7 @@ fn forward_of_one(
 ) -> Result<Stats, Error> {
     let mut executor = load(gpu, network, 1, faces, options)?;
     let mut batches = first_batch(faces, 1, Some(&executor));
-    let one = batches.get(0, 1, 0.0);
+    let one = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
     time_of(&mut executor, Program::Evaluate, &one)?;
     let mut seconds = Vec::new();
     let begun = Instant::now();

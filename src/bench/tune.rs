@@ -219,7 +219,7 @@ impl Tuner<'_> {
         let options = self.options(schedule);
         let executor = load(self.gpu, self.network, self.batch, &self.faces, options)?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, 0.0);
+        let batch = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
         let wanted = |d: &plan::Dispatch, _: usize| shapes.contains(&plan::key(d.op, &d.params));
         let subjects = Subjects::of_step(&executor, &batch, &wanted)?;
         let observe = &mut *self.observe;
@@ -275,7 +275,7 @@ impl Tuner<'_> {
     fn steps(&self, options: &Options) -> Result<Stats, Error> {
         let mut executor = self.load(options.clone())?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, 0.0);
+        let batch = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
         measure::time_of(&mut executor, Program::Train, &batch)?;
         let mut seconds = Vec::new();
         let begun = Instant::now();

@@ -1,61 +1,52 @@
 //! adam: one optimiser step over a flat block of weights.
 
-use super::params::params;
+use super::update::{self, METRICS, Update};
 use super::{
-    Access, Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, in_out, no_chain, read, shader,
+    Binding, Case, Cost, Fill, Op, STEP, Shader, Step, Variant, anywhere, in_out, no_chain, read,
+    shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
 /// Keras 3's defaults.
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
+const EPSILON_HAT: f32 = 1e-7;
 
-params! {
-    AdamParams {
-        /// Weights, a multiple of 4 (blocks are padded).
-        count: u32,
-        /// 1 - beta1 and 1 - beta2, computed in f64: from an f32 beta2 the latter would be off by 5e-5.
-        gain1: f32,
-        gain2: f32,
-        epsilon: f32,
-    }
-}
-
-impl AdamParams {
-    /// Keras 3's defaults.
-    pub fn keras(count: u32) -> AdamParams {
-        AdamParams {
-            count,
-            gain1: (1.0 - BETA1) as f32,
-            gain2: (1.0 - BETA2) as f32,
-            epsilon: 1e-7,
-        }
-    }
-}
-
-/// The rate of step `t` (from 1): lr * sqrt(1 - beta2^t) / (1 - beta1^t), in f64.
-pub fn bias_corrected_rate(learning_rate: f64, t: u64) -> f32 {
+/// Scalars of step `t` (from 1): the rate with the bias correction, lr * sqrt(1 - beta2^t) / (1 - beta1^t);
+/// 1 - beta1; 1 - beta2; epsilon. All computed in f64: from an f32 beta2 its gain would be off by 5e-5.
+pub fn scalars(learning_rate: f64, t: u64) -> [f32; 4] {
     let power = |beta: f64| beta.powf(t as f64);
-    (learning_rate * (1.0 - power(BETA2)).sqrt() / (1.0 - power(BETA1))) as f32
+    let rate = learning_rate * (1.0 - power(BETA2)).sqrt() / (1.0 - power(BETA1));
+    [
+        rate as f32,
+        (1.0 - BETA1) as f32,
+        (1.0 - BETA2) as f32,
+        EPSILON_HAT,
+    ]
 }
 
-pub(super) const METRICS: Binding = Binding {
-    name: "metrics",
-    access: Access::Read,
-};
+/// The formula, for every kernel that applies it.
+pub(super) static RULE: Shader = shader!("adam_rule.wgsl");
+static SHADER: Shader = shader!("adam.wgsl", RULE, update::PARAMS, STEP);
 
-static SHADER: super::Shader = shader!("adam.wgsl");
+/// What both moments hold in test cases.
+pub(super) const MOMENTS: [Fill; 2] = [Fill::Uniform(0.05), Fill::Range(0.0, 0.01)];
 
-/// (w, m, v) updated in place from g; nothing where the non-finite flag is up.
+/// (w, moment1, moment2) updated in place from g; nothing where the non-finite flag is up.
 pub struct Adam;
 
 impl Op for Adam {
-    type Params = AdamParams;
+    type Params = Update;
     const NAME: &'static str = "adam";
-    const BINDINGS: &'static [Binding] =
-        &[read("g"), METRICS, in_out("w"), in_out("m"), in_out("v")];
+    const BINDINGS: &'static [Binding] = &[
+        read("g"),
+        METRICS,
+        in_out("w"),
+        in_out("moment1"),
+        in_out("moment2"),
+    ];
     const STEP: bool = true;
-    const VARIANTS: &'static [Variant<AdamParams>] = &[Variant {
+    const VARIANTS: &'static [Variant<Update>] = &[Variant {
         name: "naive",
         shader: &SHADER,
         entry: "adam",
@@ -65,48 +56,21 @@ impl Op for Adam {
         supports: anywhere,
     }];
 
-    fn lengths(p: &AdamParams) -> Vec<usize> {
+    fn lengths(p: &Update) -> Vec<usize> {
         let count = p.count as usize;
-        vec![
-            count,
-            super::softmax_cross_entropy::METRICS,
-            count,
-            count,
-            count,
-        ]
+        let metrics = super::softmax_cross_entropy::METRICS;
+        vec![count, metrics, count, count, count]
     }
-    fn reference(p: &AdamParams, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+    fn reference(p: &Update, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         reference::adam::adam(p, step, bindings)
     }
-    fn cost(p: &AdamParams) -> Cost {
+    fn cost(p: &Update) -> Cost {
         Cost {
             flops: 12 * p.count as u64,
             bytes: 28 * p.count as u64,
         }
     }
-    fn cases() -> Vec<Case<AdamParams>> {
-        let mut cases = Vec::new();
-        for count in [4, 252, 256, 260, 9188] {
-            for (t, flag) in [(1, 0.0), (1000, 0.0), (7, 1.0)] {
-                cases.push(Case {
-                    name: format!("count{count}_t{t}_flag{flag}"),
-                    params: AdamParams::keras(count),
-                    step: Step {
-                        step: t,
-                        valid_rows: 1,
-                        rate: bias_corrected_rate(1e-3, t as u64),
-                    },
-                    fills: vec![
-                        Fill::Uniform(0.1),
-                        Fill::Values(vec![0.0, 0.0, flag, 0.0]),
-                        Fill::Uniform(1.0),
-                        Fill::Uniform(0.05),
-                        Fill::Range(0.0, 0.01),
-                    ],
-                    exact: false,
-                });
-            }
-        }
-        cases
+    fn cases() -> Vec<Case<Update>> {
+        update::cases(|t| scalars(1e-3, t), &MOMENTS)
     }
 }

@@ -1,13 +1,13 @@
 //! add: where a tensor feeds several layers, its gradient is the sum of theirs.
 
-use super::relu::{Planes, elementwise};
+use super::relu::{PLANES, Planes, elementwise};
 use super::{
     Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
     shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
-static SHADER: super::Shader = shader!("add.wgsl");
+static SHADER: super::Shader = shader!("add.wgsl", PLANES);
 
 /// y = a + b
 pub struct Add;

@@ -1,14 +1,14 @@
 //! concat along channels: each branch is copied into its range, and its gradient back out.
 //! Where the plan can, branches write straight into their range and neither kernel runs.
 
-use super::relu::{Planes, elementwise};
+use super::relu::{PLANES, Planes, elementwise};
 use super::{
     Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
     shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
-static SHADER: super::Shader = shader!("concat.wgsl");
+static SHADER: super::Shader = shader!("concat.wgsl", PLANES);
 
 macro_rules! copy_op {
     ($(#[$doc:meta])* $op:ident, $name:literal, [$from:literal, $to:literal]) => {

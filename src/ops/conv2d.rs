@@ -9,7 +9,7 @@ mod variants;
 
 use super::params::params;
 use super::{Binding, Case, Cost, Op, Step, UNUSED, Variant, out, read};
-use crate::reference::{Expected, conv2d as reference};
+use crate::ops::reference::{Expected, conv2d as reference};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

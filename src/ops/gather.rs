@@ -2,10 +2,10 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
+    Binding, Case, Cost, Fill, Op, STEP, Step, Variant, anywhere, no_chain, out, per_element, read,
     shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
 params! {
     GatherParams {
@@ -29,7 +29,7 @@ impl GatherParams {
     }
 }
 
-static SHADER: super::Shader = shader!("gather.wgsl");
+static SHADER: super::Shader = shader!("gather.wgsl", STEP);
 
 /// `x[i, c, pixel] = data[rows[i], pixel * channels + c] * scale`
 pub struct Gather;

@@ -5,7 +5,7 @@ use super::{
     Binding, Case, Cost, Fill, Op, Step, UNUSED, Variant, anywhere, no_chain, out, per_element,
     read, shader,
 };
-use crate::reference::{Expected, global_average_pool as reference};
+use crate::ops::reference::{Expected, global_average_pool as reference};
 
 params! {
     GlobalAveragePool {
@@ -27,8 +27,9 @@ impl GlobalAveragePool {
     }
 }
 
-static SHADER: super::Shader = shader!("global_average_pool.wgsl");
-static VECTORS: super::Shader = shader!("global_average_pool_vectors.wgsl");
+static PARAMS: super::Shader = shader!("global_average_pool_params.wgsl");
+static SHADER: super::Shader = shader!("global_average_pool.wgsl", PARAMS);
+static VECTORS: super::Shader = shader!("global_average_pool_vectors.wgsl", PARAMS);
 
 fn shapes(masked: bool) -> impl Iterator<Item = (String, GlobalAveragePool)> {
     let shapes = [

@@ -7,10 +7,10 @@
 mod cases;
 mod variants;
 
-use super::adam::{AdamParams, METRICS};
 use super::params::params;
+use super::update::METRICS;
 use super::{Binding, Case, Cost, Op, Step, UNUSED, Variant, in_out, out, read};
-use crate::reference::{Expected, matmul as reference};
+use crate::ops::reference::{Expected, matmul as reference};
 use std::ops::Range;
 
 /// Columns of a panel.
@@ -39,16 +39,13 @@ params! {
 }
 
 params! {
-    /// Weight gradient, with the optimiser's constants for the fused form.
+    /// Weight gradient, stored or spent on the optimiser at once.
     MatmulWeight {
         m: u32,
         k: u32,
         n: u32,
         first_panel: u32,
         panels: u32,
-        gain1: f32,
-        gain2: f32,
-        epsilon: f32,
     }
 }
 
@@ -125,7 +122,7 @@ impl Matmul {
 }
 
 impl MatmulWeight {
-    pub fn new(p: &Matmul, adam: &AdamParams) -> MatmulWeight {
+    pub fn new(p: &Matmul) -> MatmulWeight {
         let Matmul {
             m,
             k,
@@ -134,21 +131,12 @@ impl MatmulWeight {
             panels,
             ..
         } = *p;
-        let AdamParams {
-            gain1,
-            gain2,
-            epsilon,
-            ..
-        } = *adam;
         MatmulWeight {
             m,
             k,
             n,
             first_panel,
             panels,
-            gain1,
-            gain2,
-            epsilon,
         }
     }
 
@@ -159,22 +147,11 @@ impl MatmulWeight {
             n,
             first_panel,
             panels,
-            ..
         } = *self;
         Matmul {
             first_panel,
             panels,
             ..Matmul::new(m, k, n)
-        }
-    }
-
-    pub fn adam(&self) -> AdamParams {
-        let count = self.matmul().window_len() as u32;
-        AdamParams {
-            count,
-            gain1: self.gain1,
-            gain2: self.gain2,
-            epsilon: self.epsilon,
         }
     }
 

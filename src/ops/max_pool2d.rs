@@ -6,7 +6,7 @@ use super::{
     Binding, Case, Cost, Fill, Op, ROW_TAPS, Step, Variant, anywhere, out, per_element, read,
     shader,
 };
-use crate::reference::{Expected, max_pool2d as reference};
+use crate::ops::reference::{Expected, max_pool2d as reference};
 
 params! {
     MaxPool2d {
@@ -74,8 +74,10 @@ impl MaxPool2d {
     }
 }
 
-static SHADER: super::Shader = shader!("max_pool2d.wgsl");
-static ROWS: super::Shader = shader!("max_pool2d_rows.wgsl", ROW_TAPS);
+/// The parameter block of every pooling over windows.
+static PARAMS: super::Shader = shader!("pool2d_params.wgsl");
+static SHADER: super::Shader = shader!("max_pool2d.wgsl", PARAMS);
+static ROWS: super::Shader = shader!("max_pool2d_rows.wgsl", ROW_TAPS, PARAMS);
 
 /// Windows of TAPS columns over rows of whole vectors, each around its output.
 const fn rows<const TAPS: u32>(

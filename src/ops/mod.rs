@@ -18,13 +18,15 @@ pub mod pack;
 pub mod params;
 pub mod peak_copy;
 pub mod peak_fma;
+pub mod reference;
 pub mod relu;
 pub mod softmax;
 pub mod softmax_cross_entropy;
+pub mod update;
 
 use crate::profile::Profile;
-use crate::reference::Expected;
 pub use params::{Field, Params, Step};
+use reference::Expected;
 
 /// How a kernel uses a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +79,7 @@ impl Shader {
 }
 
 macro_rules! shader {
-    ($file:literal $(, $shared:ident)*) => {
+    ($file:literal $(, $shared:path)*) => {
         $crate::ops::Shader {
             file: $file,
             text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
@@ -93,6 +95,9 @@ static COMMON: Shader = Shader {
     text: include_str!("../../shaders/common.wgsl"),
     shared: &[],
 };
+
+/// What changes from step to step.
+pub(crate) static STEP: Shader = shader!("step.wgsl");
 
 /// What the taps of a row see, for kernels that load rows in vectors.
 pub(crate) static ROW_TAPS: Shader = shader!("row_taps.wgsl");

@@ -5,7 +5,7 @@ use super::params::params;
 use super::{
     Binding, Case, Cost, Fill, MAX_ITERATIONS, Op, Step, Variant, no_chain, out, read, shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
 /// Invocations, each with a share of the values and a count of its own.
 pub const SHARES: usize = 8192;

@@ -10,7 +10,7 @@ use super::{
     Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, in_out, no_chain, per_element, read,
     shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 use std::ops::Range;
 
 params! {

@@ -63,7 +63,29 @@ params! {
         step: u32,
         /// Rows of the batch that hold samples; the rest are padding.
         valid_rows: u32,
-        /// Adam's bias-corrected rate lr * sqrt(1 - beta2^t) / (1 - beta1^t), computed in f64.
-        rate: f32,
+        /// The optimiser's scalars of this step, computed in f64: what each means is its formula's word.
+        rule0: f32,
+        rule1: f32,
+        rule2: f32,
+        rule3: f32,
+    }
+}
+
+impl Step {
+    pub fn new(step: u32, valid_rows: u32, rule: [f32; 4]) -> Step {
+        let [rule0, rule1, rule2, rule3] = rule;
+        Step {
+            step,
+            valid_rows,
+            rule0,
+            rule1,
+            rule2,
+            rule3,
+        }
+    }
+
+    /// The optimiser's scalars.
+    pub fn rule(&self) -> [f32; 4] {
+        [self.rule0, self.rule1, self.rule2, self.rule3]
     }
 }

@@ -6,7 +6,7 @@ use super::{
     Binding, Case, Cost, ELEMENTWISE, Fill, Op, Step, Variant, anywhere, in_out, no_chain, out,
     per_element, read, shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
 params! {
     CopyParams {

@@ -6,7 +6,7 @@ use super::{
     Binding, Case, Cost, ELEMENTWISE, Op, Step, Variant, anywhere, no_chain, out, per_element,
     shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
 params! {
     FmaParams {

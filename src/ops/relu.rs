@@ -6,7 +6,7 @@ use super::{
     Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
     shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
 params! {
     /// y[n, c, pixel] = f(a[n, c, pixel], b[n, c, pixel]) for c in a range of each buffer.
@@ -118,7 +118,9 @@ macro_rules! elementwise {
 }
 pub(crate) use elementwise;
 
-static SHADER: super::Shader = shader!("relu.wgsl");
+/// The parameter block of what works element by element on ranges of channels.
+pub(super) static PLANES: super::Shader = shader!("planes.wgsl");
+static SHADER: super::Shader = shader!("relu.wgsl", PLANES);
 
 /// Where y = max(a, 0) could go wrong: NaN of either sign (x86 makes negative ones) must stay NaN.
 const EDGES: [f32; 12] = [

@@ -5,7 +5,7 @@ use super::{
     Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
     shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
 params! {
     Softmax {
@@ -26,7 +26,9 @@ impl Softmax {
     }
 }
 
-static SHADER: super::Shader = shader!("softmax.wgsl");
+/// The parameter block of what works on rows of classes.
+pub(super) static PARAMS: super::Shader = shader!("softmax_params.wgsl");
+static SHADER: super::Shader = shader!("softmax.wgsl", PARAMS);
 
 macro_rules! by_row {
     ($entry:literal) => {

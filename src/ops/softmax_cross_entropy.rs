@@ -1,13 +1,14 @@
 //! softmax_cross_entropy: loss, accuracy and gradient from logits (log-sum-exp), and the flag
 //! that keeps the optimiser from touching a weight once a loss was not finite.
 
-use super::softmax::Softmax;
+use super::softmax::{PARAMS, Softmax};
 use super::{
-    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, in_out, no_chain, out, read, shader,
+    Binding, Case, Cost, Fill, Op, STEP, Step, Variant, anywhere, in_out, no_chain, out, read,
+    shader,
 };
-use crate::reference::{self, Expected};
+use crate::ops::reference::{self, Expected};
 
-static SHADER: super::Shader = shader!("softmax_cross_entropy.wgsl");
+static SHADER: super::Shader = shader!("softmax_cross_entropy.wgsl", STEP, PARAMS);
 
 /// Words of the metrics buffer: loss sum, correct rows, non-finite flag, unused.
 pub const METRICS: usize = 4;

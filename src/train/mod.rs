@@ -26,7 +26,7 @@ pub use state::{BEST, CONFIG, Config, EpochRow, HISTORY, LAST, RESUME, STEPS, St
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Metrics, Program};
-use crate::ops::adam::bias_corrected_rate;
+use crate::ops::adam;
 use crate::verify;
 use pace::Pace;
 use setup::Run;
@@ -215,8 +215,8 @@ impl Session<'_, '_> {
     /// Submits one step and absorbs the metrics of an earlier one.
     fn step(&mut self, batches: &mut Batches, index: u32) -> Result<(), Error> {
         let step = self.state.step + self.in_flight.len() as u64;
-        let rate = bias_corrected_rate(self.run.config.learning_rate, step + 1);
-        let batch = batches.get(index, step + 1, rate);
+        let rule = adam::scalars(self.run.config.learning_rate, step + 1);
+        let batch = batches.get(index, step + 1, rule);
         self.in_flight.push_back((self.state.epoch, index, step));
         self.steps_here += 1;
         let program = match self.loss_computed.take() {
@@ -270,8 +270,8 @@ impl Session<'_, '_> {
         self.pace.tick();
         if metrics.non_finite {
             self.executor.drain()?;
-            let rate = bias_corrected_rate(self.run.config.learning_rate, step + 1);
-            let batch = batches.get(index, step + 1, rate);
+            let rule = adam::scalars(self.run.config.learning_rate, step + 1);
+            let batch = batches.get(index, step + 1, rule);
             let tensor = replay::first_non_finite(&self.executor, &batch)?;
             let what = "the loss is";
             return Err(Error::NonFinite { step, what, tensor });
@@ -376,7 +376,7 @@ impl Session<'_, '_> {
                 self.executor.lower_flag();
                 return Ok(None);
             }
-            let batch = batches.get(index, 0, 0.0);
+            let batch = batches.get(index, 0, [0.0; 4]);
             self.executor
                 .submit(Program::Evaluate, &batch)?
                 .into_iter()

@@ -40,7 +40,7 @@ impl Session<'_, '_> {
             batches = self.batches(&run.dataset, self.state.epoch + 1);
             index = 0;
         }
-        let batch = batches.get(index, step + 1, 0.0);
+        let batch = batches.get(index, step + 1, [0.0; 4]);
         self.executor.submit(Program::Loss, &batch)?;
         let finite = self.executor.drain()?.iter().all(|m| !m.non_finite);
         self.pace.pause();

@@ -4,9 +4,9 @@
 use super::Outcome;
 use crate::gpu::kernel::{Bound, Checks};
 use crate::gpu::{self, Gpu};
+use crate::ops::reference::Expected;
 use crate::ops::{Access, AnyCase, AnyOp, Binding, Fill};
 use crate::random;
-use crate::reference::Expected;
 
 /// Fills the outputs before a dispatch: an element that a kernel forgets fails.
 const UNWRITTEN: u32 = 0x7FC0_0BAD;

@@ -1,6 +1,6 @@
 //! Compares what a kernel wrote with what its reference says, element by element.
 
-use crate::reference::{Expected, UNTOUCHED};
+use crate::ops::reference::{Expected, UNTOUCHED};
 
 /// One element that is wrong.
 #[derive(Clone, Debug)]

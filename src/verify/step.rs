@@ -7,7 +7,7 @@ use crate::feed::{self, Batches};
 use crate::gpu::{self, Batch, Checks, Executor, Gpu, Metrics, Program};
 use crate::network::Network;
 use crate::ops::Access;
-use crate::ops::adam::bias_corrected_rate;
+use crate::ops::adam;
 use crate::plan::{self, BufferId, Dispatch, Options};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -137,7 +137,7 @@ impl<'g> Trial<'g> {
         let on_device = self.executor.plan.ports.data.is_some();
         let mut batches =
             Batches::new(&self.faces, &self.faces.train, order, STEP_BATCH, on_device);
-        let batch = batches.get(0, 1, bias_corrected_rate(0.001, 1));
+        let batch = batches.get(0, 1, adam::scalars(0.001, 1));
         let metrics = run(&mut self.executor, &batch)?;
         let loss = ("the loss".to_string(), metrics.loss_sum.to_bits() as u128);
         let mut prints = vec![loss];

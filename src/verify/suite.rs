@@ -5,8 +5,8 @@ use super::step::{self, Trial};
 use super::{AdapterReport, Failure, KnownFault, Outcome, Pattern, Reason, Tally, case};
 use crate::gpu::{self, Adapter, Checks, Gpu, LimitChoice};
 use crate::network::{NETWORKS, Network};
+use crate::ops::reference::Expected;
 use crate::ops::{AnyCase, AnyOp, REGISTRY};
-use crate::reference::Expected;
 use std::collections::HashSet;
 use std::time::Instant;
 

@@ -2,9 +2,9 @@
 //! op that hands them out in place of the sound ones.
 
 use crate::draw::{Fate, Mutant};
+use fer_gpu::ops::reference::Expected;
 use fer_gpu::ops::{AnyCase, AnyOp, Binding, Cost, Field, REGISTRY, Shader, Step, VariantInfo};
 use fer_gpu::profile::Profile;
-use fer_gpu::reference::Expected;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::HashMap;
 

@@ -6,19 +6,20 @@ use crate::ops::{
 };
 use crate::profile::{Class, Profile};
 
-static NAIVE: Shader = shader!("conv2d.wgsl");
+static PARAMS: Shader = shader!("conv2d_params.wgsl");
+static NAIVE: Shader = shader!("conv2d.wgsl", PARAMS);
 static TILE: Shader = shader!("conv2d_tile.wgsl");
-static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE);
-static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE);
-static SUBGROUP_ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", ROW_TAPS);
-static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl");
+static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE, PARAMS);
+static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE, PARAMS);
+static SUBGROUP_ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", ROW_TAPS, PARAMS);
+static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl", PARAMS);
 static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
-static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE);
-static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE);
-static WEIGHT_ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS);
-static SHARED: Shader = shader!("conv2d_shared.wgsl");
-static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl");
-static REDUCE: Shader = shader!("conv2d_reduce.wgsl");
+static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE, PARAMS);
+static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE, PARAMS);
+static WEIGHT_ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS, PARAMS);
+static SHARED: Shader = shader!("conv2d_shared.wgsl", PARAMS);
+static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl", PARAMS);
+static REDUCE: Shader = shader!("conv2d_reduce.wgsl", PARAMS);
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
 

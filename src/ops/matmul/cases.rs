@@ -2,7 +2,7 @@
 //! 65), windows inside the kernel, splits whose last share is short, and the seed's real K.
 
 use super::{Matmul, MatmulWeight};
-use crate::ops::adam::{AdamParams, bias_corrected_rate};
+use crate::ops::adam;
 use crate::ops::{Case, Fill, Step, nan_among};
 
 /// (m, k, n): golden shapes, edges of 8, 16, 32 and 64, and the small layers of the networks.
@@ -306,7 +306,7 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
 }
 
 fn weight(p: Matmul) -> MatmulWeight {
-    MatmulWeight::new(&p, &AdamParams::keras(0))
+    MatmulWeight::new(&p)
 }
 
 pub fn backward_weight() -> Vec<Case<MatmulWeight>> {
@@ -340,19 +340,16 @@ pub fn backward_weight() -> Vec<Case<MatmulWeight>> {
 pub fn backward_weight_adam() -> Vec<Case<MatmulWeight>> {
     let mut cases = Vec::new();
     let mut add = |name: String, p: Matmul, flag: f32| {
+        let [moment1, moment2] = adam::MOMENTS;
         let fills = vec![
             Fill::Uniform(1.0),
             Fill::Uniform(0.1),
             Fill::Values(vec![0.0, 0.0, flag, 0.0]),
             Fill::Uniform(1.0),
-            Fill::Uniform(0.05),
-            Fill::Range(0.0, 0.01),
+            moment1,
+            moment2,
         ];
-        let step = Step {
-            step: 3,
-            valid_rows: p.m,
-            rate: bias_corrected_rate(1e-3, 3),
-        };
+        let step = Step::new(3, p.m, adam::scalars(1e-3, 3));
         cases.push(Case {
             step,
             ..case(name, weight(p), fills, false)

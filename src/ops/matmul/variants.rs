@@ -1,16 +1,27 @@
 //! The implementations of the dense products, the readable one first.
 
 use super::{Matmul, MatmulWeight, PANEL};
-use crate::ops::{ELEMENTWISE, MAX_ITERATIONS, Shader, Variant, anywhere, per_element, shader};
+use crate::ops::adam::RULE;
+use crate::ops::{
+    ELEMENTWISE, MAX_ITERATIONS, STEP, Shader, Variant, anywhere, per_element, shader,
+};
 use crate::profile::{Class, Profile};
 
-static NAIVE: Shader = shader!("matmul.wgsl");
-static NAIVE_WEIGHT: Shader = shader!("matmul_weight.wgsl");
-static NAIVE_WEIGHT_ADAM: Shader = shader!("matmul_weight_adam.wgsl");
+static PARAMS: Shader = shader!("matmul_params.wgsl");
+static WEIGHT_PARAMS: Shader = shader!("matmul_weight_params.wgsl");
+static NAIVE: Shader = shader!("matmul.wgsl", PARAMS);
+static NAIVE_WEIGHT: Shader = shader!("matmul_weight.wgsl", WEIGHT_PARAMS);
+static NAIVE_WEIGHT_ADAM: Shader = shader!("matmul_weight_adam.wgsl", RULE, STEP, WEIGHT_PARAMS);
 static ROWS: Shader = shader!("rows.wgsl");
 static OUTER_PRODUCT: Shader = shader!("outer_product.wgsl");
 static MATMUL_ROWS: Shader = shader!("matmul_rows.wgsl");
-static SUBGROUP: Shader = shader!("matmul_subgroup.wgsl", MATMUL_ROWS, OUTER_PRODUCT, ROWS);
+static SUBGROUP: Shader = shader!(
+    "matmul_subgroup.wgsl",
+    MATMUL_ROWS,
+    OUTER_PRODUCT,
+    ROWS,
+    PARAMS
+);
 static OUTER_PRODUCTS: Shader = shader!("outer_products.wgsl");
 static TILE: Shader = shader!("tile.wgsl");
 static OPERAND_VECTORS: Shader = shader!("operand_vectors.wgsl");
@@ -21,7 +32,8 @@ static SUBGROUP_WIDE4: Shader = shader!(
     MATMUL_ROWS,
     OUTER_PRODUCTS,
     TILE,
-    ROWS
+    ROWS,
+    PARAMS
 );
 static SUBGROUP_WIDE: Shader = shader!(
     "matmul_subgroup_wide.wgsl",
@@ -29,7 +41,8 @@ static SUBGROUP_WIDE: Shader = shader!(
     MATMUL_ROWS,
     OUTER_PRODUCTS,
     TILE,
-    ROWS
+    ROWS,
+    PARAMS
 );
 static SUBGROUP_WEIGHT_TILE: Shader = shader!("matmul_weight_subgroup_tile.wgsl");
 static SUBGROUP_WEIGHT_WIDE_TILE: Shader = shader!("matmul_weight_subgroup_wide_tile.wgsl");
@@ -38,7 +51,8 @@ static SUBGROUP_WEIGHT: Shader = shader!(
     SUBGROUP_WEIGHT_TILE,
     OPERAND_SCALARS,
     OUTER_PRODUCT,
-    ROWS
+    ROWS,
+    WEIGHT_PARAMS
 );
 static SUBGROUP_WEIGHT_WIDE: Shader = shader!(
     "matmul_weight_subgroup.wgsl",
@@ -46,7 +60,8 @@ static SUBGROUP_WEIGHT_WIDE: Shader = shader!(
     OPERAND_SCALARS,
     OUTER_PRODUCTS,
     TILE,
-    ROWS
+    ROWS,
+    WEIGHT_PARAMS
 );
 static SUBGROUP_WEIGHT_WIDE4: Shader = shader!(
     "matmul_weight_subgroup.wgsl",
@@ -54,14 +69,18 @@ static SUBGROUP_WEIGHT_WIDE4: Shader = shader!(
     OPERAND_VECTORS,
     OUTER_PRODUCTS,
     TILE,
-    ROWS
+    ROWS,
+    WEIGHT_PARAMS
 );
 static SUBGROUP_WEIGHT_ADAM: Shader = shader!(
     "matmul_weight_adam_subgroup.wgsl",
     SUBGROUP_WEIGHT_TILE,
     OPERAND_SCALARS,
     OUTER_PRODUCT,
-    ROWS
+    ROWS,
+    RULE,
+    STEP,
+    WEIGHT_PARAMS
 );
 static SUBGROUP_WEIGHT_ADAM_WIDE4: Shader = shader!(
     "matmul_weight_adam_subgroup.wgsl",
@@ -69,21 +88,31 @@ static SUBGROUP_WEIGHT_ADAM_WIDE4: Shader = shader!(
     OPERAND_VECTORS,
     OUTER_PRODUCTS,
     TILE,
-    ROWS
+    ROWS,
+    RULE,
+    STEP,
+    WEIGHT_PARAMS
 );
-static REGISTERS: Shader = shader!("matmul_registers.wgsl", MATMUL_ROWS, ROWS);
-static REGISTERS_WEIGHT: Shader = shader!("matmul_weight_registers.wgsl");
+static REGISTERS: Shader = shader!("matmul_registers.wgsl", MATMUL_ROWS, ROWS, PARAMS);
+static REGISTERS_WEIGHT: Shader = shader!("matmul_weight_registers.wgsl", WEIGHT_PARAMS);
 static SHARED_TILE: Shader = shader!("matmul_shared_tile.wgsl");
-static SHARED: Shader = shader!("matmul_shared.wgsl", SHARED_TILE);
+static SHARED: Shader = shader!("matmul_shared.wgsl", SHARED_TILE, PARAMS);
 static WEIGHT_SHARED_TILE: Shader = shader!("matmul_weight_shared_tile.wgsl");
-static SHARED_WEIGHT: Shader =
-    shader!("matmul_weight_shared.wgsl", WEIGHT_SHARED_TILE, SHARED_TILE);
+static SHARED_WEIGHT: Shader = shader!(
+    "matmul_weight_shared.wgsl",
+    WEIGHT_SHARED_TILE,
+    SHARED_TILE,
+    WEIGHT_PARAMS
+);
 static SHARED_WEIGHT_ADAM: Shader = shader!(
     "matmul_weight_adam_shared.wgsl",
     WEIGHT_SHARED_TILE,
-    SHARED_TILE
+    SHARED_TILE,
+    RULE,
+    STEP,
+    WEIGHT_PARAMS
 );
-static REDUCE: Shader = shader!("matmul_reduce.wgsl");
+static REDUCE: Shader = shader!("matmul_reduce.wgsl", PARAMS);
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
 
@@ -320,7 +349,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
         shader: &NAIVE_WEIGHT_ADAM,
         entry: "matmul_backward_weight_adam",
         constants: WORKGROUP,
-        workgroups: |p| per_element(weights(p)),
+        workgroups: |p| per_element(weights(p) / 4),
         chain: |p| p.m as u64,
         supports: anywhere,
     },

@@ -4,8 +4,8 @@
 use super::{Lowering, Start};
 use crate::graph::{Node, TensorId};
 use crate::ops;
-use crate::ops::adam::AdamParams;
 use crate::ops::matmul::{self, Matmul, MatmulWeight};
+use crate::ops::update::Update;
 use crate::plan::placement::PanelWindow;
 use crate::plan::{BufferId, Error};
 
@@ -111,7 +111,7 @@ impl Lowering<'_> {
             .storage
             .in_arena(self.placement.arena)
         {
-            let weight = MatmulWeight::new(&params, &AdamParams::keras(0));
+            let weight = MatmulWeight::new(&params);
             let starts = [(x, 0), (dy, 0), self.flat(kernel, true)];
             return self.dispatch(&matmul::BackwardWeight, &node.name, &weight, &starts);
         }
@@ -139,14 +139,11 @@ impl Lowering<'_> {
             first_panel,
             panels,
         } = window;
-        let params = MatmulWeight::new(
-            &Matmul {
-                first_panel,
-                panels,
-                ..*params
-            },
-            &AdamParams::keras(0),
-        );
+        let params = MatmulWeight::new(&Matmul {
+            first_panel,
+            panels,
+            ..*params
+        });
         let starts = [
             (x, 0),
             (dy, 0),
@@ -177,7 +174,7 @@ impl Lowering<'_> {
                 panels,
                 ..*params
             };
-            let weight = MatmulWeight::new(&part, &AdamParams::keras(0));
+            let weight = MatmulWeight::new(&part);
             let gradient = self.transient(format!("d {}/kernel", node.name), part.window_len());
             self.dispatch(
                 &matmul::BackwardWeight,
@@ -212,7 +209,7 @@ impl Lowering<'_> {
             (m, offset),
             (v, offset),
         ];
-        self.dispatch(&ops::adam::Adam, label, &AdamParams::keras(count), &starts)
+        self.dispatch(&ops::adam::Adam, label, &Update { count }, &starts)
     }
 
     /// One dispatch updates the whole arena, at the last of its parameters; the large kernels

@@ -115,13 +115,7 @@ pub fn matmul_backward_weight_adam(
             let sum = weight_gradient(p, x, dy, i);
             let error = (p.m as f64 + 2.0) * super::EPSILON * sum.magnitude;
             let frozen = metrics[2] != 0.0;
-            adam_element(
-                &p.adam(),
-                step.rate,
-                frozen,
-                [w[i], m[i], v[i]],
-                (sum.value, error),
-            )
+            adam_element(step.rule(), frozen, [w[i], m[i], v[i]], (sum.value, error))
         })
         .collect();
     super::adam::unzip(elements)

@@ -1,0 +1,19 @@
+
+// Adam (Kingma and Ba 2015, as Keras 3 computes it), for the flat update and the fused weight gradients:
+// m += (g - m) gain1, v += (g^2 - v) gain2, w -= rate * m / (sqrt(v) + epsilon), gain = 1 - beta, with the
+// bias correction in the rate. The step's scalars: rate, gain1, gain2, epsilon.
+//
+// w, moment1, moment2 are the module's own, in vectors of four weights.
+
+fn apply(i: u32, gradient: vec4<f32>) {
+    // All are loaded before the first store, so that the loads overlap, and each word once: a second read
+    // is a second load on software adapters.
+    let weight = w[i];
+    let m = moment1[i];
+    let v = moment2[i];
+    let first = m + (gradient - m) * step.rule1;
+    let second = v + (gradient * gradient - v) * step.rule2;
+    moment1[i] = first;
+    moment2[i] = second;
+    w[i] = weight - step.rule0 * first / (sqrt(second) + step.rule3);
+}
