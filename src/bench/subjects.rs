@@ -5,7 +5,7 @@ use super::Error;
 use super::report::Pass;
 use crate::gpu::kernel::Bound;
 use crate::gpu::{Batch, Buffer, Executor, Gpu, Program};
-use crate::ops::params::{Field, Scalar};
+use crate::ops::params::{Field, FieldRole, Scalar};
 use crate::ops::{Access, AnyCase, AnyOp, REGISTRY, Step};
 use crate::plan::{self, Dispatch, Range};
 use crate::verify::{self, Pattern};
@@ -351,9 +351,9 @@ fn shape(op: &dyn AnyOp, params: &[u8]) -> String {
             "h_out" => of("h_in") == Some(value),
             "w_out" => of("w_in") == Some(value),
             "stride_h" | "stride_w" | "splits" => value == 1,
-            _ => value == 0 || name.starts_with("pad_") || name.ends_with("_channels"),
+            _ => value == 0 || field.role == FieldRole::Detail,
         };
-        field.scalar == Scalar::U32 && !field.is_place() && !usual
+        field.scalar == Scalar::U32 && field.role != FieldRole::Place && !usual
     };
     let told = op.fields().iter().filter(tells);
     let all: Vec<String> = told.map(|f| format!("{}={}", f.name, value(f))).collect();

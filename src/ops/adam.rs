@@ -2,8 +2,8 @@
 
 use super::update::{self, METRICS, Update};
 use super::{
-    Binding, Case, Cost, Fill, Op, STEP, Shader, Step, Variant, anywhere, in_out, no_chain, read,
-    shader,
+    Binding, Case, Cost, Family, Fill, Op, Phase, STEP, Shader, Step, Variant, anywhere, in_out,
+    no_chain, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
@@ -38,6 +38,7 @@ pub struct Adam;
 impl Op for Adam {
     type Params = Update;
     const NAME: &'static str = "adam";
+    const PHASE: Phase = Phase::Update;
     const BINDINGS: &'static [Binding] = &[
         read("g"),
         METRICS,
@@ -48,6 +49,7 @@ impl Op for Adam {
     const STEP: bool = true;
     const VARIANTS: &'static [Variant<Update>] = &[Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &SHADER,
         entry: "adam",
         constants: &[("WORKGROUP", 64.0)],

@@ -8,7 +8,7 @@ mod cases;
 mod variants;
 
 use super::params::params;
-use super::{Binding, Case, Cost, Op, Step, UNUSED, Variant, out, read};
+use super::{Binding, Case, Cost, Op, Phase, Step, UNUSED, Variant, out, read};
 use crate::ops::reference::{Expected, conv2d as reference};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -46,7 +46,7 @@ pub fn output_size(input: u32, kernel: u32, stride: u32, padding: Padding) -> (u
 
 params! {
     Conv2d {
-        n: u32,
+        n: u32 as batch,
         h_in: u32,
         w_in: u32,
         c_in: u32,
@@ -57,17 +57,17 @@ params! {
         kw: u32,
         stride_h: u32,
         stride_w: u32,
-        pad_top: u32,
-        pad_left: u32,
+        pad_top: u32 as detail,
+        pad_left: u32 as detail,
         /// Channels of the buffer of x or dx, and the first that this layer reads.
-        x_channels: u32,
-        x_first: u32,
+        x_channels: u32 as detail,
+        x_first: u32 as place,
         /// The same of y or dy.
-        y_channels: u32,
-        y_first: u32,
+        y_channels: u32 as detail,
+        y_first: u32 as place,
         /// The same of the ReLU mask.
-        mask_channels: u32,
-        mask_first: u32,
+        mask_channels: u32 as detail,
+        mask_first: u32 as place,
         /// Forward: apply ReLU. Backward input: apply the mask.
         relu: u32,
         /// Weight gradient: shares of the batch.
@@ -191,6 +191,7 @@ pub struct BackwardInput;
 impl Op for BackwardInput {
     type Params = Conv2d;
     const NAME: &'static str = "conv2d_backward_input";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("dy"), read("w"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<Conv2d>] = variants::BACKWARD_INPUT;
 
@@ -220,6 +221,7 @@ pub struct BackwardWeight;
 impl Op for BackwardWeight {
     type Params = Conv2d;
     const NAME: &'static str = "conv2d_backward_weight";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("partial")];
     const VARIANTS: &'static [Variant<Conv2d>] = variants::BACKWARD_WEIGHT;
 
@@ -247,6 +249,7 @@ pub struct ReduceWeight;
 impl Op for ReduceWeight {
     type Params = Conv2d;
     const NAME: &'static str = "conv2d_reduce_weight";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("partial"), out("dw"), out("db")];
     const VARIANTS: &'static [Variant<Conv2d>] = variants::REDUCE_WEIGHT;
 

@@ -2,15 +2,15 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, STEP, Step, Variant, anywhere, no_chain, out, per_element, read,
-    shader,
+    Binding, Case, Cost, Family, Fill, Op, Phase, STEP, Step, Variant, anywhere, integers,
+    no_chain, out, per_element, shader,
 };
 use crate::ops::reference::{self, Expected};
 
 params! {
     GatherParams {
         /// Rows of the batch.
-        rows: u32,
+        rows: u32 as batch,
         /// Words of four bytes that one row of the data set takes.
         row_words: u32,
         /// Height * width.
@@ -37,10 +37,12 @@ pub struct Gather;
 impl Op for Gather {
     type Params = GatherParams;
     const NAME: &'static str = "gather";
-    const BINDINGS: &'static [Binding] = &[read("data"), read("rows"), out("x")];
+    const PHASE: Phase = Phase::Input;
+    const BINDINGS: &'static [Binding] = &[integers("data"), integers("rows"), out("x")];
     const STEP: bool = true;
     const VARIANTS: &'static [Variant<GatherParams>] = &[Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &SHADER,
         entry: "gather",
         constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

@@ -2,14 +2,14 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, Step, UNUSED, Variant, anywhere, no_chain, out, per_element,
-    read, shader,
+    Binding, Case, Cost, Family, Fill, Op, Phase, Step, UNUSED, Variant, anywhere, no_chain, out,
+    per_element, read, shader,
 };
 use crate::ops::reference::{Expected, global_average_pool as reference};
 
 params! {
     GlobalAveragePool {
-        n: u32,
+        n: u32 as batch,
         c: u32,
         /// Height * width.
         pixels: u32,
@@ -65,6 +65,7 @@ impl Op for Forward {
     const VARIANTS: &'static [Variant<GlobalAveragePool>] = &[
         Variant {
             name: "naive",
+            family: Family::Naive,
             shader: &SHADER,
             entry: "global_average_pool_forward",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
@@ -74,6 +75,7 @@ impl Op for Forward {
         },
         Variant {
             name: "tree",
+            family: Family::Tree,
             shader: &SHADER,
             entry: "global_average_pool_forward_tree",
             constants: &[("WORKGROUP", 64.0)],
@@ -126,10 +128,12 @@ pub struct Backward;
 impl Op for Backward {
     type Params = GlobalAveragePool;
     const NAME: &'static str = "global_average_pool_backward";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<GlobalAveragePool>] = &[
         Variant {
             name: "naive",
+            family: Family::Naive,
             shader: &SHADER,
             entry: "global_average_pool_backward",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
@@ -139,6 +143,7 @@ impl Op for Backward {
         },
         Variant {
             name: "vectors",
+            family: Family::Vectors,
             shader: &VECTORS,
             entry: "global_average_pool_backward_vectors",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

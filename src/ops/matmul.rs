@@ -9,7 +9,7 @@ mod variants;
 
 use super::params::params;
 use super::update::METRICS;
-use super::{Binding, Case, Cost, Op, Step, UNUSED, Variant, in_out, out, read};
+use super::{Binding, Case, Cost, Op, Phase, Step, UNUSED, Variant, in_out, out, read};
 use crate::ops::reference::{Expected, matmul as reference};
 use std::ops::Range;
 
@@ -19,12 +19,12 @@ pub const PANEL: u32 = 32;
 params! {
     Matmul {
         /// Rows of x: the batch.
-        m: u32,
+        m: u32 as batch,
         /// Inputs.
         k: u32,
         /// Outputs.
         n: u32,
-        first_panel: u32,
+        first_panel: u32 as place,
         /// Panels of the window.
         panels: u32,
         /// Forward: shares of k, each summed apart.
@@ -41,10 +41,10 @@ params! {
 params! {
     /// Weight gradient, stored or spent on the optimiser at once.
     MatmulWeight {
-        m: u32,
+        m: u32 as batch,
         k: u32,
         n: u32,
-        first_panel: u32,
+        first_panel: u32 as place,
         panels: u32,
     }
 }
@@ -236,6 +236,7 @@ pub struct BackwardInput;
 impl Op for BackwardInput {
     type Params = Matmul;
     const NAME: &'static str = "matmul_backward_input";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] =
         &[read("dy"), read("w"), read("relu_mask"), in_out("grad_x")];
     const VARIANTS: &'static [Variant<Matmul>] = variants::BACKWARD_INPUT;
@@ -268,6 +269,7 @@ pub struct BackwardWeight;
 impl Op for BackwardWeight {
     type Params = MatmulWeight;
     const NAME: &'static str = "matmul_backward_weight";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("dw")];
     const VARIANTS: &'static [Variant<MatmulWeight>] = variants::BACKWARD_WEIGHT;
 
@@ -297,6 +299,7 @@ pub struct BackwardWeightAdam;
 impl Op for BackwardWeightAdam {
     type Params = MatmulWeight;
     const NAME: &'static str = "matmul_backward_weight_adam";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[
         read("x"),
         read("dy"),
@@ -342,6 +345,7 @@ pub struct BackwardBias;
 impl Op for BackwardBias {
     type Params = Matmul;
     const NAME: &'static str = "matmul_backward_bias";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("dy"), out("db")];
     const VARIANTS: &'static [Variant<Matmul>] = variants::BACKWARD_BIAS;
 

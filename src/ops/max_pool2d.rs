@@ -3,14 +3,14 @@
 use super::conv2d::{Padding, output_size};
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, ROW_TAPS, Step, Variant, anywhere, out, per_element, read,
-    shader,
+    Binding, Case, Cost, Family, Fill, Op, Phase, ROW_TAPS, Step, Variant, anywhere, out,
+    per_element, read, shader,
 };
 use crate::ops::reference::{Expected, max_pool2d as reference};
 
 params! {
     MaxPool2d {
-        n: u32,
+        n: u32 as batch,
         c: u32,
         h_in: u32,
         w_in: u32,
@@ -20,12 +20,12 @@ params! {
         kw: u32,
         stride_h: u32,
         stride_w: u32,
-        pad_top: u32,
-        pad_left: u32,
-        x_channels: u32,
-        x_first: u32,
-        y_channels: u32,
-        y_first: u32,
+        pad_top: u32 as detail,
+        pad_left: u32 as detail,
+        x_channels: u32 as detail,
+        x_first: u32 as place,
+        y_channels: u32 as detail,
+        y_first: u32 as place,
     }
 }
 
@@ -86,6 +86,7 @@ const fn rows<const TAPS: u32>(
 ) -> Variant<MaxPool2d> {
     Variant {
         name,
+        family: Family::Rows,
         shader: &ROWS,
         entry: "max_pool2d_forward_rows",
         constants,
@@ -169,6 +170,7 @@ impl Op for Forward {
     const VARIANTS: &'static [Variant<MaxPool2d>] = &[
         Variant {
             name: "naive",
+            family: Family::Naive,
             shader: &SHADER,
             entry: "max_pool2d_forward",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
@@ -219,9 +221,11 @@ pub struct Backward;
 impl Op for Backward {
     type Params = MaxPool2d;
     const NAME: &'static str = "max_pool2d_backward";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("grad_x")];
     const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &SHADER,
         entry: "max_pool2d_backward",
         constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

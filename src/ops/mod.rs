@@ -38,6 +38,25 @@ pub enum Access {
     Out,
 }
 
+/// What the words of a buffer are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    F32,
+    /// Class or row numbers, or packed bytes.
+    U32,
+}
+
+/// The part of a training step that an op serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Images come in.
+    Input,
+    Forward,
+    Loss,
+    Backward,
+    Update,
+}
+
 /// One storage buffer of a kernel, in binding order.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
@@ -45,19 +64,38 @@ pub struct Binding {
     /// to HLSL as it is, where DXC has a namespace of that name.
     pub name: &'static str,
     pub access: Access,
+    pub dtype: Dtype,
 }
 
+/// A buffer of integers that the kernel reads.
+pub(crate) const fn integers(name: &'static str) -> Binding {
+    let dtype = Dtype::U32;
+    Binding {
+        dtype,
+        ..read(name)
+    }
+}
 pub(crate) const fn read(name: &'static str) -> Binding {
-    let access = Access::Read;
-    Binding { name, access }
+    let (access, dtype) = (Access::Read, Dtype::F32);
+    Binding {
+        name,
+        access,
+        dtype,
+    }
 }
 pub(crate) const fn in_out(name: &'static str) -> Binding {
     let access = Access::InOut;
-    Binding { name, access }
+    Binding {
+        access,
+        ..read(name)
+    }
 }
 pub(crate) const fn out(name: &'static str) -> Binding {
     let access = Access::Out;
-    Binding { name, access }
+    Binding {
+        access,
+        ..read(name)
+    }
 }
 
 /// A WGSL file, embedded.
@@ -102,10 +140,30 @@ pub(crate) static STEP: Shader = shader!("step.wgsl");
 /// What the taps of a row see, for kernels that load rows in vectors.
 pub(crate) static ROW_TAPS: Shader = shader!("row_taps.wgsl");
 
+/// How an implementation goes about its work: the committed table ranks families by kind of adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// The readable one, which runs everywhere.
+    Naive,
+    /// Operands loaded as vectors.
+    Vectors,
+    /// Tiles in the registers of an invocation.
+    Registers,
+    /// Tiles whose operands a subgroup shares by broadcast.
+    Subgroup,
+    /// Tiles over workgroup memory.
+    Shared,
+    /// Sums as trees over a workgroup.
+    Tree,
+    /// Rows of images loaded as vectors.
+    Rows,
+}
+
 /// One implementation of an op.
 pub struct Variant<P> {
-    /// Family and tile, such as `naive`, `shared64`, `registers8`, `subgroup8`.
+    /// Family and tile, such as `naive`, `shared16`, `registers`, `subgroup8`.
     pub name: &'static str,
+    pub family: Family,
     pub shader: &'static Shader,
     pub entry: &'static str,
     /// Values of the shader's `override` constants.
@@ -163,6 +221,8 @@ pub trait Op: Sync + 'static {
     type Params: Params;
     const NAME: &'static str;
     const BINDINGS: &'static [Binding];
+    /// The part of a step that it serves, where it serves one only.
+    const PHASE: Phase = Phase::Forward;
     /// Does the kernel bind [`Step`]?
     const STEP: bool = false;
     const VARIANTS: &'static [Variant<Self::Params>];
@@ -180,6 +240,7 @@ pub trait Op: Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct VariantInfo {
     pub name: &'static str,
+    pub family: Family,
     pub shader: &'static Shader,
     pub entry: &'static str,
     pub constants: &'static [(&'static str, f64)],
@@ -198,6 +259,7 @@ pub struct AnyCase {
 pub trait AnyOp: Sync {
     fn name(&self) -> &'static str;
     fn bindings(&self) -> &'static [Binding];
+    fn phase(&self) -> Phase;
     fn uses_step(&self) -> bool;
     fn fields(&self) -> &'static [Field];
     fn variants(&self) -> Vec<VariantInfo>;
@@ -223,6 +285,9 @@ impl<T: Op> AnyOp for T {
     fn bindings(&self) -> &'static [Binding] {
         T::BINDINGS
     }
+    fn phase(&self) -> Phase {
+        T::PHASE
+    }
     fn uses_step(&self) -> bool {
         T::STEP
     }
@@ -232,6 +297,7 @@ impl<T: Op> AnyOp for T {
     fn variants(&self) -> Vec<VariantInfo> {
         let info = |v: &Variant<T::Params>| VariantInfo {
             name: v.name,
+            family: v.family,
             shader: v.shader,
             entry: v.entry,
             constants: v.constants,

@@ -3,7 +3,8 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, MAX_ITERATIONS, Op, Step, Variant, no_chain, out, read, shader,
+    Binding, Case, Cost, Family, Fill, MAX_ITERATIONS, Op, Step, Variant, no_chain, out, read,
+    shader,
 };
 use crate::ops::reference::{self, Expected};
 
@@ -31,6 +32,7 @@ impl Op for Count {
     const BINDINGS: &'static [Binding] = &[read("x"), out("counts")];
     const VARIANTS: &'static [Variant<NonFinite>] = &[Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &SHADER,
         entry: "non_finite",
         constants: &[("WORKGROUP", WORKGROUP as f64), ("SHARES", SHARES as f64)],

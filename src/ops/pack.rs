@@ -7,8 +7,8 @@
 use super::matmul::PANEL;
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, in_out, no_chain, per_element, read,
-    shader,
+    Binding, Case, Cost, Family, Fill, Op, Step, Variant, anywhere, in_out, no_chain, per_element,
+    read, shader,
 };
 use crate::ops::reference::{self, Expected};
 use std::ops::Range;
@@ -19,9 +19,9 @@ params! {
         k: u32,
         /// Columns (outputs).
         n: u32,
-        first_row: u32,
+        first_row: u32 as place,
         chunk_rows: u32,
-        first_panel: u32,
+        first_panel: u32 as place,
         panels: u32,
         /// Height * width of the image that was flattened into the rows; 1 where none was.
         pixels: u32,
@@ -132,6 +132,7 @@ macro_rules! pack_op {
             const BINDINGS: &'static [Binding] = &[read($from), in_out($to)];
             const VARIANTS: &'static [Variant<PackParams>] = &[Variant {
                 name: "naive",
+                family: Family::Naive,
                 shader: &SHADER,
                 entry: $name,
                 constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

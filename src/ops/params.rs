@@ -7,20 +7,29 @@ pub enum Scalar {
     F32,
 }
 
+/// What a field says of a dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldRole {
+    /// On how much a kernel works, and how.
+    Size,
+    /// Images or rows of the batch.
+    Batch,
+    /// Where it works: the first channel or panel.
+    Place,
+    /// How operands lie: padding, channels of a buffer.
+    Detail,
+}
+
 /// One field as WGSL must declare it.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     pub name: &'static str,
     pub offset: usize,
     pub scalar: Scalar,
+    pub role: FieldRole,
 }
 
 impl Field {
-    /// Does it say where a kernel works, rather than on how much?
-    pub fn is_place(&self) -> bool {
-        self.name.starts_with("first_") || self.name.ends_with("_first")
-    }
-
     /// Its four bytes in a block, as an integer.
     pub fn word(&self, params: &[u8]) -> u32 {
         bytemuck::pod_read_unaligned(&params[self.offset..self.offset + 4])
@@ -33,11 +42,15 @@ pub trait Params: bytemuck::Pod + Send + Sync + std::fmt::Debug {
 }
 
 /// Declares a uniform block and lists its fields, which `tests/shaders.rs` compares with
-/// what naga reads from the shader.
+/// what naga reads from the shader. `as batch`, `as place` and `as detail` give a field its role.
 macro_rules! params {
+    (@role) => { $crate::ops::params::FieldRole::Size };
+    (@role batch) => { $crate::ops::params::FieldRole::Batch };
+    (@role place) => { $crate::ops::params::FieldRole::Place };
+    (@role detail) => { $crate::ops::params::FieldRole::Detail };
     (@scalar u32) => { $crate::ops::params::Scalar::U32 };
     (@scalar f32) => { $crate::ops::params::Scalar::F32 };
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $scalar:ident),* $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $scalar:ident $(as $role:ident)?),* $(,)? }) => {
         $(#[$meta])*
         #[repr(C)]
         #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
@@ -49,6 +62,7 @@ macro_rules! params {
                     name: stringify!($field),
                     offset: std::mem::offset_of!($name, $field),
                     scalar: params!(@scalar $scalar),
+                    role: params!(@role $($role)?),
                 }),*
             ];
         }

@@ -36,6 +36,7 @@ const fn variant(
 ) -> Variant<CopyParams> {
     Variant {
         name,
+        family: super::Family::Naive,
         shader: &SHADER,
         entry,
         constants,

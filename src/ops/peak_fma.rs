@@ -29,6 +29,7 @@ pub struct PeakFma;
 const fn variant(name: &'static str, entry: &'static str) -> Variant<FmaParams> {
     Variant {
         name,
+        family: super::Family::Naive,
         shader: &SHADER,
         entry,
         constants: &[("WORKGROUP", ELEMENTWISE as f64)],

@@ -3,24 +3,24 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
-    shader,
+    Binding, Case, Cost, Fill, Op, Phase, Step, Variant, anywhere, no_chain, out, per_element,
+    read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
 params! {
     /// y[n, c, pixel] = f(a[n, c, pixel], b[n, c, pixel]) for c in a range of each buffer.
     Planes {
-        n: u32,
+        n: u32 as batch,
         c: u32,
         /// Height * width.
         pixels: u32,
-        a_channels: u32,
-        a_first: u32,
-        b_channels: u32,
-        b_first: u32,
-        y_channels: u32,
-        y_first: u32,
+        a_channels: u32 as detail,
+        a_first: u32 as place,
+        b_channels: u32 as detail,
+        b_first: u32 as place,
+        y_channels: u32 as detail,
+        y_first: u32 as place,
     }
 }
 
@@ -107,6 +107,7 @@ macro_rules! elementwise {
     ($shader:expr, $entry:literal) => {
         &[Variant {
             name: "naive",
+            family: $crate::ops::Family::Naive,
             shader: &$shader,
             entry: $entry,
             constants: &[("WORKGROUP", $crate::ops::ELEMENTWISE as f64)],
@@ -179,6 +180,7 @@ pub struct Backward;
 impl Op for Backward {
     type Params = Planes;
     const NAME: &'static str = "relu_backward";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<Planes>] = elementwise!(SHADER, "relu_backward");
 

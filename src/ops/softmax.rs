@@ -2,14 +2,14 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, no_chain, out, per_element, read,
-    shader,
+    Binding, Case, Cost, Family, Fill, Op, Phase, Step, Variant, anywhere, no_chain, out,
+    per_element, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
 params! {
     Softmax {
-        rows: u32,
+        rows: u32 as batch,
         classes: u32,
     }
 }
@@ -34,6 +34,7 @@ macro_rules! by_row {
     ($entry:literal) => {
         &[Variant {
             name: "naive",
+            family: Family::Naive,
             shader: &SHADER,
             entry: $entry,
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
@@ -86,6 +87,7 @@ pub struct Backward;
 impl Op for Backward {
     type Params = Softmax;
     const NAME: &'static str = "softmax_backward";
+    const PHASE: Phase = Phase::Backward;
     const BINDINGS: &'static [Binding] = &[read("probabilities"), read("dy"), out("grad_x")];
     const VARIANTS: &'static [Variant<Softmax>] = by_row!("softmax_backward");
 

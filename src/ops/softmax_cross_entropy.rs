@@ -3,8 +3,8 @@
 
 use super::softmax::{PARAMS, Softmax};
 use super::{
-    Binding, Case, Cost, Fill, Op, STEP, Step, Variant, anywhere, in_out, no_chain, out, read,
-    shader,
+    Binding, Case, Cost, Family, Fill, Op, Phase, STEP, Step, Variant, anywhere, in_out, integers,
+    no_chain, out, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
@@ -21,15 +21,17 @@ pub struct SoftmaxCrossEntropy;
 impl Op for SoftmaxCrossEntropy {
     type Params = Softmax;
     const NAME: &'static str = "softmax_cross_entropy";
+    const PHASE: Phase = Phase::Loss;
     const BINDINGS: &'static [Binding] = &[
         read("logits"),
-        read("labels"),
+        integers("labels"),
         in_out("metrics"),
         out("dlogits"),
     ];
     const STEP: bool = true;
     const VARIANTS: &'static [Variant<Softmax>] = &[Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &SHADER,
         entry: "softmax_cross_entropy",
         constants: &[("WORKGROUP", 64.0)],

@@ -2,7 +2,7 @@
 //! and the parameter block.
 
 use super::params::params;
-use super::{Access, Binding, Case, Fill, Shader, Step, shader};
+use super::{Binding, Case, Fill, Shader, Step, read, shader};
 
 params! {
     /// A flat block of weights.
@@ -16,10 +16,7 @@ params! {
 pub(super) static PARAMS: Shader = shader!("update_params.wgsl");
 
 /// What the loss wrote: where its third word is not zero, nothing changes.
-pub(super) const METRICS: Binding = Binding {
-    name: "metrics",
-    access: Access::Read,
-};
+pub(super) const METRICS: Binding = read("metrics");
 
 /// Cases of an update whose scalars at step `t` are `scalars(t)` and whose slots are filled with `slots`.
 pub(super) fn cases(scalars: fn(u64) -> [f32; 4], slots: &[Fill]) -> Vec<Case<Update>> {

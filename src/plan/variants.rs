@@ -4,7 +4,7 @@
 use super::committed::usual;
 use super::{Error, Options};
 use crate::ops::AnyOp;
-use crate::ops::params::Scalar;
+use crate::ops::params::{FieldRole, Scalar};
 use crate::profile::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,7 +17,8 @@ pub struct Pins(pub BTreeMap<String, String>);
 /// apart that say where it works rather than on how much.
 pub fn key(op: &dyn AnyOp, params: &[u8]) -> String {
     let fields = op.fields().iter();
-    let counts = fields.filter(|field| field.scalar == Scalar::U32 && !field.is_place());
+    let counts =
+        fields.filter(|field| field.scalar == Scalar::U32 && field.role != FieldRole::Place);
     let words = counts.map(|field| (field.name, field.word(params)));
     let told = words.filter(|&(_, word)| word != 0);
     let told: Vec<String> = told.map(|(name, word)| format!("{name}={word}")).collect();

@@ -2,7 +2,7 @@
 
 use super::Conv2d;
 use crate::ops::{
-    ELEMENTWISE, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
+    ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
 };
 use crate::profile::{Class, Profile};
 
@@ -57,6 +57,7 @@ const fn forward_rows<const TAPS: u32>(
 ) -> Variant<Conv2d> {
     Variant {
         name,
+        family: Family::Subgroup,
         shader: &SUBGROUP_ROWS,
         entry: "conv2d_forward_subgroup_rows",
         constants,
@@ -120,6 +121,7 @@ fn input_pixels(p: &Conv2d) -> u64 {
 pub const FORWARD: &[Variant<Conv2d>] = &[
     Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &NAIVE,
         entry: "conv2d_forward",
         constants: WORKGROUP,
@@ -129,6 +131,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     },
     Variant {
         name: "registers",
+        family: Family::Registers,
         shader: &REGISTERS,
         entry: "conv2d_forward_registers",
         constants: &[],
@@ -141,6 +144,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     forward_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
     Variant {
         name: "subgroup8",
+        family: Family::Subgroup,
         shader: &SUBGROUP,
         entry: "conv2d_forward_subgroup",
         constants: &[],
@@ -150,6 +154,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     },
     Variant {
         name: "shared10",
+        family: Family::Shared,
         shader: &SHARED,
         entry: "conv2d_forward_shared",
         constants: HALF_OF_10,
@@ -159,6 +164,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     },
     Variant {
         name: "shared16",
+        family: Family::Shared,
         shader: &SHARED,
         entry: "conv2d_forward_shared",
         constants: HALF_OF_16,
@@ -171,6 +177,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
 pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &NAIVE,
         entry: "conv2d_backward_input",
         constants: WORKGROUP,
@@ -180,6 +187,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     },
     Variant {
         name: "registers",
+        family: Family::Registers,
         shader: &REGISTERS,
         entry: "conv2d_backward_input_registers",
         constants: &[],
@@ -192,6 +200,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     backward_input_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
     Variant {
         name: "subgroup8",
+        family: Family::Subgroup,
         shader: &SUBGROUP,
         entry: "conv2d_backward_input_subgroup",
         constants: &[],
@@ -201,6 +210,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     },
     Variant {
         name: "shared10",
+        family: Family::Shared,
         shader: &SHARED,
         entry: "conv2d_backward_input_shared",
         constants: HALF_OF_10,
@@ -210,6 +220,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     },
     Variant {
         name: "shared16",
+        family: Family::Shared,
         shader: &SHARED,
         entry: "conv2d_backward_input_shared",
         constants: HALF_OF_16,
@@ -247,6 +258,7 @@ const fn weight_registers<const TAPS: u32>(
 ) -> Variant<Conv2d> {
     Variant {
         name,
+        family: Family::Registers,
         shader: &WEIGHT_REGISTERS,
         entry: "conv2d_backward_weight_registers",
         constants,
@@ -262,6 +274,7 @@ const fn weight_subgroup8<const TAPS: u32>(
     constants: &'static [(&'static str, f64)],
 ) -> Variant<Conv2d> {
     Variant {
+        family: Family::Subgroup,
         shader: &WEIGHT_SUBGROUP,
         entry: "conv2d_backward_weight_subgroup",
         supports: |p, profile| weight_tiles::<TAPS>(p) && profile.has_subgroup(8),
@@ -276,6 +289,7 @@ const fn weight_rows<const TAPS: u32>(
 ) -> Variant<Conv2d> {
     Variant {
         name,
+        family: Family::Subgroup,
         shader: &WEIGHT_ROWS,
         entry: "conv2d_backward_weight_rows",
         constants,
@@ -295,6 +309,7 @@ const fn weight_rows<const TAPS: u32>(
 pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &NAIVE_WEIGHT,
         entry: "conv2d_backward_weight",
         constants: WORKGROUP,
@@ -313,6 +328,7 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
     Variant {
         name: "shared",
+        family: Family::Shared,
         shader: &SHARED_WEIGHT,
         entry: "conv2d_backward_weight_shared",
         constants: &[],
@@ -327,6 +343,7 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
 
 pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[Variant {
     name: "naive",
+    family: Family::Naive,
     shader: &REDUCE,
     entry: "conv2d_reduce_weight",
     constants: WORKGROUP,

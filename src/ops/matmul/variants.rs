@@ -3,7 +3,7 @@
 use super::{Matmul, MatmulWeight, PANEL};
 use crate::ops::adam::RULE;
 use crate::ops::{
-    ELEMENTWISE, MAX_ITERATIONS, STEP, Shader, Variant, anywhere, per_element, shader,
+    ELEMENTWISE, Family, MAX_ITERATIONS, STEP, Shader, Variant, anywhere, per_element, shader,
 };
 use crate::profile::{Class, Profile};
 
@@ -163,6 +163,7 @@ fn shared_terms(terms: u32, profile: &Profile) -> bool {
 pub const FORWARD: &[Variant<Matmul>] = &[
     Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &NAIVE,
         entry: "matmul_forward",
         constants: WORKGROUP,
@@ -172,6 +173,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "subgroup8_wide4",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WIDE4,
         entry: "matmul_forward_subgroup_wide",
         constants: &[],
@@ -183,6 +185,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "subgroup8_wide",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WIDE,
         entry: "matmul_forward_subgroup_wide",
         constants: &[],
@@ -192,6 +195,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "subgroup8",
+        family: Family::Subgroup,
         shader: &SUBGROUP,
         entry: "matmul_forward_subgroup",
         constants: &[],
@@ -201,6 +205,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "registers",
+        family: Family::Registers,
         shader: &REGISTERS,
         entry: "matmul_forward_registers",
         constants: LANES_WORKGROUP,
@@ -210,6 +215,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "shared",
+        family: Family::Shared,
         shader: &SHARED,
         entry: "matmul_forward_shared",
         constants: &[],
@@ -221,6 +227,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
 
 pub const REDUCE_FORWARD: &[Variant<Matmul>] = &[Variant {
     name: "naive",
+    family: Family::Naive,
     shader: &REDUCE,
     entry: "matmul_reduce_forward",
     constants: WORKGROUP,
@@ -232,6 +239,7 @@ pub const REDUCE_FORWARD: &[Variant<Matmul>] = &[Variant {
 pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &NAIVE,
         entry: "matmul_backward_input",
         constants: WORKGROUP,
@@ -241,6 +249,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "subgroup8_wide4",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WIDE4,
         entry: "matmul_backward_input_subgroup_wide",
         constants: &[],
@@ -250,6 +259,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "subgroup8_wide",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WIDE,
         entry: "matmul_backward_input_subgroup_wide",
         constants: &[],
@@ -259,6 +269,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "subgroup8",
+        family: Family::Subgroup,
         shader: &SUBGROUP,
         entry: "matmul_backward_input_subgroup",
         constants: &[],
@@ -268,6 +279,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "registers",
+        family: Family::Registers,
         shader: &REGISTERS,
         entry: "matmul_backward_input_registers",
         constants: LANES_WORKGROUP,
@@ -277,6 +289,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     },
     Variant {
         name: "shared",
+        family: Family::Shared,
         shader: &SHARED,
         entry: "matmul_backward_input_shared",
         constants: &[],
@@ -289,6 +302,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
 pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &NAIVE_WEIGHT,
         entry: "matmul_backward_weight",
         constants: WORKGROUP,
@@ -298,6 +312,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "subgroup8_wide4",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WEIGHT_WIDE4,
         entry: "matmul_backward_weight_subgroup",
         constants: &[],
@@ -307,6 +322,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "subgroup8_wide",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WEIGHT_WIDE,
         entry: "matmul_backward_weight_subgroup",
         constants: &[],
@@ -316,6 +332,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "subgroup8",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WEIGHT,
         entry: "matmul_backward_weight_subgroup",
         constants: &[],
@@ -325,6 +342,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "registers",
+        family: Family::Registers,
         shader: &REGISTERS_WEIGHT,
         entry: "matmul_backward_weight_registers",
         constants: LANES_WORKGROUP,
@@ -334,6 +352,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "shared",
+        family: Family::Shared,
         shader: &SHARED_WEIGHT,
         entry: "matmul_backward_weight_shared",
         constants: &[],
@@ -346,6 +365,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
 pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "naive",
+        family: Family::Naive,
         shader: &NAIVE_WEIGHT_ADAM,
         entry: "matmul_backward_weight_adam",
         constants: WORKGROUP,
@@ -355,6 +375,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "shared",
+        family: Family::Shared,
         shader: &SHARED_WEIGHT_ADAM,
         entry: "matmul_backward_weight_adam_shared",
         constants: &[],
@@ -364,6 +385,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "subgroup8_wide4",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WEIGHT_ADAM_WIDE4,
         entry: "matmul_backward_weight_adam_subgroup",
         constants: &[],
@@ -373,6 +395,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
     },
     Variant {
         name: "subgroup8",
+        family: Family::Subgroup,
         shader: &SUBGROUP_WEIGHT_ADAM,
         entry: "matmul_backward_weight_adam_subgroup",
         constants: &[],
@@ -384,6 +407,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
 
 pub const BACKWARD_BIAS: &[Variant<Matmul>] = &[Variant {
     name: "naive",
+    family: Family::Naive,
     shader: &REDUCE,
     entry: "matmul_backward_bias",
     constants: WORKGROUP,
