@@ -1,5 +1,5 @@
 // softmax_cross_entropy: loss = log(sum of exp(x - max)) + max - x[label], summed over the
-// valid rows; dlogits = (softmax(x) - onehot(label)) / valid rows, zero behind them.
+// valid rows; dlogits = weight (softmax(x) - onehot(label)) / valid rows, zero behind them.
 //
 // logits, dlogits (rows, classes); labels (rows): class numbers; metrics (4): loss sum, rows whose
 // first largest logit is the label's, the flag "some loss was not finite" (raised, never lowered), 0.
@@ -7,6 +7,12 @@
 //
 // WGSL lets a compiler assume that no number is infinite or NaN, and some do: such logits are told by
 // their bits. Their rows are not correct and have no gradient, and the loss is NaN.
+
+struct Params {
+    rows: u32,
+    classes: u32,
+    weight: f32,
+}
 
 override WORKGROUP: u32;
 
@@ -52,8 +58,8 @@ fn softmax_cross_entropy(@builtin(local_invocation_index) local: u32) {
         }
         for (var i = 0u; i < params.classes; i += 1u) {
             let probability = exp(logits[start + i] - largest) / sum;
-            let gradient = (probability - select(0.0, 1.0, i == label)) / f32(step.valid_rows);
-            dlogits[start + i] = select(0.0, gradient, valid & finite);
+            let mean = (probability - select(0.0, 1.0, i == label)) / f32(step.valid_rows);
+            dlogits[start + i] = select(0.0, params.weight * mean, valid & finite);
         }
         if valid {
             loss += log(sum) + (largest - logits[start + label]);

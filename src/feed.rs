@@ -2,9 +2,9 @@
 //! or pixels that the host gathers. Both give the same bits.
 
 use crate::data::{Dataset, Pixels, Split};
-use crate::gpu::{self, Batch, Executor, Images};
+use crate::gpu::{self, Batch, Executor, Images, Work};
 use crate::ops::Step;
-use crate::plan::DataSource;
+use crate::plan::Source;
 use crate::profile::Limits;
 use crate::random;
 
@@ -14,8 +14,8 @@ const SHUFFLE: u64 = 1;
 /// A set on the device takes at most this much of its memory.
 const LARGEST_ON_DEVICE: u64 = 1 << 30;
 
-/// Where the images of this set should live.
-pub fn placement(dataset: &Dataset, limits: &Limits) -> DataSource {
+/// Where the images of training and validation should live.
+pub fn placement(dataset: &Dataset, limits: &Limits) -> [Source; 2] {
     let row = dataset.image.iter().product::<usize>().next_multiple_of(4) as u64;
     let bytes = |split: &Split| row * split.rows() as u64;
     let (train, test) = (bytes(&dataset.train), bytes(&dataset.test));
@@ -23,21 +23,29 @@ pub fn placement(dataset: &Dataset, limits: &Limits) -> DataSource {
     let fits = train.max(test) <= largest && train + test <= LARGEST_ON_DEVICE;
     let both_u8 = dataset.train.pixels.is_u8() && dataset.test.pixels.is_u8();
     if !(fits && both_u8) {
-        return DataSource::Host;
+        return [Source::Host; 2];
     }
-    DataSource::Device {
-        train_rows: dataset.train.rows() as u32,
-        test_rows: dataset.test.rows() as u32,
+    let of = |set, split: &Split| Source::Device {
+        set,
+        rows: split.rows() as u32,
         scale: dataset.range.scale(),
-    }
+    };
+    [
+        of("training images", &dataset.train),
+        of("validation images", &dataset.test),
+    ]
 }
 
 /// Copies the sets to the device, where the plan wants them there.
 pub fn upload(executor: &Executor, dataset: &Dataset) -> Result<(), gpu::Error> {
-    let Some(buffers) = executor.plan.ports.data else {
-        return Ok(());
-    };
-    for (buffer, split) in buffers.into_iter().zip([&dataset.train, &dataset.test]) {
+    let of_program = [
+        (Work::TRAIN, &dataset.train),
+        (Work::EVALUATE, &dataset.test),
+    ];
+    for (work, split) in of_program {
+        let Some(port) = executor.program(work).port("data") else {
+            continue;
+        };
         let Pixels::U8(pixels) = &split.pixels else {
             unreachable!("planned for u8")
         };
@@ -51,9 +59,11 @@ pub fn upload(executor: &Executor, dataset: &Dataset) -> Result<(), gpu::Error> 
                 chunk.extend_from_slice(pixels);
                 chunk.resize(chunk.len().next_multiple_of(padded), 0);
             }
-            executor
-                .gpu
-                .upload(executor.buffer(buffer), (i * 4096 * padded) as u64, &chunk);
+            executor.gpu.upload(
+                executor.buffer(port.buffer),
+                (i * 4096 * padded) as u64,
+                &chunk,
+            );
         }
     }
     executor.gpu.check("the data set")

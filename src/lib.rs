@@ -7,9 +7,11 @@
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
 //! ops                          what each kernel computes: bindings, cost, cases, and the same in f64
 //! data                         npy files or generated faces -> two labelled splits
-//! graph                        layers -> ops; reverse mode appends the backward pass
-//! network                      the networks, by name
-//! plan                         graph -> a list of dispatches over named buffers, as plain data
+//! rules                        the optimisers: slots, scalars, one formula
+//! graph                        tensors and nodes; what a layer must say of itself
+//! layers                       the layers, a file each
+//! network                      the networks, by name; reverse mode appends the backward pass
+//! plan                         networks -> programs: lists of dispatches over named buffers, as plain data
 //! gpu                          the only room that knows wgpu: runs kernels and plans
 //! tuned                        what was measured to be fastest here, kept between runs
 //! feed                         data sets to devices: batches, and where their images lie
@@ -19,7 +21,7 @@
 //! cli                          the command line
 //! ```
 //!
-//! One training step: `train` picks row numbers and uploads them with the step's Adam rate; the
+//! One training step: `train` picks row numbers and uploads them with the step's scalars of the optimiser; the
 //! executor submits the plan's dispatches: gather, forward, loss (which writes loss, accuracy
 //! and the non-finite flag), backward, optimiser; the metrics come back while the next step runs.
 
@@ -30,11 +32,13 @@ pub mod feed;
 pub mod files;
 pub mod gpu;
 pub mod graph;
+pub mod layers;
 pub mod network;
 pub mod ops;
 pub mod plan;
 pub mod profile;
 pub mod random;
+pub mod rules;
 pub mod tensor;
 pub mod train;
 pub mod tuned;

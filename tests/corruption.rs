@@ -169,7 +169,7 @@ fn a_flipped_bit_in_what_was_tuned_is_told() {
     let path = folder.path().join(Tuned::file_name(&adapter.info));
     let mut tuned = Tuned::default();
     let schedule = Schedule {
-        fuse_adam: false,
+        fuse_update: false,
         images_per_split: 2,
         split_k: 5_760,
     };

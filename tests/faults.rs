@@ -7,13 +7,15 @@ mod common;
 mod run;
 
 use fer_gpu::gpu::{
-    Adapter, Batch, Checks, Error, Executor, Gpu, Images, LimitChoice, Program, Role,
+    Adapter, Batch, Checks, Error, Executor, Gpu, Images, LimitChoice, Tensor, Work,
 };
-use fer_gpu::network::Network;
+use fer_gpu::network::{Model, Network};
 use fer_gpu::ops::adam;
 use fer_gpu::ops::reference::Expected;
-use fer_gpu::ops::{self, AnyCase, AnyOp, Binding, Cost, Field, Shader, Step, VariantInfo};
-use fer_gpu::plan::{self, Options};
+use fer_gpu::ops::{
+    self, AnyCase, AnyOp, Binding, Cost, Family, Field, Phase, Shader, Step, VariantInfo,
+};
+use fer_gpu::plan::{self, Options, Plan, Source, Wanted};
 use fer_gpu::profile::Profile;
 use run::{faces, fer_gpu, resume, same, stderr, succeed, train};
 use std::process::Command;
@@ -23,7 +25,7 @@ const BATCH: u32 = 2;
 
 fn executor(gpu: &Gpu) -> Executor<'_> {
     let network = Network::find("inception-gap").expect("a network");
-    let plan = plan::plan(network.build(BATCH, 7), &Options::new(gpu.profile.clone()));
+    let plan = plan(&network.build(7), BATCH, gpu);
     Executor::new(gpu, plan.expect("a plan"), Checks::Off, &mut |_, _| ()).expect("an executor")
 }
 
@@ -36,20 +38,25 @@ fn batch(pixels: &[f32]) -> Batch<'_> {
     }
 }
 
+fn plan(model: &Model, batch: u32, gpu: &Gpu) -> Result<Plan, plan::Error> {
+    let wanted = Wanted::training(batch, [Source::Host; 2]);
+    plan::plan(model, &wanted, &Options::new(gpu.profile.clone()))
+}
+
 fn pixels() -> Vec<f32> {
     vec![0.5; BATCH as usize * 48 * 48]
 }
 
 fn read_all(executor: &Executor) -> Result<(), Error> {
     for index in 0..executor.plan.parameters.len() {
-        executor.read_parameter(index, Role::Weights, |_, _| Ok::<(), Error>(()))?;
+        executor.read_parameter(index, Tensor::Values, |_, _| Ok::<(), Error>(()))?;
     }
     Ok(())
 }
 
 fn write_all(executor: &Executor) -> Result<(), Error> {
     for index in 0..executor.plan.parameters.len() {
-        executor.write_parameter(index, Role::Weights, |_, _| Ok::<(), Error>(()))?;
+        executor.write_parameter(index, Tensor::Values, |_, _| Ok::<(), Error>(()))?;
     }
     executor.gpu.check("the weights")
 }
@@ -75,33 +82,29 @@ fn every_call_on_a_lost_device_says_so() {
         let mut executor = executor(&gpu);
         write_all(&executor).expect("weights");
         executor
-            .submit(Program::Train, &batch(&pixels))
+            .submit(Work::TRAIN, &batch(&pixels))
             .expect("a step");
         executor.drain().expect("a step");
         gpu.destroy();
         // More often than there are steps in flight: errors use nothing up.
         for _ in 0..5 {
-            lost("a step", executor.submit(Program::Train, &batch(&pixels)));
+            lost("a step", executor.submit(Work::TRAIN, &batch(&pixels)));
         }
         lost("its metrics", executor.finish_oldest());
-        lost("metrics", executor.metrics(BATCH));
-        let slowly = executor.submit_slowly(Program::Train, &batch(&pixels), &mut |_, _| ());
+        lost("metrics", executor.metrics(Work::TRAIN, BATCH));
+        let slowly = executor.submit_slowly(Work::TRAIN, &batch(&pixels), &mut |_, _| ());
         lost("a first step", slowly);
-        lost("a dispatch", executor.launch(Program::Train, 0));
+        lost("a dispatch", executor.launch(Work::TRAIN, 0));
         lost("reading weights", read_all(&executor));
         lost("writing weights", write_all(&executor));
-        let range = executor.dispatches(Program::Train)[0].bindings[0];
+        let range = executor.dispatches(Work::TRAIN)[0].bindings[0];
         lost("words", executor.words(&range));
         lost("a buffer", gpu.storage("a buffer", 1024));
         lost("a kernel", gpu.kernel(&ops::add::Add, 0, Checks::On));
-        executor.clear_outputs(Program::Train);
-        executor.lower_flag();
-        let plan = plan::plan(
-            Network::find("inception-gap")
-                .expect("a network")
-                .build(1, 7),
-            &Options::new(gpu.profile.clone()),
-        );
+        executor.clear_outputs(Work::TRAIN);
+        executor.lower_flag(Work::TRAIN);
+        let network = Network::find("inception-gap").expect("a network");
+        let plan = plan(&network.build(7), 1, &gpu);
         let another = Executor::new(&gpu, plan.expect("a plan"), Checks::Off, &mut |_, _| ());
         lost("another executor", another);
     }
@@ -122,13 +125,13 @@ fn a_device_lost_with_steps_in_flight_is_noticed_by_the_next_one() {
             write_all(&executor).expect("weights");
             for _ in 0..in_flight {
                 executor
-                    .submit(Program::Train, &batch(&pixels))
+                    .submit(Work::TRAIN, &batch(&pixels))
                     .expect("a step");
             }
             gpu.destroy();
             lost(
                 "the next step",
-                executor.submit(Program::Train, &batch(&pixels)),
+                executor.submit(Work::TRAIN, &batch(&pixels)),
             );
             lost("what ran", executor.drain());
             lost("saving", read_all(&executor));
@@ -151,6 +154,7 @@ impl AnyOp for Altered {
     fn variants(&self) -> Vec<VariantInfo> {
         vec![VariantInfo {
             name: "naive",
+            family: Family::Naive,
             shader: self.shader,
             entry: "main",
             constants: &[],
@@ -158,6 +162,12 @@ impl AnyOp for Altered {
     }
     fn bindings(&self) -> &'static [Binding] {
         TEMPLATE.bindings()
+    }
+    fn phase(&self) -> Phase {
+        TEMPLATE.phase()
+    }
+    fn suits(&self, variant: usize, params: &[u8]) -> bool {
+        TEMPLATE.suits(variant, params)
     }
     fn uses_step(&self) -> bool {
         TEMPLATE.uses_step()

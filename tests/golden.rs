@@ -13,6 +13,7 @@ use fer_gpu::ops::params::Step;
 use fer_gpu::ops::reference::{self, Expected, UNTOUCHED};
 use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::softmax::Softmax;
+use fer_gpu::ops::softmax_cross_entropy::Loss;
 use fer_gpu::ops::update::Update;
 
 fn words(values: &[f32]) -> Vec<u32> {
@@ -311,9 +312,10 @@ fn softmax_cross_entropy_agrees_with_keras() {
         golden.f32(&format!("{case}/dx")),
         golden.f32(&format!("{case}/dy")),
     );
-    let p = Softmax {
+    let p = Loss {
         rows: 9,
         classes: 7,
+        weight: 1.0,
     };
     let step = Step {
         valid_rows: 9,
@@ -497,6 +499,11 @@ fn gradients_agree_with_finite_differences() {
         rows: 3,
         classes: 5,
     };
+    let head = Loss {
+        rows: 3,
+        classes: 5,
+        weight: 0.3,
+    };
     let (x, dy) = (random(13, 15), random(14, 15));
     let y: Vec<f32> = reference::softmax::softmax_forward(&p, &words(&x))
         .values
@@ -519,11 +526,12 @@ fn gradients_agree_with_finite_differences() {
     );
     let loss = |x: &[u32]| {
         let metrics =
-            reference::softmax::softmax_cross_entropy(&p, &step, x, &labels, &none).remove(1);
-        Expected::exact(vec![metrics.values[0] / 2.0])
+            reference::softmax::softmax_cross_entropy(&head, &step, x, &labels, &none).remove(1);
+        // The gradient is that of the head's share in the whole loss.
+        Expected::exact(vec![head.weight as f64 * metrics.values[0] / 2.0])
     };
-    let dx =
-        reference::softmax::softmax_cross_entropy(&p, &step, &words(&x), &labels, &none).remove(0);
+    let dx = reference::softmax::softmax_cross_entropy(&head, &step, &words(&x), &labels, &none)
+        .remove(0);
     close(
         "cross-entropy dx",
         &dx,

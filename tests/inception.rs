@@ -4,11 +4,11 @@
 mod common;
 
 use common::Golden;
-use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Program, Role};
+use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Tensor, Work};
 use fer_gpu::network::Network;
 use fer_gpu::ops::Step;
 use fer_gpu::ops::adam;
-use fer_gpu::plan::{self, Options};
+use fer_gpu::plan::{self, Options, Source, Wanted};
 use fer_gpu::profile::Class;
 use fer_gpu::random::unit;
 
@@ -34,7 +34,7 @@ fn initial(index: usize, shape: &fer_gpu::tensor::Shape, i: u64) -> f32 {
     ((2.0 * unit(index as u64, i) - 1.0) * limit) as f32
 }
 
-fn read(executor: &Executor, index: usize, role: Role) -> Vec<f32> {
+fn read(executor: &Executor, index: usize, role: Tensor) -> Vec<f32> {
     let mut values = vec![0.0; executor.plan.parameters[index].shape.len()];
     let sink = |range: std::ops::Range<usize>, chunk: &[f32]| {
         values[range].copy_from_slice(chunk);
@@ -53,8 +53,9 @@ fn norm(values: impl Iterator<Item = f64>) -> f64 {
 /// Runs the golden steps and returns the final weights.
 fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options) -> Vec<Vec<f32>> {
     let mut golden = Golden::open(file);
-    let model = Network::find(network).expect("a network").build(BATCH, 7);
-    let plan = plan::plan(model, &options).expect("a plan");
+    let model = Network::find(network).expect("a network").build(7);
+    let wanted = Wanted::training(BATCH, [Source::Host; 2]);
+    let plan = plan::plan(&model, &wanted, &options).expect("a plan");
     let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
     let parameters = executor.plan.parameters.clone();
     for (index, parameter) in parameters.iter().enumerate() {
@@ -65,7 +66,7 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
             Ok::<(), fer_gpu::gpu::Error>(())
         };
         executor
-            .write_parameter(index, Role::Weights, source)
+            .write_parameter(index, Tensor::Values, source)
             .expect("a parameter is written");
     }
     let (losses, correct) = (golden.f64("losses"), golden.u32("correct"));
@@ -87,7 +88,7 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
             step,
         };
         let start = std::time::Instant::now();
-        executor.submit(Program::Train, &batch).expect("a step");
+        executor.submit(Work::TRAIN, &batch).expect("a step");
         let metrics = executor
             .finish_oldest()
             .expect("a step")
@@ -109,7 +110,7 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
         if t == 0 {
             for (index, parameter) in parameters.iter().enumerate() {
                 // After the first step the first moment is (1 - beta1) times the gradient.
-                let moments = read(&executor, index, Role::Moment1);
+                let moments = read(&executor, index, Tensor::Slot(0));
                 let gradient = |i: usize| moments[i] as f64 / 0.1;
                 let name = &parameter.name;
                 let at = golden.u32(&format!("at/{name}"));
@@ -136,7 +137,7 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
         &[]
     };
     for (index, parameter) in compared.iter().enumerate() {
-        let values = read(&executor, index, Role::Weights);
+        let values = read(&executor, index, Tensor::Values);
         let name = &parameter.name;
         let at = golden.u32(&format!("at/{name}"));
         let expected = golden.f32(&format!("final/{name}"));

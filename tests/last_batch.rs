@@ -5,11 +5,11 @@ mod common;
 #[path = "common/run.rs"]
 mod run;
 
-use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Program, Role};
+use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Tensor, Work};
 use fer_gpu::network::Network;
 use fer_gpu::ops::Step;
 use fer_gpu::ops::adam;
-use fer_gpu::plan::{self, Options};
+use fer_gpu::plan::{self, Options, Source, Wanted};
 use fer_gpu::random::{fill_uniform, unit};
 use tempfile::tempdir;
 
@@ -18,10 +18,10 @@ const PIXELS: usize = 48 * 48;
 /// One step on `valid` images by a plan for batches of `batch`, the rest being `filler`. Returns
 /// the loss sum, the correct rows, and the first moments, which are a tenth of the gradients.
 fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f32>>) {
-    let model = Network::find("inception-gap")
-        .expect("a network")
-        .build(batch, 7);
-    let plan = plan::plan(model, &Options::new(gpu.profile.clone())).expect("a plan");
+    let model = Network::find("inception-gap").expect("a network").build(7);
+    let wanted = Wanted::training(batch, [Source::Host; 2]);
+    let options = Options::new(gpu.profile.clone());
+    let plan = plan::plan(&model, &wanted, &options).expect("a plan");
     let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
     let count = executor.plan.parameters.len();
     for index in 0..count {
@@ -30,7 +30,7 @@ fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f3
             Ok::<(), fer_gpu::gpu::Error>(())
         };
         executor
-            .write_parameter(index, Role::Weights, source)
+            .write_parameter(index, Tensor::Values, source)
             .expect("weights");
     }
     let mut images = vec![filler; batch as usize * PIXELS];
@@ -43,7 +43,7 @@ fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f3
     let step = Step::new(1, valid, adam::scalars(1e-3, 1));
     executor
         .submit(
-            Program::Train,
+            Work::TRAIN,
             &Batch {
                 images: Images::Host(&images),
                 labels: &labels,
@@ -62,7 +62,7 @@ fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f3
             Ok::<(), fer_gpu::gpu::Error>(())
         };
         executor
-            .read_parameter(index, Role::Moment1, sink)
+            .read_parameter(index, Tensor::Slot(0), sink)
             .expect("moments");
         values
     });

@@ -1,25 +1,35 @@
 //! Plans are plain data: what they hold is asserted here, without any GPU.
 
-use fer_gpu::graph::{Builder, Window};
-use fer_gpu::network::{Model, Network};
+use fer_gpu::graph::Window;
+use fer_gpu::network::{Builder, Model, Network};
 use fer_gpu::ops::conv2d::Padding;
-use fer_gpu::plan::{self, DataSource, Error, Options, Plan, Storage};
+use fer_gpu::plan::{self, Error, Options, Plan, Source, Storage, Wanted};
 use fer_gpu::profile::{Class, Profile};
 
 fn options(class: Class) -> Options {
     Options::new(Profile::webgpu(class))
 }
 
+fn find(network: &str) -> Model {
+    Network::find(network).expect("a network").build(7)
+}
+
+fn plan_of(model: &Model, batch: u32, options: &Options) -> Result<Plan, Error> {
+    plan::plan(model, &Wanted::training(batch, [Source::Host; 2]), options)
+}
+
 fn compile(model: &str, options: &Options) -> Plan {
-    plan::plan(
-        Network::find(model).expect("a network").build(64, 7),
-        options,
-    )
-    .expect("a plan")
+    plan_of(&find(model), 64, options).expect("a plan")
 }
 
 fn kernels(plan: &Plan) -> Vec<String> {
-    plan.train
+    kernels_of(plan, plan::TRAIN)
+}
+
+fn kernels_of(plan: &Plan, program: &str) -> Vec<String> {
+    let program = plan.program(program).expect("a program");
+    program
+        .dispatches
         .iter()
         .map(|d| format!("{} {}", d.label, d.op.name()))
         .collect()
@@ -63,19 +73,14 @@ fn the_seed_network_runs_only_what_a_parameter_needs() {
         "parameters adam",
     ];
     assert_eq!(kernels(&plan), expected);
-    let forward: Vec<String> = plan
-        .evaluate
-        .iter()
-        .map(|d| format!("{} {}", d.label, d.op.name()))
-        .collect();
-    assert_eq!(forward, expected[..10]);
+    assert_eq!(kernels_of(&plan, plan::EVALUATE), expected[..10]);
 }
 
 #[test]
 fn the_whole_seed_network_needs_no_pool_backward_and_no_image_gradient() {
     for fused in [false, true] {
         let mut options = options(Class::Gpu);
-        options.schedule.fuse_adam = fused;
+        options.schedule.fuse_update = fused;
         let plan = compile("inception", &options);
         let list = kernels(&plan);
         assert!(!list.iter().any(|k| k.contains("max_pool2d_backward")
@@ -116,15 +121,9 @@ fn concat_by_copies_is_there_on_request() {
 
 #[test]
 fn parameters_bear_kerass_names_and_numbers() {
-    let model = Network::find("inception").expect("a network").build(64, 7);
+    let model = find("inception");
     assert_eq!(model.parameters(), 83_760_487);
-    assert_eq!(
-        Network::find("inception-gap")
-            .expect("a network")
-            .build(64, 7)
-            .parameters(),
-        9_187
-    );
+    assert_eq!(find("inception-gap").parameters(), 9_187);
     let plan = compile("inception", &options(Class::Gpu));
     let names: Vec<&str> = plan.parameters.iter().map(|p| p.name.as_str()).collect();
     let layers = [
@@ -159,7 +158,7 @@ fn large_parameters_are_cut_to_the_limits() {
             buffer.bytes
         );
     }
-    for dispatch in plan.train.iter().chain(&plan.evaluate) {
+    for dispatch in plan.programs.iter().flat_map(|p| &p.dispatches) {
         for range in &dispatch.bindings {
             assert!(range.bytes <= limits.max_storage_binding);
             assert_eq!(range.offset % limits.storage_offset_alignment, 0);
@@ -188,7 +187,7 @@ fn large_parameters_are_cut_to_the_limits() {
     assert!(
         windows
             .iter()
-            .map(|w| w.buffers[0])
+            .map(|w| w.region)
             .collect::<std::collections::BTreeSet<_>>()
             .len()
             >= 2
@@ -202,7 +201,7 @@ fn no_dispatch_reads_what_it_writes() {
     use fer_gpu::ops::Access;
     for model in ["inception", "inception-gap"] {
         let plan = compile(model, &options(Class::Gpu));
-        for dispatch in plan.train.iter().chain(&plan.evaluate) {
+        for dispatch in plan.programs.iter().flat_map(|p| &p.dispatches) {
             let ranges = || dispatch.op.bindings().iter().zip(&dispatch.bindings);
             for (written, range) in ranges().filter(|(b, _)| b.access != Access::Read) {
                 for (read, other) in ranges().filter(|(b, _)| b.access == Access::Read) {
@@ -234,54 +233,43 @@ fn device_memory_stays_where_it_was_measured() {
 fn a_network_that_cannot_fit_says_what_would() {
     let mut small = options(Class::Gpu);
     small.profile.limits.max_storage_binding = 8 << 20;
-    let error = plan::plan(
-        Network::find("inception").expect("a network").build(64, 7),
-        &small,
-    )
-    .err()
-    .expect("too small");
+    let error = plan_of(&find("inception"), 64, &small)
+        .err()
+        .expect("too small");
     assert!(
         matches!(&error, Error::TooLarge { tensor, .. } if tensor == "dense_1/kernel"),
         "{error}"
     );
-    let large = plan::plan(
-        Network::find("inception-gap")
-            .expect("a network")
-            .build(4096, 7),
-        &options(Class::Gpu),
-    )
-    .err()
-    .expect("too large");
+    let large = plan_of(&find("inception-gap"), 4096, &options(Class::Gpu))
+        .err()
+        .expect("too large");
     assert!(large.to_string().contains("--batch"), "{large}");
 }
 
 #[test]
 fn a_plan_prints_every_dispatch_and_the_total() {
-    let data = DataSource::Device {
-        train_rows: 100,
-        test_rows: 50,
+    let of = |set, rows| Source::Device {
+        set,
+        rows,
         scale: 1.0,
     };
-    let plan = compile(
-        "inception-gap",
-        &Options {
-            data,
-            ..options(Class::Gpu)
-        },
-    );
+    let wanted = Wanted::training(64, [of("training", 100), of("validation", 50)]);
+    let options = options(Class::Gpu);
+    let plan = plan::plan(&find("inception-gap"), &wanted, &options).expect("a plan");
     let text = plan.to_string();
-    for dispatch in &plan.train {
+    let step = plan.program(plan::TRAIN).expect("a step");
+    for dispatch in &step.dispatches {
         assert!(text.contains(dispatch.op.name()), "{}", dispatch.op.name());
     }
     assert!(text.contains(&plan.device_bytes().to_string()));
-    assert_eq!(plan.train[0].op.name(), "gather");
+    assert_eq!(step.dispatches[0].op.name(), "gather");
 }
 
 /// Where a tensor feeds two layers, its gradient is the sum of theirs; a pool behind weights is
 /// differentiated.
 #[test]
 fn fan_out_adds_and_pools_are_differentiated() {
-    let mut b = Builder::new(2);
+    let mut b = Builder::new();
     let image = b.input("image", [8, 8, 1]);
     let same = |size| Window::square(size, 1, Padding::Same);
     let stem = b.conv2d("stem", image, 4, same(3), true);
@@ -291,16 +279,8 @@ fn fan_out_adds_and_pools_are_differentiated() {
     let joined = b.concat("join", &[left, right]);
     let flat = b.flatten("flat", joined);
     let logits = b.dense("output", flat, 3, false);
-    let Builder { graph, layers, .. } = b;
-    let model = Model {
-        name: "fan-out",
-        graph,
-        layers,
-        image,
-        logits,
-        classes: 3,
-    };
-    let plan = plan::plan(model, &options(Class::Gpu)).expect("a plan");
+    let model = b.model("fan-out", logits);
+    let plan = plan_of(&model, 2, &options(Class::Gpu)).expect("a plan");
     let list = kernels(&plan);
     for kernel in [
         "pool max_pool2d_backward",

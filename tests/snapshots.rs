@@ -4,7 +4,7 @@
 //! FER_GPU_BLESS=1 cargo test --test snapshots   writes them anew; the diff is what changed.
 
 use fer_gpu::network::NETWORKS;
-use fer_gpu::plan::{self, DataSource, Dispatch, Options, Plan};
+use fer_gpu::plan::{self, Dispatch, Options, Plan, Source, Storage, Wanted};
 use fer_gpu::profile::{Class, Limits, Profile};
 use std::fmt::Write;
 use std::fs;
@@ -50,22 +50,61 @@ fn program(text: &mut String, plan: &Plan, name: &str, dispatches: &[Dispatch]) 
     }
 }
 
+fn storage(plan: &Plan, storage: &Storage) -> String {
+    // As it was written before there were regions.
+    let buffers = |region: usize| {
+        let region = &plan.regions[region];
+        let mut all = vec![region.values];
+        all.extend(&region.slots);
+        all
+    };
+    match storage {
+        Storage::Flat { region, offset } => {
+            format!(
+                "Flat {{ buffers: {:?}, offset: {offset} }}",
+                buffers(*region)
+            )
+        }
+        Storage::Panels {
+            k,
+            n,
+            pixels,
+            windows,
+        } => {
+            let windows: Vec<String> = windows
+                .iter()
+                .map(|w| {
+                    format!(
+                        "PanelWindow {{ buffers: {:?}, offset: {}, first_panel: {}, panels: {} }}",
+                        buffers(w.region),
+                        w.offset,
+                        w.first_panel,
+                        w.panels
+                    )
+                })
+                .collect();
+            format!(
+                "Panels {{ k: {k}, n: {n}, pixels: {pixels}, windows: [{}] }}",
+                windows.join(", ")
+            )
+        }
+    }
+}
+
 fn text(plan: &Plan) -> String {
-    let mut text = format!("{}, batch {}\n", plan.model, plan.batch);
-    program(&mut text, plan, "train", &plan.train);
-    program(&mut text, plan, "evaluate", &plan.evaluate);
+    let mut text = format!("{}, batch {}\n", plan.model, plan.programs[0].batch);
+    for one in &plan.programs {
+        program(&mut text, plan, one.name, &one.dispatches);
+    }
     writeln!(text, "\nbuffers").expect("text");
     for buffer in &plan.buffers {
         writeln!(text, "    {}, {}", buffer.name, buffer.bytes).expect("text");
     }
     writeln!(text, "\nparameters").expect("text");
     for parameter in &plan.parameters {
-        writeln!(
-            text,
-            "    {} {}: {:?}",
-            parameter.name, parameter.shape, parameter.storage
-        )
-        .expect("text");
+        let (name, shape) = (&parameter.name, &parameter.shape);
+        let storage = storage(plan, &parameter.storage);
+        writeln!(text, "    {name} {shape}: {storage}").expect("text");
     }
     text
 }
@@ -75,17 +114,22 @@ fn plans() -> Vec<(String, String)> {
     let mut plans = Vec::new();
     for network in NETWORKS {
         for (kind, profile) in profiles() {
-            for (fuse_adam, in_place) in [(true, true), (false, true), (true, false)] {
+            for (fuse_update, in_place) in [(true, true), (false, true), (true, false)] {
                 let mut options = Options::new(profile.clone());
-                options.schedule.fuse_adam = fuse_adam;
+                options.schedule.fuse_update = fuse_update;
                 options.concat_in_place = in_place;
-                options.data = DataSource::Device {
-                    train_rows: 28_709,
-                    test_rows: 7_178,
+                let of = |set, rows| Source::Device {
+                    set,
+                    rows,
                     scale: 1.0 / 255.0,
                 };
-                let plan = plan::plan(network.build(64, 7), &options).expect("a plan");
-                let adam = if fuse_adam { "" } else { "-adam-apart" };
+                let sources = [
+                    of("training images", 28_709),
+                    of("validation images", 7_178),
+                ];
+                let wanted = Wanted::training(64, sources);
+                let plan = plan::plan(&network.build(7), &wanted, &options).expect("a plan");
+                let adam = if fuse_update { "" } else { "-adam-apart" };
                 let concat = if in_place { "" } else { "-concat-copied" };
                 let name = format!("{}-{kind}{adam}{concat}.txt", network.name);
                 plans.push((name, text(&plan)));

@@ -51,7 +51,7 @@ fn what_was_tuned_is_used_and_told_and_forgotten() {
     let mut tuned = Tuned::default();
     let winners = Pins([(KERNEL.to_string(), "shared".to_string())].into());
     let schedule = Schedule {
-        fuse_adam: false,
+        fuse_update: false,
         images_per_split: 2,
         split_k: 5_760,
     };

@@ -6,7 +6,7 @@ use super::ceiling::{Climbers, clock};
 use super::report::{Report, Row, Step, Wrong};
 use super::stats::Stats;
 use super::subjects::{Sets, Subject, Subjects};
-use crate::gpu::{Batch, Executor, Gpu, Program, Sample, Timed, Timer};
+use crate::gpu::{Batch, Executor, Gpu, Sample, Timed, Timer, Work};
 use std::time::{Duration, Instant};
 
 /// Rounds that a median needs at least, and that nobody needs more of.
@@ -53,16 +53,16 @@ pub fn measure(
         let each = running.iter_mut().zip(of_trials);
         each.for_each(|(trial, &one)| trial.seconds.push(one));
         if let Some((executor, batch)) = &mut step {
-            steps.push(time_of(executor, Program::Train, batch)?);
+            steps.push(time_of(executor, Work::TRAIN, batch)?);
         }
         rounds += 1;
     }
     let kernels: Vec<Row> = trials.iter().map(Trial::row).collect();
     let complete = subjects.complete && wrong.is_empty();
     let step = step.map(|(executor, _)| Step {
-        model: executor.plan.model.into(),
-        batch: executor.plan.batch,
-        dispatches: executor.plan.train.len(),
+        model: executor.plan.model.clone(),
+        batch: executor.program(Work::TRAIN).batch,
+        dispatches: executor.dispatches(Work::TRAIN).len(),
         time: Stats::of(&steps),
         kernels: complete.then(|| {
             let each = kernels.iter().map(|row| row.count as f64 * row.time.median);
@@ -164,7 +164,7 @@ impl Trial<'_> {
 }
 
 /// Seconds from a program's upload until its metrics are on the host.
-pub fn time_of(executor: &mut Executor, program: Program, batch: &Batch) -> Result<f64, Error> {
+pub fn time_of(executor: &mut Executor, program: Work, batch: &Batch) -> Result<f64, Error> {
     let begun = Instant::now();
     executor.submit(program, batch)?;
     executor.drain()?;

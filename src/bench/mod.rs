@@ -19,9 +19,9 @@ pub mod tune;
 
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
-use crate::gpu::{self, Checks, Executor, Gpu};
+use crate::gpu::{self, Checks, Executor, Gpu, Work};
 use crate::network::Network;
-use crate::plan::{self, Dispatch, Options};
+use crate::plan::{self, Dispatch, Options, Plan, Wanted};
 use crate::tuned::Tuned;
 use crate::verify::Pattern;
 pub use report::Report;
@@ -82,7 +82,7 @@ pub fn kernels(
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Report, Error> {
     observe(Progress::Loading);
-    let faces = Dataset::sample_faces(0, [request.batch as usize; 2]);
+    let faces = Dataset::trial(request.network.image, [request.batch as usize; 2]);
     let mut tuned = None;
     let mut executor = match request.shapes {
         Shapes::Edge => None,
@@ -94,8 +94,7 @@ pub fn kernels(
         }
     };
     let mut batches = first_batch(&faces, request.batch, executor.as_ref());
-    // The rate is zero: weights stay as they are, and every step computes the same.
-    let batch = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
+    let batch = batches.get(0, 1, resting(executor.as_ref()));
     let mut subjects = match &executor {
         Some(executor) => {
             let wanted = |dispatch: &Dispatch, variant: usize| {
@@ -137,10 +136,7 @@ fn load<'g>(
     faces: &Dataset,
     options: Options,
 ) -> Result<Executor<'g>, Error> {
-    let plan = plan::plan(
-        network.build(batch, faces.class_names.len() as u32),
-        &with_data(options, faces),
-    )?;
+    let plan = plan(network, batch, faces, &options)?;
     // Without run-time checks, as training loads its kernels.
     let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
     executor.draw_parameters(0)?;
@@ -148,17 +144,22 @@ fn load<'g>(
     Ok(executor)
 }
 
-/// The same plan, fed from the device where the faces fit.
-fn with_data(options: Options, faces: &Dataset) -> Options {
-    Options {
-        data: feed::placement(faces, &options.profile.limits),
-        ..options
-    }
+/// The plan of a training step and its validation, fed from the device where the faces fit.
+fn plan(network: &Network, batch: u32, faces: &Dataset, options: &Options) -> Result<Plan, Error> {
+    let model = network.build(faces.class_names.len() as u32);
+    let sources = feed::placement(faces, &options.profile.limits);
+    let wanted = Wanted::training(batch, sources);
+    Ok(plan::plan(&model, &wanted, options)?)
+}
+
+/// The rule's scalars at a rate of zero: weights stay as they are, and every step computes the same.
+fn resting(executor: Option<&Executor>) -> [f32; 4] {
+    executor.map_or([0.0; 4], |executor| executor.plan.rule.scalars(0.0, 1))
 }
 
 /// The faces in their order, where the executor wants them.
 fn first_batch<'a>(faces: &'a Dataset, batch: u32, executor: Option<&Executor>) -> Batches<'a> {
     let order = feed::order(batch as usize, false, 0, 0);
-    let on_device = executor.is_some_and(|e| e.plan.ports.data.is_some());
+    let on_device = executor.is_some_and(|e| e.gathers(Work::TRAIN));
     Batches::new(faces, &faces.train, order, batch, on_device)
 }

@@ -4,9 +4,9 @@
 use super::Error;
 use super::report::Pass;
 use crate::gpu::kernel::Bound;
-use crate::gpu::{Batch, Buffer, Executor, Gpu, Program};
+use crate::gpu::{Batch, Buffer, Executor, Gpu, Work};
 use crate::ops::params::{Field, FieldRole, Scalar};
-use crate::ops::{Access, AnyCase, AnyOp, REGISTRY, Step};
+use crate::ops::{Access, AnyCase, AnyOp, Phase, REGISTRY, Step};
 use crate::plan::{self, Dispatch, Range};
 use crate::verify::{self, Pattern};
 use std::collections::HashMap;
@@ -85,13 +85,11 @@ impl Subjects {
             places: HashMap::new(),
             subjects: Subjects::default(),
         };
-        executor.upload(batch);
-        let program = &executor.plan.train;
-        let is_loss = |d: &Dispatch| d.op.name().contains("cross_entropy");
-        let loss = program.iter().position(is_loss).unwrap_or(program.len());
+        executor.upload(Work::TRAIN, batch);
+        let program = executor.dispatches(Work::TRAIN);
         let mut counted = 0;
         for (index, dispatch) in program.iter().enumerate() {
-            let pass = pass(dispatch.op.name(), index > loss);
+            let pass = pass(dispatch.phase);
             for variant in 0..dispatch.op.variants().len() {
                 let runs = dispatch.op.supports(variant, &dispatch.params, profile);
                 if runs && wanted(dispatch, variant) {
@@ -99,7 +97,7 @@ impl Subjects {
                     counted += usize::from(variant == dispatch.variant);
                 }
             }
-            executor.launch(Program::Train, index)?;
+            executor.launch(Work::TRAIN, index)?;
             capture.written(dispatch);
         }
         capture.subjects.complete = counted == program.len();
@@ -156,7 +154,7 @@ impl Subjects {
             step: case.step,
             shape: case.name.clone(),
             layer: String::new(),
-            pass: pass(op.name(), false),
+            pass: pass(op.phase()),
             planned: false,
             count: 0,
             case: Some(number),
@@ -330,14 +328,12 @@ impl Capture<'_> {
     }
 }
 
-/// The pass that an op belongs to; some serve in two, and count by their place in the step.
-fn pass(op: &str, behind_the_loss: bool) -> Pass {
-    if op == "adam" {
-        Pass::Update
-    } else if behind_the_loss || op.contains("backward") {
-        Pass::Backward
-    } else {
-        Pass::Forward
+/// The pass that a table shows for a phase.
+fn pass(phase: Phase) -> Pass {
+    match phase {
+        Phase::Input | Phase::Forward | Phase::Loss => Pass::Forward,
+        Phase::Backward => Pass::Backward,
+        Phase::Update => Pass::Update,
     }
 }
 

@@ -3,11 +3,12 @@
 
 use super::report::AdapterLine;
 use super::stats::Stats;
-use super::{Error, first_batch, load, measure::time_of};
+use super::{Error, first_batch, load, measure::time_of, resting};
 use crate::data::Dataset;
-use crate::gpu::{Adapter, Gpu, LimitChoice, Program};
+use crate::feed::{self, Batches};
+use crate::gpu::{Adapter, Checks, Executor, Gpu, LimitChoice, Work};
 use crate::network::Network;
-use crate::plan::Options;
+use crate::plan::{self, Options, Wanted};
 use crate::tuned::Tuned;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -41,7 +42,7 @@ pub fn train(
     batch: u32,
     min_time: Duration,
 ) -> Result<TrainReport, Error> {
-    let faces = Dataset::sample_faces(0, [batch as usize; 2]);
+    let faces = Dataset::trial(network.image, [batch as usize; 2]);
     let begun = Instant::now();
     let gpu = Gpu::open(adapter, LimitChoice::Native)?;
     let found = Tuned::find(&gpu.info);
@@ -53,16 +54,15 @@ pub fn train(
     let (many_options, tuned) = options(batch);
     let mut executor = load(&gpu, network, batch, &faces, many_options)?;
     let mut batches = first_batch(&faces, batch, Some(&executor));
-    // The rate is zero: weights stay as they are, and every step computes the same.
-    let many = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
-    time_of(&mut executor, Program::Train, &many)?;
+    let many = batches.get(0, 1, resting(Some(&executor)));
+    time_of(&mut executor, Work::TRAIN, &many)?;
     let first_step_seconds = begun.elapsed().as_secs_f64();
-    time_of(&mut executor, Program::Evaluate, &many)?;
+    time_of(&mut executor, Work::EVALUATE, &many)?;
     let (mut step, mut forward) = (Vec::new(), Vec::new());
     let begun = Instant::now();
     while goes_on(step.len(), begun, min_time) {
-        step.push(time_of(&mut executor, Program::Train, &many)?);
-        forward.push(time_of(&mut executor, Program::Evaluate, &many)?);
+        step.push(time_of(&mut executor, Work::TRAIN, &many)?);
+        forward.push(time_of(&mut executor, Work::EVALUATE, &many)?);
     }
     let planned_device_bytes = executor.plan.device_bytes();
     drop(executor);
@@ -81,7 +81,7 @@ pub fn train(
     })
 }
 
-/// A plan of its own, once the large one has left its memory.
+/// A plan of its own, for predictions alone, once the large one has left its memory.
 fn forward_of_one(
     gpu: &Gpu,
     network: &Network,
@@ -89,15 +89,24 @@ fn forward_of_one(
     options: Options,
     min_time: Duration,
 ) -> Result<Stats, Error> {
-    let mut executor = load(gpu, network, 1, faces, options)?;
-    let mut batches = first_batch(faces, 1, Some(&executor));
-    let one = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
-    time_of(&mut executor, Program::Evaluate, &one)?;
+    let model = network.build(faces.class_names.len() as u32);
+    let plan = plan::plan(&model, &Wanted::prediction(1), &options)?;
+    let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
+    executor.draw_parameters(0)?;
+    let order = feed::order(1, false, 0, 0);
+    let mut batches = Batches::new(faces, &faces.train, order, 1, false);
+    let one = batches.get(0, 1, [0.0; 4]);
+    let mut time = || -> Result<f64, Error> {
+        let begun = Instant::now();
+        executor.compute(Work::PREDICT, &one, "probabilities")?;
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    time()?;
     let mut seconds = Vec::new();
     let begun = Instant::now();
     // It takes far less time than a step: a tenth will do.
     while goes_on(seconds.len(), begun, min_time / 10) {
-        seconds.push(time_of(&mut executor, Program::Evaluate, &one)?);
+        seconds.push(time()?);
     }
     Ok(Stats::of(&seconds))
 }

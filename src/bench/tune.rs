@@ -10,9 +10,9 @@ use super::report::Wrong;
 use super::stats::Stats;
 use super::subjects::Subjects;
 use super::train::goes_on;
-use super::{Error, check, first_batch, load, measure};
+use super::{Error, check, first_batch, load, measure, resting};
 use crate::data::Dataset;
-use crate::gpu::{Executor, Gpu, Program};
+use crate::gpu::{Executor, Gpu, Work};
 use crate::network::Network;
 use crate::plan::{self, Options, Pins, Plan, Schedule};
 use std::collections::{BTreeMap, HashSet};
@@ -132,8 +132,8 @@ impl Tuner<'_> {
         let mut seen = vec![self.keys(best)?];
         let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 3] = [
             &|s| {
-                let fuse_adam = !s.fuse_adam;
-                vec![Schedule { fuse_adam, ..s }]
+                let fuse_update = !s.fuse_update;
+                vec![Schedule { fuse_update, ..s }]
             },
             &|s| {
                 let all = IMAGES_PER_SPLIT.into_iter();
@@ -180,18 +180,15 @@ impl Tuner<'_> {
 
     /// The plan of a schedule, as the committed table has its variants.
     fn plan(&self, schedule: Schedule) -> Result<Plan, Error> {
-        let options = super::with_data(self.options(schedule), &self.faces);
-        let model = self
-            .network
-            .build(self.batch, self.faces.class_names.len() as u32);
-        Ok(plan::plan(model, &options)?)
+        let options = self.options(schedule);
+        super::plan(self.network, self.batch, &self.faces, &options)
     }
 
     /// Kernels and shapes of a step.
     fn keys(&self, schedule: Schedule) -> Result<Vec<String>, Error> {
         let plan = self.plan(schedule)?;
         let key = |d: &plan::Dispatch| plan::key(d.op, &d.params);
-        Ok(plan.train.iter().map(key).collect())
+        Ok(step(&plan).iter().map(key).collect())
     }
 
     /// Seconds of all kernels of a schedule, each as its fastest variant; shapes that were not seen
@@ -219,7 +216,7 @@ impl Tuner<'_> {
         let options = self.options(schedule);
         let executor = load(self.gpu, self.network, self.batch, &self.faces, options)?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
+        let batch = batches.get(0, 1, resting(Some(&executor)));
         let wanted = |d: &plan::Dispatch, _: usize| shapes.contains(&plan::key(d.op, &d.params));
         let subjects = Subjects::of_step(&executor, &batch, &wanted)?;
         let observe = &mut *self.observe;
@@ -244,7 +241,7 @@ impl Tuner<'_> {
     /// The winners at each shape of a plan.
     fn shapes(&self, plan: &Plan) -> Vec<Shape> {
         let mut shapes: Vec<Shape> = Vec::new();
-        for dispatch in &plan.train {
+        for dispatch in step(plan) {
             let key = plan::key(dispatch.op, &dispatch.params);
             if let Some(seen) = shapes.iter_mut().find(|s| s.key == key) {
                 seen.count += 1;
@@ -275,13 +272,19 @@ impl Tuner<'_> {
     fn steps(&self, options: &Options) -> Result<Stats, Error> {
         let mut executor = self.load(options.clone())?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, crate::ops::adam::scalars(0.0, 1));
-        measure::time_of(&mut executor, Program::Train, &batch)?;
+        let batch = batches.get(0, 1, resting(Some(&executor)));
+        measure::time_of(&mut executor, Work::TRAIN, &batch)?;
         let mut seconds = Vec::new();
         let begun = Instant::now();
         while goes_on(seconds.len(), begun, self.min_time / 4) {
-            seconds.push(measure::time_of(&mut executor, Program::Train, &batch)?);
+            seconds.push(measure::time_of(&mut executor, Work::TRAIN, &batch)?);
         }
         Ok(Stats::of(&seconds))
     }
+}
+
+/// The dispatches of a training step.
+fn step(plan: &Plan) -> &[plan::Dispatch] {
+    let program = plan.program(plan::TRAIN);
+    &program.expect("a plan to train with").dispatches
 }

@@ -5,7 +5,7 @@ use super::{Error, print};
 use crate::gpu::adapter::Info;
 use crate::gpu::{Adapter, Gpu, LimitChoice};
 use crate::network::Network;
-use crate::plan::{self, Options, Plan};
+use crate::plan::{self, Options, Plan, Source, Wanted};
 use crate::profile::Profile;
 use clap::Args;
 use serde_json::{Value, json};
@@ -176,10 +176,9 @@ fn lacking(info: &Info, lacks: &str) -> Value {
 /// Plans the seed network and takes its memory for a moment.
 fn fit(adapter: &Adapter, profile: &Profile) -> Fit {
     let network = Network::find(MODEL).expect("the seed network");
-    let plan = match plan::plan(
-        network.build(BATCH, CLASSES),
-        &Options::new(profile.clone()),
-    ) {
+    let wanted = Wanted::training(BATCH, [Source::Host; 2]);
+    let options = Options::new(profile.clone());
+    let plan = match plan::plan(&network.build(CLASSES), &wanted, &options) {
         Ok(plan) => plan,
         Err(error) => return Fit::No(None, error.to_string()),
     };

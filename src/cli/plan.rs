@@ -2,7 +2,7 @@
 
 use super::{Error, print, summary};
 use crate::gpu::{self, Adapter, LimitChoice, Selector};
-use crate::plan::{self, Options};
+use crate::plan::{self, Options, Source, Wanted};
 use crate::profile::{Class, Profile};
 use crate::train;
 use crate::tuned::Tuned;
@@ -29,8 +29,8 @@ impl PlanCommand {
     pub fn run(self) -> Result<ExitCode, Error> {
         let network = summary::network(&self.model)?;
         let options = self.options(network.name).map_err(train::Error::from)?;
-        let plan =
-            plan::plan(network.build(self.batch, 7), &options).map_err(train::Error::from)?;
+        let wanted = Wanted::training(self.batch, [Source::Host; 2]);
+        let plan = plan::plan(&network.build(7), &wanted, &options).map_err(train::Error::from)?;
         print(plan);
         Ok(ExitCode::SUCCESS)
     }

@@ -33,13 +33,17 @@ impl Summary {
     pub fn run(self) -> Result<ExitCode, Error> {
         let network = network(&self.model)?;
         print(format_args!("{}: {}", network.name, network.about));
-        let model = network.build(1, self.classes);
+        let model = network.build(self.classes);
         print(layers(&model));
         let total = model.parameters();
         print(format_args!(
-            "Total parameters: {} ({:.2} MB), all trainable",
+            "Total parameters: {} ({:.2} MB), {}",
             grouped(total),
-            4.0 * total as f64 / 1e6
+            4.0 * total as f64 / 1e6,
+            match model.trainable() {
+                trainable if trainable == total => "all trainable".into(),
+                trainable => format!("{} trainable", grouped(trainable)),
+            }
         ));
         Ok(ExitCode::SUCCESS)
     }

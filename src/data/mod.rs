@@ -14,6 +14,7 @@ mod write;
 
 pub use error::Error;
 
+use crate::random;
 use npy::Npy;
 use std::fmt;
 use std::fs;
@@ -156,6 +157,26 @@ impl Dataset {
             faces::CLASS_NAMES.len(),
             "generated sample faces".into(),
         )
+    }
+
+    /// Images of a shape (height, width, channels) to try a network with, of seven classes: sample faces
+    /// where they have it, else noise.
+    pub fn trial(image: [u32; 3], counts: [usize; 2]) -> Self {
+        let image = image.map(|extent| extent as usize);
+        if image == [faces::SIZE, faces::SIZE, 1] {
+            return Self::sample_faces(0, counts);
+        }
+        let pixels = image.iter().product::<usize>();
+        let split = |stream: u64, count: usize| {
+            let byte = |i| (random::unit(stream, i) * 256.0) as u8;
+            Split {
+                pixels: Pixels::U8((0..(count * pixels) as u64).map(byte).collect()),
+                labels: (0..count as u32).map(|row| row % 7).collect(),
+            }
+        };
+        let [train, test] = [split(1, counts[0]), split(2, counts[1])];
+        let range = PixelRange::ZeroTo255;
+        Self::of(train, test, range, image, 7, "noise".into())
     }
 
     fn of(

@@ -8,8 +8,9 @@
 use super::Error;
 use super::device::{Buffer, Gpu};
 use super::kernel::{Bound, Checks, Kernel};
+use crate::ops::softmax_cross_entropy::METRICS;
 use crate::ops::{Access, Step};
-use crate::plan::{Dispatch, Plan, Range};
+use crate::plan::{self, Dispatch, Plan, Port, Program, Range};
 use crate::profile::Class;
 use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
@@ -27,15 +28,46 @@ const STEP: &str = "a step";
 /// Uniform blocks begin at multiples of this.
 const UNIFORM_ALIGNMENT: usize = 256;
 
-/// Which list of dispatches.
+/// A program of the plan, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    Train,
-    /// The head of a training step, up to its loss: no weight changes.
-    Loss,
-    /// What is left of a step after [`Program::Loss`]: backward and update.
-    Update,
-    Evaluate,
+pub struct Work {
+    pub program: &'static str,
+    pub part: Part,
+}
+
+/// Which part of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Whole,
+    /// Up to its loss: no weight changes.
+    ToLoss,
+    /// What is left after that: backward and update.
+    BehindLoss,
+}
+
+impl Work {
+    /// A training step.
+    pub const TRAIN: Work = Work::whole(plan::TRAIN);
+    /// Its head, and the rest of it.
+    pub const LOSS: Work = Work {
+        program: plan::TRAIN,
+        part: Part::ToLoss,
+    };
+    pub const UPDATE: Work = Work {
+        program: plan::TRAIN,
+        part: Part::BehindLoss,
+    };
+    /// Forward and loss.
+    pub const EVALUATE: Work = Work::whole(plan::EVALUATE);
+    /// Probabilities.
+    pub const PREDICT: Work = Work::whole(plan::PREDICT);
+
+    const fn whole(program: &'static str) -> Work {
+        Work {
+            program,
+            part: Part::Whole,
+        }
+    }
 }
 
 /// What a step computes of.
@@ -58,8 +90,9 @@ pub struct Batch<'a> {
 /// What a step measured, before its update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metrics {
-    /// Sum of the losses of the valid rows.
+    /// Sum of the losses of the valid rows; of several heads the weighted sum.
     pub loss_sum: f32,
+    /// Rows that the main head told right.
     pub correct: u32,
     pub rows: u32,
     /// Has any loss so far not been finite? No weight changed since.
@@ -79,6 +112,8 @@ struct Launch {
 struct Pending {
     slot: usize,
     rows: u32,
+    /// Seconds that were predicted for it.
+    predicted: f64,
     mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
     submission: wgpu::SubmissionIndex,
 }
@@ -88,16 +123,41 @@ pub struct Executor<'g> {
     pub gpu: &'g Gpu,
     pub plan: Plan,
     buffers: Vec<Buffer>,
-    train: Vec<Launch>,
-    evaluate: Vec<Launch>,
+    /// Of each program of the plan.
+    programs: Vec<Vec<Launch>>,
     step: Buffer,
     /// Read-back slots for metrics.
     slots: Vec<wgpu::Buffer>,
     free_slots: Vec<usize>,
     pending: VecDeque<Pending>,
-    /// Measured over predicted seconds of a step.
+    estimate: Estimate,
+}
+
+/// How long work takes, as far as it was predicted and measured.
+#[derive(Clone, Copy, Debug)]
+struct Estimate {
+    /// Measured over predicted seconds.
     slowness: f64,
+    /// When the last step was read.
     last_read: Option<Instant>,
+}
+
+impl Estimate {
+    fn new() -> Estimate {
+        Estimate {
+            slowness: 1.0,
+            last_read: None,
+        }
+    }
+
+    /// Learns from a step that was read at `now`, behind another one: what counts is the prediction of that
+    /// step, whichever program it ran.
+    fn learn(&mut self, now: Instant, predicted: f64) {
+        if let Some(before) = self.last_read.replace(now) {
+            let measured = (now - before).as_secs_f64() / predicted;
+            self.slowness = 0.5 * self.slowness + 0.5 * measured;
+        }
+    }
 }
 
 impl<'g> Executor<'g> {
@@ -121,29 +181,31 @@ impl<'g> Executor<'g> {
             step: &step,
             checks,
         };
-        let total = distinct(plan.train.iter().chain(&plan.evaluate)).count();
+        let all = || distinct(plan.programs.iter().flat_map(|p| &p.dispatches));
+        let total = all().count();
         let mut done = 0;
-        for dispatch in distinct(plan.train.iter().chain(&plan.evaluate)) {
+        for dispatch in all() {
             gpu.kernel(dispatch.op, dispatch.variant, checks)?;
             done += 1;
             progress(done, total);
         }
-        let train = resolver.program(&plan.train)?;
-        let evaluate = resolver.program(&plan.evaluate)?;
-        let slots = (0..IN_FLIGHT).map(|_| readback_slot(gpu)).collect();
+        let programs = plan.programs.iter();
+        let programs = programs
+            .map(|program| resolver.program(&program.dispatches))
+            .collect::<Result<_, _>>()?;
+        let heads = plan.heads.len();
+        let slots = (0..IN_FLIGHT).map(|_| readback_slot(gpu, heads)).collect();
         gpu.check("the executor's buffers")?;
         Ok(Executor {
             gpu,
             plan,
             buffers,
-            train,
-            evaluate,
+            programs,
             step,
             slots,
             free_slots: (0..IN_FLIGHT).collect(),
             pending: VecDeque::new(),
-            slowness: 1.0,
-            last_read: None,
+            estimate: Estimate::new(),
         })
     }
 
@@ -152,104 +214,158 @@ impl<'g> Executor<'g> {
         &self.buffers[id]
     }
 
-    fn launches(&self, program: Program) -> &[Launch] {
-        match program {
-            Program::Train => &self.train,
-            Program::Loss => &self.train[..self.plan.loss],
-            Program::Update => &self.train[self.plan.loss..],
-            Program::Evaluate => &self.evaluate,
+    /// The plan's program that a work runs.
+    ///
+    /// # Panics
+    /// If the plan was not asked for it.
+    pub fn program(&self, work: Work) -> &Program {
+        &self.plan.programs[self.number(work)]
+    }
+
+    fn number(&self, work: Work) -> usize {
+        let of_name = |program: &Program| program.name == work.program;
+        let number = self.plan.programs.iter().position(of_name);
+        number.unwrap_or_else(|| panic!("the plan has no program `{}`", work.program))
+    }
+
+    /// The dispatches of a program that belong to a part of it.
+    fn span(&self, work: Work) -> std::ops::Range<usize> {
+        let program = self.program(work);
+        let end = program.dispatches.len();
+        match work.part {
+            Part::Whole => 0..end,
+            Part::ToLoss => 0..program.to_loss(),
+            Part::BehindLoss => program.to_loss()..end,
         }
     }
 
-    pub fn dispatches(&self, program: Program) -> &[Dispatch] {
-        match program {
-            Program::Train => &self.plan.train,
-            Program::Loss => &self.plan.train[..self.plan.loss],
-            Program::Update => &self.plan.train[self.plan.loss..],
-            Program::Evaluate => &self.plan.evaluate,
-        }
+    fn launches(&self, work: Work) -> &[Launch] {
+        &self.programs[self.number(work)][self.span(work)]
+    }
+
+    pub fn dispatches(&self, work: Work) -> &[Dispatch] {
+        &self.program(work).dispatches[self.span(work)]
+    }
+
+    /// Do the images of a program lie on the device, to be gathered by their rows' numbers?
+    pub fn gathers(&self, work: Work) -> bool {
+        self.program(work).port("rows").is_some()
     }
 
     /// Uploads what a step needs; takes effect before whatever is submitted next.
-    pub fn upload(&self, batch: &Batch) {
-        let ports = &self.plan.ports;
+    pub fn upload(&self, work: Work, batch: &Batch) {
+        let program = self.program(work);
+        let write = |port: &str, words: &[u8]| {
+            let port = program.port(port).expect("the program takes it");
+            self.gpu.upload(&self.buffers[port.buffer], 0, words);
+        };
         match batch.images {
-            Images::Rows(rows) => {
-                self.gpu
-                    .upload(&self.buffers[ports.rows], 0, bytemuck::cast_slice(rows))
-            }
-            Images::Host(pixels) => {
-                self.gpu
-                    .upload(&self.buffers[ports.images], 0, bytemuck::cast_slice(pixels))
-            }
+            Images::Rows(rows) => write("rows", bytemuck::cast_slice(rows)),
+            Images::Host(pixels) => write("images", bytemuck::cast_slice(pixels)),
         }
-        self.gpu.upload(
-            &self.buffers[ports.labels],
-            0,
-            bytemuck::cast_slice(batch.labels),
-        );
+        if program.port("labels").is_some() {
+            write("labels", bytemuck::cast_slice(batch.labels));
+        }
         self.gpu
             .upload(&self.step, 0, bytemuck::bytes_of(&batch.step));
     }
 
+    /// Runs a program that has no metrics and waits for one of its ports.
+    pub fn compute(&mut self, work: Work, batch: &Batch, port: &str) -> Result<Vec<f32>, Error> {
+        self.upload(work, batch);
+        self.encode_all(work);
+        self.read_port(work, port)
+    }
+
+    /// The numbers that a port holds.
+    pub fn read_port(&self, work: Work, port: &str) -> Result<Vec<f32>, Error> {
+        let Port { buffer, shape, .. } = self.program(work).port(port).expect("a port");
+        let bytes = 4 * shape.len() as u64;
+        self.gpu
+            .download(port, &self.buffers[*buffer], 0, bytes, |bytes| {
+                bytemuck::pod_collect_to_vec(bytes)
+            })
+    }
+
     /// Submits a step. Returns the metrics of the oldest step in flight once two are.
-    pub fn submit(&mut self, program: Program, batch: &Batch) -> Result<Option<Metrics>, Error> {
+    pub fn submit(&mut self, work: Work, batch: &Batch) -> Result<Option<Metrics>, Error> {
         let oldest = if self.pending.len() == IN_FLIGHT {
             self.finish_oldest()?
         } else {
             None
         };
-        self.upload(batch);
-        let launches = self.launches(program);
+        self.upload(work, batch);
+        self.encode_all(work);
+        self.read_metrics(work, batch.step.valid_rows);
+        self.gpu.check(STEP)?;
+        Ok(oldest)
+    }
+
+    /// Submits all of a work, in submits that no system takes for a hang.
+    fn encode_all(&self, work: Work) {
+        let launches = self.launches(work);
         let mut first = 0;
         while first < launches.len() {
             let mut seconds = 0.0;
             let fits = |launch: &&Launch| {
-                seconds += launch.seconds * self.slowness;
+                seconds += launch.seconds * self.estimate.slowness;
                 seconds <= SUBMIT_SECONDS
             };
             let count = launches[first..].iter().take_while(fits).count().max(1);
-            self.encode(&launches[first..first + count], None);
+            self.encode(&launches[first..first + count], &[]);
             first += count;
         }
-        self.read_metrics(batch.step.valid_rows);
-        self.gpu.check(STEP)?;
-        Ok(oldest)
     }
 
     /// Runs a step a dispatch at a time, telling `compiled` of each kernel that ran for the first
     /// time: drivers that compile at the first launch are seen at work. Returns its metrics.
     pub fn submit_slowly(
         &mut self,
-        program: Program,
+        work: Work,
         batch: &Batch,
         compiled: &mut dyn FnMut(usize, usize),
     ) -> Result<Metrics, Error> {
-        self.upload(batch);
-        let total = distinct(self.dispatches(program).iter()).count();
+        self.upload(work, batch);
+        let total = distinct(self.dispatches(work).iter()).count();
         let mut seen = std::collections::HashSet::new();
-        for index in 0..self.launches(program).len() {
-            self.launch(program, index)?;
-            let dispatch = &self.dispatches(program)[index];
+        for index in 0..self.launches(work).len() {
+            self.launch(work, index)?;
+            let dispatch = &self.dispatches(work)[index];
             if seen.insert((dispatch.op.name(), dispatch.variant)) {
                 compiled(seen.len(), total);
             }
         }
-        self.metrics(batch.step.valid_rows)
+        self.metrics(work, batch.step.valid_rows)
     }
 
-    /// Waits for the metrics that the device holds now.
-    pub fn metrics(&mut self, rows: u32) -> Result<Metrics, Error> {
-        self.read_metrics(rows);
+    /// Waits for the metrics of that program which the device holds now.
+    pub fn metrics(&mut self, work: Work, rows: u32) -> Result<Metrics, Error> {
+        self.read_metrics(work, rows);
         let metrics = self.finish_oldest()?.expect("a step is pending");
-        self.last_read = None;
+        self.estimate.last_read = None;
         Ok(metrics)
     }
 
+    /// The metrics of each head, the main one first.
+    fn metrics_of(&self, work: Work) -> Vec<&Buffer> {
+        let heads = self.plan.heads.iter();
+        let metrics = heads.map(|(name, _)| plan::head_port("metrics", name));
+        metrics
+            .map(|name| {
+                let port = self
+                    .program(work)
+                    .port(&name)
+                    .expect("a program with a loss");
+                &self.buffers[port.buffer]
+            })
+            .collect()
+    }
+
     /// Forgets that a loss was not finite; no step may be in flight.
-    pub fn lower_flag(&self) {
-        let metrics = &self.buffers[self.plan.ports.metrics];
-        self.gpu.upload(metrics, 2 * 4, bytemuck::bytes_of(&0f32));
+    pub fn lower_flag(&self, work: Work) {
+        for metrics in self.metrics_of(work) {
+            self.gpu.upload(metrics, 2 * 4, bytemuck::bytes_of(&0f32));
+        }
     }
 
     /// Zeroes every parameter and its moments.
@@ -262,9 +378,9 @@ impl<'g> Executor<'g> {
     }
 
     /// Zeroes every buffer that a program writes whole, so that nothing of an earlier step is left.
-    pub fn clear_outputs(&self, program: Program) {
+    pub fn clear_outputs(&self, work: Work) {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        for dispatch in self.dispatches(program) {
+        for dispatch in self.dispatches(work) {
             for (binding, range) in dispatch.op.bindings().iter().zip(&dispatch.bindings) {
                 if binding.access == Access::Out {
                     encoder.clear_buffer(&self.buffers[range.buffer].0, 0, None);
@@ -275,14 +391,19 @@ impl<'g> Executor<'g> {
     }
 
     /// Runs one dispatch and waits for it.
-    pub fn launch(&self, program: Program, index: usize) -> Result<(), Error> {
-        self.encode(&self.launches(program)[index..=index], None);
-        let dispatch = &self.dispatches(program)[index];
+    pub fn launch(&self, work: Work, index: usize) -> Result<(), Error> {
+        self.encode(&self.launches(work)[index..=index], &[]);
+        let dispatch = &self.dispatches(work)[index];
         let what = format!("{} {}", dispatch.label, dispatch.op.name());
         self.gpu.wait(&what, None)
     }
 
-    fn encode(&self, launches: &[Launch], copy_to: Option<&wgpu::Buffer>) -> wgpu::SubmissionIndex {
+    /// Submits launches, then copies of whole buffers, each to a place in another.
+    fn encode(
+        &self,
+        launches: &[Launch],
+        copies: &[(&Buffer, &wgpu::Buffer, u64)],
+    ) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         if !launches.is_empty() {
             let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -292,19 +413,23 @@ impl<'g> Executor<'g> {
                 pass.dispatch_workgroups(launch.grid[0], launch.grid[1], 1);
             }
         }
-        if let Some(slot) = copy_to {
-            let metrics = &self.buffers[self.plan.ports.metrics].0;
-            encoder.copy_buffer_to_buffer(metrics, 0, slot, 0, slot.size());
+        for (from, to, offset) in copies {
+            encoder.copy_buffer_to_buffer(&from.0, 0, to, *offset, from.0.size());
         }
         self.gpu.submit(encoder)
     }
 
-    fn read_metrics(&mut self, rows: u32) {
+    fn read_metrics(&mut self, work: Work, rows: u32) {
         let slot = self
             .free_slots
             .pop()
             .expect("no more steps in flight than slots");
-        let submission = self.encode(&[], Some(&self.slots[slot]));
+        let metrics = self.metrics_of(work).into_iter().enumerate();
+        let copies: Vec<_> = metrics
+            .map(|(i, buffer)| (buffer, &self.slots[slot], (4 * METRICS * i) as u64))
+            .collect();
+        let submission = self.encode(&[], &copies);
+        let predicted = self.launches(work).iter().map(|l| l.seconds).sum();
         let (send, mapped) = mpsc::channel();
         self.slots[slot].map_async(wgpu::MapMode::Read, .., move |result| {
             drop(send.send(result))
@@ -312,6 +437,7 @@ impl<'g> Executor<'g> {
         self.pending.push_back(Pending {
             slot,
             rows,
+            predicted,
             mapped,
             submission,
         });
@@ -327,12 +453,18 @@ impl<'g> Executor<'g> {
         self.slots[pending.slot].unmap();
         self.free_slots.push(pending.slot);
         let words = words?;
-        self.correct_estimate();
+        self.estimate.learn(Instant::now(), pending.predicted);
+        let heads = || words.chunks_exact(METRICS).zip(&self.plan.heads);
+        let loss_sum = match &self.plan.heads[..] {
+            // As it is: a weighted sum of one would be rounded.
+            [(_, 1.0)] => words[0],
+            _ => heads().map(|(words, (_, weight))| weight * words[0]).sum(),
+        };
         Ok(Some(Metrics {
-            loss_sum: words[0],
+            loss_sum,
             correct: words[1] as u32,
             rows: pending.rows,
-            non_finite: words[2] != 0.0,
+            non_finite: heads().any(|(words, _)| words[2] != 0.0),
         }))
     }
 
@@ -347,23 +479,13 @@ impl<'g> Executor<'g> {
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
-    /// Scales the predicted times by what a training step really took.
-    fn correct_estimate(&mut self) {
-        let now = Instant::now();
-        if let Some(before) = self.last_read.replace(now) {
-            let predicted: f64 = self.train.iter().map(|launch| launch.seconds).sum();
-            let measured = (now - before).as_secs_f64() / predicted;
-            self.slowness = 0.5 * self.slowness + 0.5 * measured;
-        }
-    }
-
     /// Forgets the steps in flight, waiting for them.
     pub fn drain(&mut self) -> Result<Vec<Metrics>, Error> {
         let mut all = Vec::new();
         while let Some(metrics) = self.finish_oldest()? {
             all.push(metrics);
         }
-        self.last_read = None;
+        self.estimate.last_read = None;
         Ok(all)
     }
 
@@ -377,10 +499,11 @@ impl<'g> Executor<'g> {
     }
 }
 
-fn readback_slot(gpu: &Gpu) -> wgpu::Buffer {
+/// A slot for the metrics of so many heads.
+fn readback_slot(gpu: &Gpu, heads: usize) -> wgpu::Buffer {
     gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("metrics read-back"),
-        size: 4 * crate::ops::softmax_cross_entropy::METRICS as u64,
+        size: (4 * METRICS * heads) as u64,
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })
@@ -463,4 +586,29 @@ fn predicted_seconds(dispatch: &Dispatch, class: Class) -> f64 {
     };
     let cost = dispatch.cost();
     20e-6 + cost.flops as f64 / flops + cost.bytes as f64 / bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Validation takes a third of a training step: that is no reason to take steps for faster.
+    #[test]
+    fn a_shorter_program_does_not_change_the_estimate_of_a_longer_one() {
+        let mut estimate = Estimate::new();
+        let mut now = Instant::now();
+        let mut steps = |predicted: f64, count: u32| {
+            for _ in 0..count {
+                now += Duration::from_secs_f64(4.0 * predicted);
+                estimate.learn(now, predicted);
+            }
+            estimate.slowness
+        };
+        assert!(
+            (steps(0.3, 30) - 4.0).abs() < 1e-3,
+            "four times as slow as predicted"
+        );
+        assert!((steps(0.1, 30) - 4.0).abs() < 1e-3, "and so in validation");
+    }
 }

@@ -14,9 +14,9 @@ pub mod timing;
 
 pub use adapter::{Adapter, LimitChoice, Selector};
 pub use device::{Buffer, Gpu};
-pub use executor::{Batch, Executor, Images, Metrics, Program};
+pub use executor::{Batch, Executor, Images, Metrics, Part, Work};
 pub use kernel::Checks;
-pub use parameters::Role;
+pub use parameters::Tensor;
 pub use timing::{Sample, Timed, Timer};
 
 /// What can go wrong between the host and a device.

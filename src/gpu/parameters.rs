@@ -2,15 +2,15 @@
 //! chunks of at most 32 MiB; packing is a kernel.
 
 use super::Error;
-use super::device::Gpu;
+use super::device::{Buffer, Gpu};
 use super::executor::Executor;
 use super::kernel::{Bound, Checks};
+use crate::graph::Init;
 use crate::ops::Step;
 use crate::ops::non_finite::{self, NonFinite};
 use crate::ops::pack::{Pack, PackParams, Unpack};
 use crate::plan::{PanelWindow, Storage};
 use crate::random;
-use crate::tensor::Shape;
 use std::ops::Range;
 
 /// Bytes that one chunk moves.
@@ -21,29 +21,37 @@ const LOOK: u64 = 128 << 20;
 
 /// Which of a parameter's tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Weights,
-    Moment1,
-    Moment2,
+pub enum Tensor {
+    Values,
+    /// What the optimiser's rule keeps for it, by the number of the slot.
+    Slot(usize),
 }
 
 /// Share of the initial weights in the random streams of a seed.
 const INITIAL: u64 = 0;
 
 impl Executor<'_> {
-    /// Draws kernels Glorot uniform (Keras's default), zeroes biases and Adam's moments.
+    /// Begins all parameters as their layers declare it, and zeroes the optimiser's slots. What is drawn is
+    /// drawn by the tensor's name: another layer beside it changes nothing.
     pub fn draw_parameters(&self, seed: u64) -> Result<(), Error> {
         self.zero_parameters();
         for (index, parameter) in self.plan.parameters.iter().enumerate() {
-            if parameter.shape.0.len() == 1 {
-                continue;
+            let name = xxhash_rust::xxh3::xxh3_64(parameter.name.as_bytes());
+            let stream = random::stream(&[seed, INITIAL, name]);
+            let fill = |range: Range<usize>, values: &mut [f32]| match parameter.init {
+                Init::Zeros => values.fill(0.0),
+                Init::Ones => values.fill(1.0),
+                Init::GlorotUniform { fan_in, fan_out } => {
+                    let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
+                    random::fill_uniform(stream, range.start as u64, limit, values);
+                }
+            };
+            if parameter.init != Init::Zeros {
+                self.write_parameter(index, Tensor::Values, |range, values: &mut [f32]| {
+                    fill(range, values);
+                    Ok::<(), Error>(())
+                })?;
             }
-            let stream = random::stream(&[seed, INITIAL, index as u64]);
-            let limit = glorot_limit(&parameter.shape);
-            self.write_parameter(index, Role::Weights, |range, values: &mut [f32]| {
-                random::fill_uniform(stream, range.start as u64, limit, values);
-                Ok::<(), Error>(())
-            })?;
         }
         Ok(())
     }
@@ -52,16 +60,16 @@ impl Executor<'_> {
     pub fn write_parameter<E: From<Error>>(
         &self,
         index: usize,
-        role: Role,
+        which: Tensor,
         mut source: impl FnMut(Range<usize>, &mut [f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         let parameter = &self.plan.parameters[index];
         match &parameter.storage {
-            Storage::Flat { buffers, offset } => {
+            Storage::Flat { region, offset } => {
                 let mut values = vec![0.0; parameter.shape.len()];
                 source(0..values.len(), &mut values)?;
                 self.gpu.upload(
-                    self.buffer(buffers[role as usize]),
+                    self.held(*region, which),
                     *offset,
                     bytemuck::cast_slice(&values),
                 );
@@ -85,7 +93,7 @@ impl Executor<'_> {
                     self.gpu.upload(&chunk, 0, bytemuck::cast_slice(&values));
                     for window in windows {
                         let params = pack_params(*k, *n, *pixels, first..first + count, window);
-                        let panels = self.panels(window, &params, role);
+                        let panels = self.panels(window, &params, which);
                         let rows = Bound {
                             bytes: 4 * values.len() as u64,
                             ..Bound::whole(&chunk)
@@ -102,14 +110,14 @@ impl Executor<'_> {
     pub fn read_parameter<E: From<Error>>(
         &self,
         index: usize,
-        role: Role,
+        which: Tensor,
         mut sink: impl FnMut(Range<usize>, &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         let parameter = &self.plan.parameters[index];
         match &parameter.storage {
-            Storage::Flat { buffers, offset } => {
+            Storage::Flat { region, offset } => {
                 let len = parameter.shape.len();
-                let buffer = self.buffer(buffers[role as usize]);
+                let buffer = self.held(*region, which);
                 self.gpu.download(
                     &parameter.name,
                     buffer,
@@ -134,7 +142,7 @@ impl Executor<'_> {
                     let bytes = 4 * range.len() as u64;
                     for window in windows {
                         let params = pack_params(*k, *n, *pixels, first..first + count, window);
-                        let panels = self.panels(window, &params, role);
+                        let panels = self.panels(window, &params, which);
                         let rows = Bound {
                             bytes,
                             ..Bound::whole(&chunk)
@@ -186,20 +194,23 @@ impl Executor<'_> {
         Ok(found as u64)
     }
 
-    fn panels(&self, window: &PanelWindow, params: &PackParams, role: Role) -> Bound<'_> {
-        let buffer = self.buffer(window.buffers[role as usize]);
+    /// The buffer of a region's values or of a slot.
+    fn held(&self, region: usize, which: Tensor) -> &Buffer {
+        let region = &self.plan.regions[region];
+        self.buffer(match which {
+            Tensor::Values => region.values,
+            Tensor::Slot(slot) => region.slots[slot],
+        })
+    }
+
+    fn panels(&self, window: &PanelWindow, params: &PackParams, which: Tensor) -> Bound<'_> {
+        let buffer = self.held(window.region, which);
         Bound {
             buffer,
             offset: window.offset,
             bytes: 4 * params.window_len() as u64,
         }
     }
-}
-
-/// sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010; Keras `GlorotUniform`).
-fn glorot_limit(shape: &Shape) -> f64 {
-    let (fan_in, fan_out) = shape.fans();
-    (6.0 / (fan_in + fan_out) as f64).sqrt()
 }
 
 fn chunk_rows(k: u32, n: u32) -> u32 {

@@ -2,8 +2,9 @@
 //! Inception module as in figure 2b of Szegedy et al. 2014, then dense layers; and its small
 //! sibling with global average pooling instead of the flattening.
 
+use super::Builder;
 use super::Network;
-use crate::graph::{Builder, TensorId, Window};
+use crate::graph::{TensorId, Window};
 use crate::ops::conv2d::Padding::Same;
 
 /// 83,760,487 parameters with seven classes.

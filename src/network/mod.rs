@@ -1,14 +1,18 @@
-//! The networks, by name: each writes its layers into a graph builder.
+//! The networks, by name: each writes its layers through the builder. A model is what comes of it, with its
+//! heads; reverse mode turns its graph into the one that training runs.
 
+mod backward;
+mod builder;
 mod inception;
 
-use crate::graph::{Builder, Graph, Layer, TensorId};
+use crate::graph::{Graph, Kind, Mode, TensorId};
+pub use builder::{Builder, LayerRow};
 
 /// A network that `--model` can name.
 pub struct Network {
     pub name: &'static str,
     pub about: &'static str,
-    /// Height, width and channels of its images.
+    /// Height, width and channels of the images that it asks for.
     pub image: [u32; 3],
     layers: fn(&mut Builder, TensorId, u32) -> TensorId,
 }
@@ -16,13 +20,53 @@ pub struct Network {
 /// Every network.
 pub static NETWORKS: &[Network] = &[inception::INCEPTION, inception::INCEPTION_GAP];
 
-/// A forward graph and where its images enter and its logits leave.
-pub struct Model {
-    pub name: &'static str,
-    pub graph: Graph,
-    pub layers: Vec<Layer>,
-    pub image: TensorId,
+/// Where a network says what it sees: logits with a loss of their own.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Empty for the one that predictions come from.
+    pub name: String,
     pub logits: TensorId,
+    /// The share of its loss in the whole.
+    pub weight: f32,
+}
+
+impl Head {
+    /// The head that predictions come from.
+    pub fn main(logits: TensorId) -> Head {
+        Head {
+            name: String::new(),
+            logits,
+            weight: 1.0,
+        }
+    }
+
+    /// A further one, for training.
+    pub fn auxiliary(name: &str, logits: TensorId, weight: f32) -> Head {
+        Head {
+            name: name.into(),
+            logits,
+            weight,
+        }
+    }
+
+    /// `loss`, or `loss/aux`.
+    fn loss_name(&self) -> String {
+        match self.name.as_str() {
+            "" => "loss".into(),
+            name => format!("loss/{name}"),
+        }
+    }
+}
+
+/// A forward graph of one image, and where images enter and logits leave.
+#[derive(Clone)]
+pub struct Model {
+    pub name: String,
+    pub graph: Graph,
+    pub layers: Vec<LayerRow>,
+    pub image: TensorId,
+    /// The first is the one that predictions come from.
+    pub heads: Vec<Head>,
     pub classes: u32,
 }
 
@@ -31,26 +75,70 @@ impl Network {
         NETWORKS.iter().find(|network| network.name == name)
     }
 
-    /// The forward pass for batches of `batch` images and `classes` classes.
-    pub fn build(&self, batch: u32, classes: u32) -> Model {
-        let mut builder = Builder::new(batch);
-        let image = builder.input("image", self.image);
-        let logits = (self.layers)(&mut builder, image, classes);
-        let Builder { graph, layers, .. } = builder;
-        Model {
-            name: self.name,
-            graph,
-            layers,
-            image,
-            logits,
-            classes,
-        }
+    /// The forward pass for images of its own shape.
+    pub fn build(&self, classes: u32) -> Model {
+        self.build_for(self.image, classes)
+    }
+
+    /// The forward pass for images of (height, width, channels).
+    pub fn build_for(&self, image: [u32; 3], classes: u32) -> Model {
+        let mut builder = Builder::new();
+        let input = builder.input("image", image);
+        let logits = (self.layers)(&mut builder, input, classes);
+        builder.model(self.name, logits)
     }
 }
 
 impl Model {
-    /// Trainable numbers.
+    /// Numbers in all tensors that a file of the network holds.
     pub fn parameters(&self) -> usize {
-        self.layers.iter().map(|layer| layer.parameters).sum()
+        self.count(Kind::is_held)
     }
+
+    /// Numbers that training changes.
+    pub fn trainable(&self) -> usize {
+        self.count(|kind| kind == Kind::Weight)
+    }
+
+    fn count(&self, which: impl Fn(Kind) -> bool) -> usize {
+        let tensors = self.graph.tensors.iter().filter(|t| which(t.kind));
+        tensors.map(|tensor| tensor.shape.len()).sum()
+    }
+
+    /// (height, width, channels) of its images.
+    pub fn image_shape(&self) -> [u32; 3] {
+        let [_, h, w, c] = self.graph.shape(self.image).nhwc();
+        [h, w, c]
+    }
+
+    /// The nodes that a program of that mode runs. Predictions come from the first head alone.
+    pub fn graph_for(&self, mode: Mode) -> Graph {
+        let mut graph = self.graph.clone();
+        match mode {
+            Mode::Predict => keep(&mut graph, self.heads[0].logits),
+            Mode::Evaluate => backward::losses(&mut graph, &self.heads),
+            Mode::Train => {
+                backward::losses(&mut graph, &self.heads);
+                backward::expand(&mut graph);
+            }
+        }
+        graph
+    }
+}
+
+/// Drops the nodes on which `output` does not depend.
+fn keep(graph: &mut Graph, output: TensorId) {
+    let mut needed = vec![false; graph.tensors.len()];
+    needed[output] = true;
+    let mut nodes = std::mem::take(&mut graph.nodes);
+    nodes.reverse();
+    nodes.retain(|node| {
+        let used = node.outputs.iter().any(|&id| needed[id]);
+        if used {
+            node.inputs.iter().for_each(|&id| needed[id] = true);
+        }
+        used
+    });
+    nodes.reverse();
+    graph.nodes = nodes;
 }

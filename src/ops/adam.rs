@@ -50,6 +50,7 @@ impl Op for Adam {
     const VARIANTS: &'static [Variant<Update>] = &[Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &SHADER,
         entry: "adam",
         constants: &[("WORKGROUP", 64.0)],

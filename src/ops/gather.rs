@@ -43,6 +43,7 @@ impl Op for Gather {
     const VARIANTS: &'static [Variant<GatherParams>] = &[Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &SHADER,
         entry: "gather",
         constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

@@ -66,6 +66,7 @@ impl Op for Forward {
         Variant {
             name: "naive",
             family: Family::Naive,
+            suits: crate::ops::always,
             shader: &SHADER,
             entry: "global_average_pool_forward",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
@@ -76,6 +77,7 @@ impl Op for Forward {
         Variant {
             name: "tree",
             family: Family::Tree,
+            suits: crate::ops::always,
             shader: &SHADER,
             entry: "global_average_pool_forward_tree",
             constants: &[("WORKGROUP", 64.0)],
@@ -134,6 +136,7 @@ impl Op for Backward {
         Variant {
             name: "naive",
             family: Family::Naive,
+            suits: crate::ops::always,
             shader: &SHADER,
             entry: "global_average_pool_backward",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
@@ -144,6 +147,7 @@ impl Op for Backward {
         Variant {
             name: "vectors",
             family: Family::Vectors,
+            suits: crate::ops::always,
             shader: &VECTORS,
             entry: "global_average_pool_backward_vectors",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

@@ -87,6 +87,7 @@ const fn rows<const TAPS: u32>(
     Variant {
         name,
         family: Family::Rows,
+        suits: crate::ops::always,
         shader: &ROWS,
         entry: "max_pool2d_forward_rows",
         constants,
@@ -171,6 +172,7 @@ impl Op for Forward {
         Variant {
             name: "naive",
             family: Family::Naive,
+            suits: crate::ops::always,
             shader: &SHADER,
             entry: "max_pool2d_forward",
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
@@ -226,6 +228,7 @@ impl Op for Backward {
     const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &SHADER,
         entry: "max_pool2d_backward",
         constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

@@ -174,6 +174,8 @@ pub struct Variant<P> {
     pub chain: fn(&P) -> u64,
     /// Can this variant run these shapes on this adapter?
     pub supports: fn(&P, &Profile) -> bool,
+    /// Is it any good for these shapes? Asked where nobody measured.
+    pub suits: fn(&P) -> bool,
 }
 
 /// What a dispatch must do at the least.
@@ -266,6 +268,7 @@ pub trait AnyOp: Sync {
     fn workgroups(&self, variant: usize, params: &[u8]) -> u64;
     fn chain(&self, variant: usize, params: &[u8]) -> u64;
     fn supports(&self, variant: usize, params: &[u8], profile: &Profile) -> bool;
+    fn suits(&self, variant: usize, params: &[u8]) -> bool;
     fn lengths(&self, params: &[u8]) -> Vec<usize>;
     fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected>;
     fn cost(&self, params: &[u8]) -> Cost;
@@ -312,6 +315,9 @@ impl<T: Op> AnyOp for T {
     }
     fn supports(&self, variant: usize, params: &[u8], profile: &Profile) -> bool {
         (T::VARIANTS[variant].supports)(&typed(params), profile)
+    }
+    fn suits(&self, variant: usize, params: &[u8]) -> bool {
+        (T::VARIANTS[variant].suits)(&typed(params))
     }
     fn lengths(&self, params: &[u8]) -> Vec<usize> {
         T::lengths(&typed(params))
@@ -399,6 +405,11 @@ pub(crate) const MAX_ITERATIONS: u64 = 65_535;
 
 /// For variants that run everywhere.
 pub(crate) fn anywhere<P>(_: &P, _: &Profile) -> bool {
+    true
+}
+
+/// For variants that suit whatever they run.
+pub(crate) fn always<P>(_: &P) -> bool {
     true
 }
 

@@ -33,6 +33,7 @@ impl Op for Count {
     const VARIANTS: &'static [Variant<NonFinite>] = &[Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &SHADER,
         entry: "non_finite",
         constants: &[("WORKGROUP", WORKGROUP as f64), ("SHARES", SHARES as f64)],

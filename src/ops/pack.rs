@@ -133,6 +133,7 @@ macro_rules! pack_op {
             const VARIANTS: &'static [Variant<PackParams>] = &[Variant {
                 name: "naive",
                 family: Family::Naive,
+                suits: crate::ops::always,
                 shader: &SHADER,
                 entry: $name,
                 constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

@@ -37,6 +37,7 @@ const fn variant(
     Variant {
         name,
         family: super::Family::Naive,
+        suits: crate::ops::always,
         shader: &SHADER,
         entry,
         constants,

@@ -30,6 +30,7 @@ const fn variant(name: &'static str, entry: &'static str) -> Variant<FmaParams> 
     Variant {
         name,
         family: super::Family::Naive,
+        suits: crate::ops::always,
         shader: &SHADER,
         entry,
         constants: &[("WORKGROUP", ELEMENTWISE as f64)],

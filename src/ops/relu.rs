@@ -108,6 +108,7 @@ macro_rules! elementwise {
         &[Variant {
             name: "naive",
             family: $crate::ops::Family::Naive,
+            suits: crate::ops::always,
             shader: &$shader,
             entry: $entry,
             constants: &[("WORKGROUP", $crate::ops::ELEMENTWISE as f64)],

@@ -35,6 +35,7 @@ macro_rules! by_row {
         &[Variant {
             name: "naive",
             family: Family::Naive,
+            suits: crate::ops::always,
             shader: &SHADER,
             entry: $entry,
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

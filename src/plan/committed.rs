@@ -4,28 +4,15 @@
 //! [`Schedule`] cuts the work. `fer-gpu tune` measures both on one adapter; until then these are the
 //! choices that were best, or for want of hardware should be, on adapters of that kind.
 
+use super::Schedule;
+use crate::ops::Family;
 use crate::profile::{Class, Profile};
-use serde::{Deserialize, Serialize};
-
-/// How the work is cut into dispatches, apart from the variants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Schedule {
-    /// Does the optimiser run inside the weight gradient of a large dense layer? That saves a
-    /// quarter of the bytes and the gradient's memory.
-    pub fuse_adam: bool,
-    /// Images that one share of a convolution's weight gradient adds up: a GPU wants many
-    /// workgroups, a CPU few partial sums.
-    pub images_per_split: u32,
-    /// Inputs that one share of a dense product adds up: short shares make many workgroups and
-    /// keep the operands in a cache, long ones have fewer partial sums.
-    pub split_k: u32,
-}
 
 /// What suits a kind of adapter.
 pub struct Usual {
     suits: fn(&Profile) -> bool,
     /// Families of variants, best first.
-    pub families: &'static [&'static str],
+    pub families: &'static [Family],
     pub schedule: Schedule,
 }
 
@@ -35,27 +22,44 @@ pub struct Usual {
 static TABLE: [Usual; 3] = [
     Usual {
         suits: |profile| profile.class == Class::Gpu,
-        families: &["shared", "tree", "vectors", "registers", "naive"],
+        families: &[
+            Family::Shared,
+            Family::Tree,
+            Family::Vectors,
+            Family::Registers,
+            Family::Naive,
+        ],
         schedule: Schedule {
-            fuse_adam: true,
+            fuse_update: true,
             images_per_split: 1,
             split_k: 5_760,
         },
     },
     Usual {
         suits: |profile| profile.class == Class::Software && profile.has_subgroup(8),
-        families: &["subgroup", "rows", "vectors", "registers", "naive"],
+        families: &[
+            Family::Subgroup,
+            Family::Rows,
+            Family::Vectors,
+            Family::Registers,
+            Family::Naive,
+        ],
         schedule: Schedule {
-            fuse_adam: true,
+            fuse_update: true,
             images_per_split: 4,
             split_k: 5_760,
         },
     },
     Usual {
         suits: |profile| profile.class == Class::Software,
-        families: &["rows", "vectors", "registers", "naive"],
+        families: &[
+            Family::Rows,
+            Family::Vectors,
+            Family::Registers,
+            Family::Naive,
+        ],
         schedule: Schedule {
-            fuse_adam: false,
+            fuse_update: false,
             images_per_split: 4,
             split_k: 5_760,
         },

@@ -1,7 +1,7 @@
 //! Prints a plan: each dispatch with its kernel, shapes, buffers, flops and bytes, then the
 //! buffers and the device memory they take.
 
-use super::{Dispatch, Plan};
+use super::{Dispatch, Mode, Plan};
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt;
 
@@ -68,27 +68,30 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = &self.programs[0];
         writeln!(
             f,
             "{}, batch {}, planned for {}\n",
-            self.model, self.batch, self.target
+            self.model, first.batch, self.target
         )?;
-        writeln!(f, "One training step\n{}", self.dispatches(&self.train))?;
-        writeln!(
-            f,
-            "One validation batch\n{}",
-            self.dispatches(&self.evaluate)
-        )?;
+        for program in &self.programs {
+            let title = match program.mode {
+                Mode::Train => "One training step",
+                Mode::Evaluate => "One validation batch",
+                Mode::Predict => "One batch of predictions",
+            };
+            writeln!(f, "{title}\n{}", self.dispatches(&program.dispatches))?;
+        }
         let mut buffers = table(&["buffer", "bytes"], &[1]);
         for buffer in &self.buffers {
             buffers.add_row([buffer.name.clone(), buffer.bytes.to_string()]);
         }
         writeln!(f, "Buffers\n{buffers}")?;
-        let total = |of: fn(&Dispatch) -> u64| si(self.train.iter().map(of).sum());
+        let total = |of: fn(&Dispatch) -> u64| si(first.dispatches.iter().map(of).sum());
         writeln!(
             f,
             "A step: {} dispatches, {} flops, {} bytes. Device memory: {} bytes ({:.1} MiB).",
-            self.train.len(),
+            first.dispatches.len(),
             total(|d| d.cost().flops),
             total(|d| d.cost().bytes),
             self.device_bytes(),

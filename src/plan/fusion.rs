@@ -1,16 +1,18 @@
 //! Which tensors share storage and which nodes need no dispatch of their own:
-//! - ReLU rides in the epilogue of the convolution or product before it;
-//! - branches of a concat write straight into their range of channels, and read their gradient
+//! - ReLU rides in the epilogue of the kernel before it;
+//! - branches of a concatenation write straight into their range of channels, and read their gradient
 //!   from there; flattening is a change of name;
 //! - the ReLU mask of the backward pass rides in the epilogue of the kernel that makes the
 //!   gradient, where everybody who reads that gradient wants it masked.
+//!
+//! What a layer allows it says itself ([`Caps`]); no layer is named here.
 
-use crate::graph::{Graph, Op, TensorId, TensorKind};
+use crate::graph::{Alias, Caps, Graph, Kind, Mask, Pass, TensorId};
 use std::collections::{HashMap, HashSet};
 
 /// A tensor that lies inside another one's storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Inside {
     pub root: TensorId,
     /// First channel inside the root.
     pub first: u32,
@@ -18,18 +20,22 @@ pub(super) struct Place {
 
 #[derive(Default)]
 pub(super) struct Fusion {
-    alias: HashMap<TensorId, Place>,
+    caps: Vec<Caps>,
+    alias: HashMap<TensorId, Inside>,
     /// Nodes without a dispatch.
     pub skipped: HashSet<usize>,
     /// Forward nodes that apply ReLU to their output.
     pub relu: HashSet<usize>,
     /// Backward nodes that mask their output: where the mask lies.
-    pub mask: HashMap<usize, Place>,
+    pub mask: HashMap<usize, Inside>,
 }
 
 impl Fusion {
     pub fn new(graph: &Graph, concat_in_place: bool) -> Fusion {
-        let mut fusion = Fusion::default();
+        let mut fusion = Fusion {
+            caps: graph.nodes.iter().map(|node| node.caps(graph)).collect(),
+            ..Fusion::default()
+        };
         fusion.fuse_relu(graph);
         fusion.alias_shapes(graph, concat_in_place);
         fusion.fuse_masks(graph);
@@ -37,15 +43,15 @@ impl Fusion {
     }
 
     /// Where a tensor lies: inside another, or as itself.
-    pub fn place(&self, tensor: TensorId) -> Place {
+    pub fn place(&self, tensor: TensorId) -> Inside {
         match self.alias.get(&tensor) {
-            None => Place {
+            None => Inside {
                 root: tensor,
                 first: 0,
             },
             Some(outer) => {
                 let place = self.place(outer.root);
-                Place {
+                Inside {
                     root: place.root,
                     first: place.first + outer.first,
                 }
@@ -53,22 +59,28 @@ impl Fusion {
         }
     }
 
+    /// Does a tensor fill its root?
+    pub fn is_whole(&self, graph: &Graph, tensor: TensorId) -> bool {
+        let place = self.place(tensor);
+        place.first == 0 && graph.shape(place.root).len() == graph.shape(tensor).len()
+    }
+
     fn join(&mut self, node: usize, tensor: TensorId, root: TensorId, first: u32) {
-        self.alias.insert(tensor, Place { root, first });
+        self.alias.insert(tensor, Inside { root, first });
         self.skipped.insert(node);
     }
 
     fn fuse_relu(&mut self, graph: &Graph) {
         for (index, node) in graph.nodes.iter().enumerate() {
-            if node.op != Op::Relu {
+            if !(self.caps[index].is_relu && node.pass == Pass::Forward) {
                 continue;
             }
             let before = node.inputs[0];
-            let producer = graph.producer(before);
-            let fusible =
-                producer.is_some_and(|p| matches!(graph.nodes[p].op, Op::Conv2d(_) | Op::Dense));
-            if fusible && graph.consumers(before).count() == 1 {
-                self.relu.insert(producer.expect("checked"));
+            let producer = graph.producer(before).filter(|&p| self.caps[p].relu);
+            if let Some(producer) = producer
+                && graph.consumers(before).count() == 1
+            {
+                self.relu.insert(producer);
                 self.join(index, before, node.outputs[0], 0);
             }
         }
@@ -76,21 +88,20 @@ impl Fusion {
 
     fn alias_shapes(&mut self, graph: &Graph, concat_in_place: bool) {
         for (index, node) in graph.nodes.iter().enumerate() {
-            let y = node.outputs.first().copied();
-            match node.op {
-                // A part of a concat is not contiguous: it stays a copy.
-                Op::Flatten | Op::FlattenBackward if self.is_whole(graph, node.inputs[0]) => {
-                    self.join(index, y.expect("one output"), node.inputs[0], 0);
+            match self.caps[index].alias {
+                // A part of a concatenation is not contiguous: it stays a copy.
+                Alias::Renamed if self.is_whole(graph, node.inputs[0]) => {
+                    self.join(index, node.outputs[0], node.inputs[0], 0);
                 }
-                Op::Concat if concat_in_place && self.can_join_all(graph, &node.inputs) => {
+                Alias::Joined if concat_in_place && self.can_join_all(graph, &node.inputs) => {
                     let mut first = 0;
                     for &branch in &node.inputs {
-                        self.join(index, branch, y.expect("one output"), first);
+                        self.join(index, branch, node.outputs[0], first);
                         first += graph.shape(branch).nhwc()[3];
                     }
                 }
-                Op::ConcatBackward { first } if concat_in_place => {
-                    self.join(index, y.expect("one output"), node.inputs[0], first);
+                Alias::Part { first } if concat_in_place => {
+                    self.join(index, node.outputs[0], node.inputs[0], first);
                 }
                 _ => {}
             }
@@ -101,30 +112,17 @@ impl Fusion {
     fn can_join_all(&self, graph: &Graph, branches: &[TensorId]) -> bool {
         let distinct = branches.iter().collect::<HashSet<_>>().len() == branches.len();
         let writable = |&branch: &TensorId| {
-            let producer = graph.producer(branch).map(|p| &graph.nodes[p].op);
-            let ranged = matches!(
-                producer,
-                Some(Op::Conv2d(_) | Op::Relu | Op::MaxPool2d(_) | Op::Concat | Op::Add)
-            );
-            let activation = graph.tensors[branch].kind == TensorKind::Activation;
+            let ranged = graph.producer(branch).is_some_and(|p| self.caps[p].ranged);
+            let activation = graph.tensors[branch].kind == Kind::Activation;
             ranged && activation && !self.alias.contains_key(&branch)
         };
         distinct && branches.iter().all(writable)
     }
 
-    /// Does a tensor fill its root?
-    pub fn is_whole(&self, graph: &Graph, tensor: TensorId) -> bool {
-        let place = self.place(tensor);
-        place.first == 0 && graph.shape(place.root).len() == graph.shape(tensor).len()
-    }
-
     fn fuse_masks(&mut self, graph: &Graph) {
         for (index, node) in graph.nodes.iter().enumerate() {
-            let maskable = matches!(
-                node.op,
-                Op::Conv2dBackwardInput(_) | Op::DenseBackwardInput | Op::GlobalAveragePoolBackward
-            );
-            if !maskable {
+            let can = self.caps[index].mask;
+            if can == Mask::No {
                 continue;
             }
             let mut masked = Vec::new();
@@ -132,11 +130,9 @@ impl Fusion {
                 continue;
             }
             if let Some(mask) = self.common_mask(graph, node.outputs[0], &masked) {
-                // Products and pools read the mask as one block.
-                let ranged = matches!(node.op, Op::Conv2dBackwardInput(_));
                 let whole = mask.first == 0
                     && graph.shape(mask.root).len() == graph.shape(node.outputs[0]).len();
-                if ranged || whole {
+                if can == Mask::Range || whole {
                     self.mask.insert(index, mask);
                     for reader in masked {
                         let relu = &graph.nodes[reader];
@@ -152,33 +148,29 @@ impl Fusion {
     fn readers(&self, graph: &Graph, gradient: TensorId, masked: &mut Vec<usize>) -> bool {
         graph.consumers(gradient).all(|reader| {
             let node = &graph.nodes[reader];
-            match node.op {
-                Op::ReluBackward if node.inputs[0] == gradient => {
-                    masked.push(reader);
-                    true
-                }
-                Op::FlattenBackward | Op::ConcatBackward { .. }
-                    if self.skipped.contains(&reader) =>
-                {
-                    self.readers(graph, node.outputs[0], masked)
-                }
-                _ => false,
+            if self.caps[reader].is_relu && node.inputs[0] == gradient {
+                masked.push(reader);
+                return true;
             }
+            let renamed = matches!(self.caps[reader].alias, Alias::Renamed | Alias::Part { .. });
+            renamed
+                && self.skipped.contains(&reader)
+                && self.readers(graph, node.outputs[0], masked)
         })
     }
 
     /// Where the masks of all readers lie, if together they cover the gradient in its own order.
-    fn common_mask(&self, graph: &Graph, gradient: TensorId, readers: &[usize]) -> Option<Place> {
+    fn common_mask(&self, graph: &Graph, gradient: TensorId, readers: &[usize]) -> Option<Inside> {
         let own = self.place(gradient);
         let mut covered = 0;
-        let mut common: Option<Place> = None;
+        let mut common: Option<Inside> = None;
         for &reader in readers {
             let [dy, y] = graph.nodes[reader].inputs[..] else {
                 return None;
             };
             let (gradient, mask) = (self.place(dy), self.place(y));
             let ahead = gradient.first - own.first;
-            let start = Place {
+            let start = Inside {
                 root: mask.root,
                 first: mask.first.checked_sub(ahead)?,
             };

@@ -1,119 +1,222 @@
-//! Turns the nodes of a graph into dispatches: chooses variants, fills parameter blocks and
-//! names the range of every binding. A node becomes one dispatch, or several where a sum is
-//! split or a kernel cut into windows. This file holds the ground floor; `images` and `dense`
-//! hold the layers.
+//! Turns graphs into programs: the images come in, each node that was not fused away is lowered by its layer,
+//! the heads' losses are joined, the optimiser's rule is emitted, and the result is held against the limits.
 
-mod dense;
-mod images;
-
-use super::fusion::{Fusion, Place};
-use super::memory::{self, TRANSIENT};
-use super::placement::{self, PanelWindow, Placement, Storage};
-use super::{
-    BufferId, BufferSpec, DataSource, Dispatch, Error, Options, Plan, Ports, Range, variants,
-};
-use crate::graph::{Node, Op, TensorId};
+use super::emitter::Emitter;
+use super::fusion::Fusion;
+use super::placement::{self, Placement, SHARED};
+use super::ports::{self, Ports};
+use super::{Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port, memory};
+use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
-use crate::ops::gather::GatherParams;
-use crate::ops::relu::{self, Planes};
-use crate::ops::softmax::Softmax;
-use crate::ops::softmax_cross_entropy::{METRICS, SoftmaxCrossEntropy};
-use crate::ops::{self, AnyOp, Params};
+use crate::ops::gather::{Gather, GatherParams};
+use crate::ops::relu::Planes;
+use crate::ops::softmax::{self, Softmax};
+use crate::ops::softmax_cross_entropy::METRICS;
+use crate::ops::{Phase, add};
 use std::collections::HashMap;
 
-/// Compiles an expanded graph.
-pub fn compile(model: &Model, options: &Options) -> Result<Plan, Error> {
-    let graph = &model.graph;
-    let [batch, h, w, c] = graph.shape(model.image).nhwc();
+/// Compiles the programs.
+pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
     let mut buffers = Vec::new();
-    let mut buffer = |name: &str, words: u64| {
-        buffers.push(BufferSpec {
-            name: name.into(),
-            bytes: 4 * words,
-        });
-        buffers.len() - 1
-    };
-    let pixels = (h * w * c) as u64;
-    let row_words = pixels.div_ceil(4);
-    let ports = Ports {
-        rows: buffer("rows", batch as u64),
-        labels: buffer("labels", batch as u64),
-        images: buffer("images", batch as u64 * pixels),
-        metrics: buffer("metrics", METRICS as u64),
-        logits: buffer("logits", (batch * model.classes) as u64),
-        data: match options.data {
-            DataSource::Host => None,
-            DataSource::Device {
-                train_rows,
-                test_rows,
-                ..
-            } => Some([
-                buffer("training images", train_rows as u64 * row_words),
-                buffer("validation images", test_rows as u64 * row_words),
-            ]),
-        },
-    };
-    let placement = placement::place(graph, options, &mut buffers)?;
-    let gradients = buffers.len();
-    buffers.push(BufferSpec {
-        name: "parameters gradient".into(),
-        bytes: placement.arena_bytes,
-    });
-    let fusion = Fusion::new(graph, options.concat_in_place);
-    let loss = graph
-        .nodes
-        .iter()
-        .position(|node| node.op == Op::SoftmaxCrossEntropy);
-    let forward = loss.map_or(graph.nodes.len(), |at| at + 1);
+    let ports = ports::make(model, wanted, &mut buffers);
+    let trains = wanted.iter().any(|w| w.mode == Mode::Train);
+    let placement = placement::place(&model.graph, options, trains, &mut buffers)?;
     let mut pool = Vec::new();
-    let mut program = |nodes: std::ops::Range<usize>, data: usize| {
-        let mut lowering = Lowering {
+    let mut programs: Vec<Program> = Vec::new();
+    for (wanted, own) in wanted.iter().zip(&ports.of) {
+        let graph = model.graph_for(wanted.mode).at(wanted.batch);
+        let fusion = Fusion::new(&graph, options.concat_in_place);
+        let lowering = Lowering {
             model,
-            options,
+            wanted,
+            ports: own,
+            all: &ports,
             placement: &placement,
-            fusion: &fusion,
-            ports,
-            gradients,
-            transients: Vec::new(),
-            of: HashMap::from([(model.image, ports.images), (model.logits, ports.logits)]),
-            dispatches: Vec::new(),
+            options,
         };
-        lowering.gather([batch, h, w, c], data)?;
-        let mut to_loss = 0;
-        for index in nodes {
-            if !fusion.skipped.contains(&index) {
-                lowering.node(index, &graph.nodes[index])?;
-            }
-            if index < forward {
-                to_loss = lowering.dispatches.len();
-            }
-        }
-        let Lowering {
-            mut dispatches,
-            transients,
-            ..
-        } = lowering;
+        let mut emitter = lowering.emitter(&graph, &fusion, buffers.len());
+        lowering.program(&graph, &fusion, &mut emitter);
+        let (mut dispatches, transients) = emitter.finish()?;
         memory::assign(&mut dispatches, &transients, &mut buffers, &mut pool);
-        Ok((dispatches, to_loss))
-    };
-    let (train, to_loss) = program(0..graph.nodes.len(), 0)?;
-    let (evaluate, _) = program(0..forward, 1)?;
+        programs.push(Program {
+            name: wanted.name,
+            mode: wanted.mode,
+            batch: wanted.batch,
+            ports: own.clone(),
+            dispatches,
+        });
+    }
+    let Placement {
+        parameters,
+        regions,
+        ..
+    } = placement;
+    let heads = model.heads.iter();
     let plan = Plan {
-        model: model.name,
-        batch,
+        model: model.name.clone(),
         classes: model.classes,
+        image: model.image_shape(),
+        heads: heads.map(|head| (head.name.clone(), head.weight)).collect(),
         target: options.profile.name.clone(),
         schedule: options.schedule,
-        arena: placement.arena,
-        parameters: placement.parameters,
+        rule: options.rule.clone(),
         buffers,
-        train,
-        loss: to_loss,
-        evaluate,
-        ports,
+        regions,
+        parameters,
+        programs,
     };
     check_limits(&plan, options)?;
     Ok(plan)
+}
+
+/// One program on its way.
+struct Lowering<'a> {
+    model: &'a Model,
+    wanted: &'a Wanted,
+    ports: &'a [Port],
+    all: &'a Ports,
+    placement: &'a Placement,
+    options: &'a Options,
+}
+
+impl<'a> Lowering<'a> {
+    fn port(&self, name: &str) -> Option<Place> {
+        let port = self.ports.iter().find(|port| port.name == name);
+        port.map(|port| Place::of(port.buffer))
+    }
+
+    fn emitter(&self, graph: &'a Graph, fusion: &'a Fusion, fixed: usize) -> Emitter<'a> {
+        let mut of = HashMap::new();
+        of.extend(self.port("images").map(|place| (self.model.image, place)));
+        for head in &self.model.heads {
+            let place = self.port(&head_port("logits", &head.name));
+            of.extend(place.map(|place| (head.logits, place)));
+        }
+        let metrics = self.model.heads.iter().filter_map(|head| {
+            let place = self.port(&head_port("metrics", &head.name))?;
+            Some((head.logits, place))
+        });
+        Emitter {
+            graph,
+            fusion,
+            placement: self.placement,
+            options: self.options,
+            mode: self.wanted.mode,
+            labels: self.port("labels"),
+            metrics: metrics.collect(),
+            flag: self.all.flag.map(Place::of),
+            finals: finals(graph),
+            of,
+            transients: memory::Transients::behind(fixed),
+            dispatches: Vec::new(),
+            phase: Phase::Input,
+            label: String::new(),
+            index: 0,
+            failed: None,
+        }
+    }
+
+    fn program(&self, graph: &Graph, fusion: &Fusion, emitter: &mut Emitter) {
+        self.gather(emitter);
+        let last_loss = graph.nodes.iter().rposition(|n| n.pass == Pass::Loss);
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if !fusion.skipped.contains(&index) {
+                emitter.begin(index, &node.name, phase(graph, node));
+                node.layer.lower(node, emitter);
+            }
+            if last_loss == Some(index) && self.wanted.mode == Mode::Train {
+                self.join_losses(emitter);
+            }
+        }
+        match self.wanted.mode {
+            Mode::Train => self.update(emitter),
+            Mode::Predict => self.probabilities(emitter),
+            Mode::Evaluate => {}
+        }
+    }
+
+    /// The images of the batch, where they lie on the device.
+    fn gather(&self, emitter: &mut Emitter) {
+        let Source::Device { rows, scale, .. } = self.wanted.images else {
+            return;
+        };
+        let [h, w, channels] = self.model.image_shape();
+        let params = GatherParams {
+            rows: self.wanted.batch,
+            row_words: (h * w * channels).div_ceil(4),
+            pixels: h * w,
+            channels,
+            data_rows: rows,
+            scale,
+        };
+        let places = ["data", "rows", "images"].map(|name| self.port(name).expect("a port"));
+        emitter.begin(0, "image", Phase::Input);
+        emitter.push(&Gather, &params, &places);
+    }
+
+    /// Where there are several heads, the sum of their metrics: its flag is up if any is.
+    fn join_losses(&self, emitter: &mut Emitter) {
+        let metrics = self.model.heads.iter().map(|head| {
+            let port = self.port(&head_port("metrics", &head.name));
+            port.expect("every head has metrics")
+        });
+        let metrics: Vec<Place> = metrics.collect();
+        let [first, middle @ .., last] = &metrics[..] else {
+            return;
+        };
+        let flag = Place::of(self.all.flag.expect("a training program"));
+        let params = Planes::whole(1, 1, METRICS as u32);
+        emitter.begin(0, "loss", Phase::Loss);
+        let mut sum = *first;
+        for next in middle {
+            let partial = emitter.transient("metrics partial".into(), METRICS);
+            emitter.push(&add::Add, &params, &[sum, *next, partial]);
+            sum = partial;
+        }
+        emitter.push(&add::Add, &params, &[sum, *last, flag]);
+    }
+
+    /// One dispatch updates the whole shared region; the large kernels were updated where their gradient was
+    /// made.
+    fn update(&self, emitter: &mut Emitter) {
+        let region = &self.placement.regions[SHARED];
+        let words = self.placement.shared_words;
+        let gradients = self.placement.gradients.expect("a training program");
+        let at = Place::of(region.values);
+        emitter.begin(0, "parameters", Phase::Update);
+        emitter.push_update(at, words, Place::of(gradients));
+    }
+
+    fn probabilities(&self, emitter: &mut Emitter) {
+        let params = Softmax {
+            rows: self.wanted.batch,
+            classes: self.model.classes,
+        };
+        let logits = emitter.whole_of(self.model.heads[0].logits);
+        let probabilities = self.port("probabilities").expect("a port");
+        emitter.begin(0, "probabilities", Phase::Forward);
+        emitter.push(&softmax::Forward, &params, &[logits, probabilities]);
+    }
+}
+
+/// The part of a step that a node belongs to.
+fn phase(graph: &Graph, node: &Node) -> Phase {
+    let makes = node.outputs.first().map(|&id| graph.tensors[id].kind);
+    match (node.pass, makes) {
+        (Pass::Loss, _) => Phase::Loss,
+        (_, Some(Kind::Gradient { .. })) => Phase::Backward,
+        _ => Phase::Forward,
+    }
+}
+
+/// The last gradient of each held tensor: the one that is complete.
+fn finals(graph: &Graph) -> HashMap<TensorId, TensorId> {
+    let made = graph.nodes.iter().flat_map(|node| &node.outputs);
+    let of_held = made.filter_map(|&id| match graph.tensors[id].kind {
+        Kind::Gradient { of } if graph.tensors[of].kind.is_held() => Some((of, id)),
+        _ => None,
+    });
+    of_held.collect()
 }
 
 /// Refuses what no window could make fit.
@@ -137,7 +240,7 @@ fn check_limits(plan: &Plan, options: &Options) -> Result<(), Error> {
             ));
         }
     }
-    for dispatch in plan.train.iter().chain(&plan.evaluate) {
+    for dispatch in plan.programs.iter().flat_map(|p| &p.dispatches) {
         for range in &dispatch.bindings {
             if range.bytes > limits.max_storage_binding {
                 return Err(refuse(
@@ -150,202 +253,4 @@ fn check_limits(plan: &Plan, options: &Options) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// One program under construction.
-struct Lowering<'a> {
-    model: &'a Model,
-    options: &'a Options,
-    placement: &'a Placement,
-    fusion: &'a Fusion,
-    ports: Ports,
-    /// The gradients of the arena's parameters, at the same offsets.
-    gradients: BufferId,
-    transients: Vec<BufferSpec>,
-    /// The buffer of each root tensor.
-    of: HashMap<TensorId, BufferId>,
-    dispatches: Vec<Dispatch>,
-}
-
-/// A buffer and where in it a binding begins.
-type Start = (BufferId, u64);
-
-impl Lowering<'_> {
-    /// Adds a dispatch; the length of each binding is the op's own word.
-    fn dispatch<P: Params>(
-        &mut self,
-        op: &'static dyn AnyOp,
-        label: &str,
-        params: &P,
-        starts: &[Start],
-    ) -> Result<(), Error> {
-        let params = bytemuck::bytes_of(params).to_vec();
-        let variant = variants::choose(op, &params, self.options)?;
-        let lengths = op.lengths(&params);
-        assert_eq!(lengths.len(), starts.len(), "{}: bindings", op.name());
-        let bindings = starts
-            .iter()
-            .zip(lengths)
-            .map(|(&(buffer, offset), words)| Range {
-                buffer,
-                offset,
-                bytes: 4 * words as u64,
-            })
-            .collect();
-        self.dispatches.push(Dispatch {
-            op,
-            variant,
-            label: label.into(),
-            params,
-            bindings,
-        });
-        Ok(())
-    }
-
-    fn transient(&mut self, name: String, words: usize) -> BufferId {
-        self.transients.push(BufferSpec {
-            name,
-            bytes: 4 * words as u64,
-        });
-        TRANSIENT + self.transients.len() - 1
-    }
-
-    fn nhwc(&self, tensor: TensorId) -> [u32; 4] {
-        self.model.graph.shape(tensor).nhwc()
-    }
-
-    /// The buffer of a root tensor, made on first use.
-    fn root(&mut self, root: TensorId) -> BufferId {
-        if let Some(&buffer) = self.of.get(&root) {
-            return buffer;
-        }
-        let tensor = &self.model.graph.tensors[root];
-        let buffer = self.transient(tensor.name.clone(), tensor.shape.len());
-        self.of.insert(root, buffer);
-        buffer
-    }
-
-    /// (buffer, its channels, first channel) of an activation or gradient.
-    fn view(&mut self, tensor: TensorId) -> (BufferId, u32, u32) {
-        let Place { root, first } = self.fusion.place(tensor);
-        (self.root(root), self.channels(root, tensor), first)
-    }
-
-    /// Channels of a root, seen with the pixels of `tensor`: a flattened tensor and the image it
-    /// was share a buffer.
-    fn channels(&self, root: TensorId, tensor: TensorId) -> u32 {
-        let [n, h, w, _] = self.nhwc(tensor);
-        (self.model.graph.shape(root).len() / (n * h * w) as usize) as u32
-    }
-
-    /// A buffer that holds just this tensor: its own, or a copy of its range of channels.
-    fn whole(&mut self, tensor: TensorId) -> Result<BufferId, Error> {
-        if self.fusion.is_whole(&self.model.graph, tensor) {
-            return Ok(self.view(tensor).0);
-        }
-        let [n, h, w, c] = self.nhwc(tensor);
-        let name = self.model.graph.tensors[tensor].name.clone();
-        let copy = self.transient(
-            format!("{name} (copy)"),
-            self.model.graph.shape(tensor).len(),
-        );
-        let (buffer, channels, first) = self.view(tensor);
-        let params = Planes {
-            a_channels: channels,
-            a_first: first,
-            ..Planes::whole(n, c, h * w)
-        };
-        self.dispatch(
-            &ops::concat::Backward,
-            &name,
-            &params,
-            &[(buffer, 0), (copy, 0)],
-        )?;
-        Ok(copy)
-    }
-
-    /// Where a parameter's weights or gradient begin, for one that lies in the arena.
-    fn flat(&self, parameter: TensorId, gradient: bool) -> Start {
-        let index = self.placement.of[&parameter];
-        let (buffer, offset) = match &self.placement.parameters[index].storage {
-            Storage::Flat { buffers, offset } => (buffers[0], *offset),
-            Storage::Panels { windows, .. } => (windows[0].buffers[0], windows[0].offset),
-        };
-        (if gradient { self.gradients } else { buffer }, offset)
-    }
-
-    fn windows(&self, kernel: TensorId) -> Vec<PanelWindow> {
-        match &self.placement.parameters[self.placement.of[&kernel]].storage {
-            Storage::Panels { windows, .. } => windows.clone(),
-            Storage::Flat { .. } => unreachable!("dense kernels lie in panels"),
-        }
-    }
-
-    fn gather(&mut self, [rows, h, w, channels]: [u32; 4], split: usize) -> Result<(), Error> {
-        let DataSource::Device {
-            train_rows,
-            test_rows,
-            scale,
-        } = self.options.data
-        else {
-            return Ok(());
-        };
-        let pixels = h * w;
-        let params = GatherParams {
-            rows,
-            row_words: (pixels * channels).div_ceil(4),
-            pixels,
-            channels,
-            data_rows: [train_rows, test_rows][split],
-            scale,
-        };
-        let data = self.ports.data.expect("device data")[split];
-        let starts = [(data, 0), (self.ports.rows, 0), (self.ports.images, 0)];
-        self.dispatch(&ops::gather::Gather, "image", &params, &starts)
-    }
-
-    fn node(&mut self, index: usize, node: &Node) -> Result<(), Error> {
-        match node.op {
-            Op::Conv2d(window) => self.conv2d(index, node, window),
-            Op::Conv2dBackwardInput(window) => self.conv2d_backward_input(index, node, window),
-            Op::Conv2dBackwardWeight(window) => self.conv2d_backward_weight(node, window),
-            Op::MaxPool2d(window) => self.max_pool2d(node, window, false),
-            Op::MaxPool2dBackward(window) => self.max_pool2d(node, window, true),
-            Op::Concat => self.concat(node),
-            Op::ConcatBackward { first } => self.concat_backward(node, first),
-            Op::Flatten | Op::FlattenBackward => {
-                let copy = self.whole(node.inputs[0])?;
-                self.of.insert(node.outputs[0], copy);
-                Ok(())
-            }
-            Op::GlobalAveragePool => self.global_average_pool(node),
-            Op::GlobalAveragePoolBackward => self.global_average_pool_backward(index, node),
-            Op::Dense => self.dense(index, node),
-            Op::DenseBackwardInput => self.dense_backward_input(index, node),
-            Op::DenseBackwardWeight => self.dense_backward_weight(node),
-            Op::Relu => self.planes(&relu::Forward, node),
-            Op::ReluBackward => self.planes(&relu::Backward, node),
-            Op::Add => self.planes(&ops::add::Add, node),
-            Op::SoftmaxCrossEntropy => self.loss(node),
-            Op::Adam => self.adam(node),
-        }
-    }
-
-    fn loss(&mut self, node: &Node) -> Result<(), Error> {
-        let [rows, _, _, classes] = self.nhwc(node.inputs[0]);
-        let logits = self.whole(node.inputs[0])?;
-        let (dlogits, ..) = self.view(node.outputs[0]);
-        let starts = [
-            (logits, 0),
-            (self.ports.labels, 0),
-            (self.ports.metrics, 0),
-            (dlogits, 0),
-        ];
-        self.dispatch(
-            &SoftmaxCrossEntropy,
-            &node.name,
-            &Softmax { rows, classes },
-            &starts,
-        )
-    }
 }

@@ -4,22 +4,47 @@
 
 use super::{BufferId, BufferSpec, Dispatch};
 
-/// Marks a buffer number that stands for a short-lived tensor, until `assign` replaces it.
-pub(super) const TRANSIENT: BufferId = 1 << 32;
+/// The short-lived tensors of a program. Until [`assign`] gives them buffers they have the numbers behind those
+/// of the buffers that are there.
+pub(super) struct Transients {
+    fixed: usize,
+    specs: Vec<BufferSpec>,
+}
+
+impl Transients {
+    /// None yet, behind so many buffers.
+    pub fn behind(fixed: usize) -> Transients {
+        let specs = Vec::new();
+        Transients { fixed, specs }
+    }
+
+    pub fn add(&mut self, name: String, words: usize) -> BufferId {
+        self.specs.push(BufferSpec {
+            name,
+            bytes: 4 * words as u64,
+        });
+        self.fixed + self.specs.len() - 1
+    }
+
+    /// Which of them a buffer number means, if one.
+    fn index(&self, buffer: BufferId) -> Option<usize> {
+        buffer.checked_sub(self.fixed)
+    }
+}
 
 /// Gives every transient buffer of `program` a real one. `pool` holds the shared buffers made
 /// so far, for other programs of the same plan to use again.
 pub(super) fn assign(
     program: &mut [Dispatch],
-    transients: &[BufferSpec],
+    transients: &Transients,
     buffers: &mut Vec<BufferSpec>,
     pool: &mut Vec<BufferId>,
-) -> Vec<BufferId> {
-    let lives = lifetimes(program, transients.len());
+) {
+    let lives = lifetimes(program, transients);
     let mut free = pool.clone();
-    let mut chosen = vec![usize::MAX; transients.len()];
+    let mut chosen = vec![usize::MAX; lives.len()];
     for step in 0..program.len() {
-        for (id, tensor) in transients.iter().enumerate() {
+        for (id, tensor) in transients.specs.iter().enumerate() {
             if lives[id].is_some_and(|(born, _)| born == step) {
                 chosen[id] = take(tensor, &mut free, buffers, pool);
             }
@@ -34,25 +59,20 @@ pub(super) fn assign(
         .iter_mut()
         .flat_map(|dispatch| &mut dispatch.bindings)
     {
-        if range.buffer >= TRANSIENT {
-            range.buffer = chosen[range.buffer - TRANSIENT];
+        if let Some(index) = transients.index(range.buffer) {
+            range.buffer = chosen[index];
         }
     }
-    chosen
 }
 
 /// (first, last) dispatch that touches each transient.
-fn lifetimes(program: &[Dispatch], count: usize) -> Vec<Option<(usize, usize)>> {
-    let mut lives: Vec<Option<(usize, usize)>> = vec![None; count];
+fn lifetimes(program: &[Dispatch], transients: &Transients) -> Vec<Option<(usize, usize)>> {
+    let mut lives: Vec<Option<(usize, usize)>> = vec![None; transients.specs.len()];
     for (step, dispatch) in program.iter().enumerate() {
-        for range in dispatch
-            .bindings
-            .iter()
-            .filter(|range| range.buffer >= TRANSIENT)
-        {
-            let life = &mut lives[range.buffer - TRANSIENT];
-            let born = life.map_or(step, |(born, _)| born);
-            *life = Some((born, step));
+        let buffers = dispatch.bindings.iter().map(|range| range.buffer);
+        for index in buffers.filter_map(|buffer| transients.index(buffer)) {
+            let born = lives[index].map_or(step, |(born, _)| born);
+            lives[index] = Some((born, step));
         }
     }
     lives

@@ -1,30 +1,31 @@
-//! The schedule as plain data: a graph compiled to lists of dispatches over named buffers.
+//! The schedule as plain data: a network compiled to programs, lists of dispatches over shared buffers.
 //!
-//! `fusion` decides which tensors share storage and which nodes vanish, `placement` where the
-//! parameters lie, `lower` turns nodes into dispatches, of which `variants` chooses the kernels and
-//! `committed` says what is usual, `memory` maps short-lived tensors onto few buffers, `display`
-//! prints the result. No GPU is needed for any of it.
+//! `fusion` decides which tensors share storage and which nodes vanish, `placement` where the held tensors
+//! lie, `ports` where host and programs meet, `lower` turns nodes into dispatches, for which the layers write
+//! through `emitter`; `variants` chooses the kernels and `committed` says what is usual, `memory` maps
+//! short-lived tensors onto few buffers, `display` prints the result. No GPU is needed for any of it.
 
 mod committed;
 mod display;
+mod emitter;
 mod fusion;
 mod lower;
 mod memory;
 mod placement;
+mod ports;
 mod variants;
 
+pub use crate::graph::{BufferId, Mode, Schedule};
+use crate::graph::{Init, Kind};
 use crate::network::Model;
-use crate::ops::{AnyOp, Cost};
+use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
+use crate::rules::{self, Rule};
 use crate::tensor::Shape;
-pub use committed::Schedule;
-pub use lower::compile;
 pub use placement::{PanelWindow, Storage};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 pub use variants::{Pins, key, preferred};
-
-/// Index of a buffer of the plan.
-pub type BufferId = usize;
 
 /// A buffer that the executor allocates once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,7 @@ pub struct Dispatch {
     pub variant: usize,
     /// The layer that it serves.
     pub label: String,
+    pub phase: Phase,
     /// The op's parameter block.
     pub params: Vec<u8>,
     /// One range for each binding of the op.
@@ -65,51 +67,146 @@ impl Dispatch {
     }
 }
 
-/// A trainable tensor and where its values lie.
+/// A tensor that outlives a step, and where it lies.
 #[derive(Clone, Debug)]
 pub struct Parameter {
-    /// `<layer>/kernel` or `<layer>/bias`.
+    /// `<layer>/kernel` say.
     pub name: String,
     /// Keras's shape.
     pub shape: Shape,
+    pub kind: Kind,
+    pub init: Init,
     pub storage: Storage,
 }
 
-/// Buffers through which the host talks to the programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
-    /// (batch) row numbers of the data set, u32.
-    pub rows: BufferId,
-    /// (batch) class numbers, u32.
-    pub labels: BufferId,
-    /// (batch, c, h, w) f32: written by gather, or by the host.
-    pub images: BufferId,
-    /// Loss sum, correct rows, non-finite flag.
-    pub metrics: BufferId,
-    /// (batch, classes) f32, after `evaluate`.
-    pub logits: BufferId,
-    /// The u8 data sets, where they live on the device: training, validation.
-    pub data: Option<[BufferId; 2]>,
+impl Parameter {
+    /// Does the optimiser update it, and keep slots for it?
+    pub fn is_trained(&self) -> bool {
+        self.kind == Kind::Weight
+    }
 }
 
-/// Where the images of a step come from.
+/// Held tensors that lie side by side, and what the optimiser keeps for each of their words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    pub name: String,
+    pub values: BufferId,
+    /// One buffer for each of the rule's slots, where it is updated.
+    pub slots: Vec<BufferId>,
+}
+
+/// Where the host and a program meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// `images`, `labels`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
+    /// further heads have the head's name behind a slash.
+    pub name: String,
+    pub buffer: BufferId,
+    /// As it lies in memory: images are (n, c, h, w).
+    pub shape: Shape,
+    pub dtype: Dtype,
+}
+
+/// A list of dispatches.
+#[derive(Clone)]
+pub struct Program {
+    pub name: &'static str,
+    pub mode: Mode,
+    pub batch: u32,
+    pub ports: Vec<Port>,
+    pub dispatches: Vec<Dispatch>,
+}
+
+impl Program {
+    pub fn port(&self, name: &str) -> Option<&Port> {
+        self.ports.iter().find(|port| port.name == name)
+    }
+
+    /// How many dispatches, at its head, end with the loss: no weight is changed by them.
+    pub fn to_loss(&self) -> usize {
+        let behind = |d: &Dispatch| d.phase > Phase::Loss;
+        let first = self.dispatches.iter().position(behind);
+        first.unwrap_or(self.dispatches.len())
+    }
+}
+
+/// Where the images of a program come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum DataSource {
+pub enum Source {
     /// The host writes the batch.
     Host,
     /// u8 rows on the device, gathered by number and scaled.
     Device {
-        train_rows: u32,
-        test_rows: u32,
+        set: &'static str,
+        rows: u32,
         scale: f32,
     },
+}
+
+/// A program that a plan is to have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wanted {
+    pub name: &'static str,
+    pub mode: Mode,
+    pub batch: u32,
+    pub images: Source,
+}
+
+/// The port of a head: `metrics`, or `metrics/aux`.
+pub fn head_port(what: &str, head: &str) -> String {
+    match head {
+        "" => what.into(),
+        head => format!("{what}/{head}"),
+    }
+}
+
+/// One training step.
+pub const TRAIN: &str = "train";
+/// Forward and loss of a batch.
+pub const EVALUATE: &str = "evaluate";
+/// Probabilities of a batch.
+pub const PREDICT: &str = "predict";
+
+impl Wanted {
+    /// Training and validation of that batch.
+    pub fn training(batch: u32, [train, test]: [Source; 2]) -> [Wanted; 2] {
+        let one = |name, mode, images| Wanted {
+            name,
+            mode,
+            batch,
+            images,
+        };
+        [
+            one(TRAIN, Mode::Train, train),
+            one(EVALUATE, Mode::Evaluate, test),
+        ]
+    }
+
+    /// Forward and loss alone.
+    pub fn evaluation(batch: u32, images: Source) -> [Wanted; 1] {
+        [Wanted {
+            name: EVALUATE,
+            mode: Mode::Evaluate,
+            batch,
+            images,
+        }]
+    }
+
+    /// Probabilities alone.
+    pub fn prediction(batch: u32) -> [Wanted; 1] {
+        [Wanted {
+            name: PREDICT,
+            mode: Mode::Predict,
+            batch,
+            images: Source::Host,
+        }]
+    }
 }
 
 /// What a plan is compiled for.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub profile: Profile,
-    pub data: DataSource,
     /// Variants that must run: those of a run that goes on.
     pub pins: Pins,
     /// Variants that were measured to be the fastest here, where they run; the committed table by
@@ -119,41 +216,40 @@ pub struct Options {
     pub schedule: Schedule,
     /// May branches write straight into their range of a concat?
     pub concat_in_place: bool,
+    /// The optimiser.
+    pub rule: Arc<dyn Rule>,
 }
 
 impl Options {
-    /// What the committed table says.
+    /// What the committed table says, with Adam.
     pub fn new(profile: Profile) -> Options {
         Options {
             schedule: committed::usual(&profile).schedule,
             profile,
-            data: DataSource::Host,
             pins: Pins::default(),
             tuned: Pins::default(),
             concat_in_place: true,
+            rule: Arc::new(rules::Adam),
         }
     }
 }
 
 /// Everything that the executor does, as data.
 pub struct Plan {
-    pub model: &'static str,
-    pub batch: u32,
+    pub model: String,
     pub classes: u32,
+    /// (height, width, channels) of the images.
+    pub image: [u32; 3],
+    /// Names and shares in the whole loss of the heads, the main one first.
+    pub heads: Vec<(String, f32)>,
     /// Name of the adapter, or of the limits assumed.
     pub target: String,
     pub schedule: Schedule,
+    pub rule: Arc<dyn Rule>,
     pub buffers: Vec<BufferSpec>,
-    /// One training step: forward, loss, backward, optimiser.
-    pub train: Vec<Dispatch>,
-    /// How many of them, at the head of `train`, end with the loss.
-    pub loss: usize,
-    /// Forward and loss on the validation set.
-    pub evaluate: Vec<Dispatch>,
+    pub regions: Vec<Region>,
     pub parameters: Vec<Parameter>,
-    pub ports: Ports,
-    /// Flat blocks that Adam updates: weights, first and second moments.
-    pub arena: [BufferId; 3],
+    pub programs: Vec<Program>,
 }
 
 impl Plan {
@@ -162,30 +258,32 @@ impl Plan {
         self.buffers.iter().map(|buffer| buffer.bytes).sum()
     }
 
-    /// The buffers that hold weights and moments.
+    pub fn program(&self, name: &str) -> Option<&Program> {
+        self.programs.iter().find(|program| program.name == name)
+    }
+
+    /// The buffers that hold weights and what the optimiser keeps for them.
     pub fn parameter_buffers(&self) -> BTreeSet<BufferId> {
-        let parameters = self.parameters.iter();
-        parameters.flat_map(|p| p.storage.buffers()).collect()
+        let regions = self.regions.iter();
+        regions
+            .flat_map(|r| r.slots.iter().copied().chain([r.values]))
+            .collect()
     }
 
     /// The buffers that hold weights.
     pub fn weight_buffers(&self) -> BTreeSet<BufferId> {
-        let parameters = self.parameters.iter();
-        parameters.flat_map(|p| p.storage.weights()).collect()
+        self.regions.iter().map(|region| region.values).collect()
     }
 
     /// The variants in use. A checkpoint stores them, so that a resumed run computes the same bits.
     pub fn variants(&self) -> Pins {
-        let all = self.train.iter().chain(&self.evaluate);
-        Pins(
-            all.map(|d| (key(d.op, &d.params), d.variant_name().to_string()))
-                .collect(),
-        )
+        let pins = self.programs.iter().map(variants::pins);
+        Pins(pins.flat_map(|pins| pins.0).collect())
     }
 }
 
 /// Why a network cannot be planned.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     #[error("{tensor}: {what} takes {needed} bytes, {target} allows {allowed}; {remedy}")]
     TooLarge {
@@ -205,11 +303,11 @@ pub enum Error {
     },
 }
 
-/// Compiles a network's forward pass, reverse pass and optimiser.
+/// Compiles the programs that are wanted of a network, over shared weights. Slots and gradients are there only
+/// where one of them trains.
 ///
 /// # Errors
 /// Where a tensor that cannot be split passes the limits, or a pinned variant does not run.
-pub fn plan(mut model: Model, options: &Options) -> Result<Plan, Error> {
-    crate::graph::backward::expand(&mut model.graph, model.logits);
-    compile(&model, options)
+pub fn plan(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
+    lower::compile(model, wanted, options)
 }

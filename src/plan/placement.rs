@@ -1,22 +1,23 @@
-//! Where the parameters lie: small ones side by side in one arena, so that one dispatch updates
-//! them all; large dense kernels in panels, cut into windows that fit the adapter's limits.
+//! Where the held tensors lie: small weights side by side in one region, so that one dispatch updates them
+//! all; large dense kernels in regions of their own, as panels, cut into windows that fit the adapter's
+//! limits; what no optimiser updates in a region without slots.
 
-use super::{BufferId, BufferSpec, Error, Options, Parameter};
-use crate::graph::{Graph, Op, TensorId};
+use super::{BufferId, BufferSpec, Error, Options, Parameter, Region};
+use crate::graph::{Graph, Kind, Layout, TensorId};
 use crate::ops::matmul::PANEL;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-/// Parameters up to this size share the arena.
-const ARENA_LIMIT: u64 = 1 << 20;
+/// Panels up to this size share a region.
+const SHARED_LIMIT: u64 = 1 << 20;
 
 /// Offsets of bindings are multiples of this on every adapter.
 const ALIGNMENT: u64 = 256;
 
-/// How a parameter is stored. `buffers` hold the weights, first and second moments.
+/// How a held tensor is stored.
 #[derive(Clone, Debug)]
 pub enum Storage {
-    /// Keras's own order, at one offset of three buffers.
-    Flat { buffers: [BufferId; 3], offset: u64 },
+    /// Keras's own order, at one offset of a region.
+    Flat { region: usize, offset: u64 },
     /// Panels of 32 columns of a (k, n) kernel whose rows were flattened from `pixels` pixels.
     Panels {
         k: u32,
@@ -29,208 +30,256 @@ pub enum Storage {
 /// Consecutive panels that one binding can cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PanelWindow {
-    pub buffers: [BufferId; 3],
+    pub region: usize,
     pub offset: u64,
     pub first_panel: u32,
     pub panels: u32,
 }
 
 impl Storage {
-    /// Do its weights begin there?
-    pub fn begins_at(&self, buffer: BufferId, offset: u64) -> bool {
+    /// (region, offset) of each piece.
+    pub fn pieces(&self) -> Vec<(usize, u64)> {
         match self {
-            Storage::Flat {
-                buffers,
-                offset: own,
-            } => buffers[0] == buffer && *own == offset,
-            Storage::Panels { windows, .. } => windows
-                .iter()
-                .any(|w| w.buffers[0] == buffer && w.offset == offset),
+            Storage::Flat { region, offset } => vec![(*region, *offset)],
+            Storage::Panels { windows, .. } => {
+                windows.iter().map(|w| (w.region, w.offset)).collect()
+            }
         }
     }
 
-    /// Every buffer that holds a part of the weights or moments.
-    pub fn buffers(&self) -> BTreeSet<BufferId> {
+    /// Words that it takes, where it is one piece.
+    fn words(&self, elements: usize) -> usize {
         match self {
-            Storage::Flat { buffers, .. } => buffers.iter().copied().collect(),
-            Storage::Panels { windows, .. } => windows.iter().flat_map(|w| w.buffers).collect(),
-        }
-    }
-
-    /// Every buffer that holds a part of the weights.
-    pub fn weights(&self) -> BTreeSet<BufferId> {
-        match self {
-            Storage::Flat { buffers, .. } => BTreeSet::from([buffers[0]]),
-            Storage::Panels { windows, .. } => windows.iter().map(|w| w.buffers[0]).collect(),
-        }
-    }
-
-    /// Is it updated by the one dispatch over the arena?
-    pub fn in_arena(&self, arena: [BufferId; 3]) -> bool {
-        match self {
-            Storage::Flat { buffers, .. } => *buffers == arena,
-            Storage::Panels { windows, .. } => windows[0].buffers == arena,
+            Storage::Flat { .. } => elements,
+            Storage::Panels { k, windows, .. } => {
+                windows[0].panels as usize * *k as usize * PANEL as usize
+            }
         }
     }
 }
 
-/// The parameters of a graph with their buffers.
+/// The held tensors of a graph with their buffers.
 pub(super) struct Placement {
     pub parameters: Vec<Parameter>,
     /// Index into `parameters`.
     pub of: HashMap<TensorId, usize>,
-    pub arena: [BufferId; 3],
-    /// Bytes of each arena buffer.
-    pub arena_bytes: u64,
+    pub regions: Vec<Region>,
+    /// Words of the region of the small weights.
+    pub shared_words: u32,
+    /// Where the gradients of the first region lie, at the same offsets; none where nothing trains.
+    pub gradients: Option<BufferId>,
 }
 
-/// Places every parameter, appending their buffers to `buffers`.
+/// The region of the small weights.
+pub(super) const SHARED: usize = 0;
+
+/// Places every held tensor, appending their buffers to `buffers`; with slots and gradients where `trains`.
 pub(super) fn place(
     graph: &Graph,
     options: &Options,
+    trains: bool,
     buffers: &mut Vec<BufferSpec>,
 ) -> Result<Placement, Error> {
-    let arena = three(buffers, "parameters", 0);
-    let mut placement = Placement {
-        parameters: Vec::new(),
-        of: HashMap::new(),
-        arena,
-        arena_bytes: 0,
+    let mut placing = Placing {
+        graph,
+        options,
+        slots: if trains { options.rule.slots() } else { &[] },
+        buffers,
+        regions: Vec::new(),
+        fixed: None,
     };
-    for id in graph.parameters() {
+    placing.region("parameters", 0, true);
+    let mut parameters = Vec::new();
+    let mut of = HashMap::new();
+    for id in graph.held() {
         let tensor = &graph.tensors[id];
-        let user = graph.consumers(id).next().map(|node| &graph.nodes[node]);
-        let dense = user.is_some_and(|node| node.op == Op::Dense && node.inputs[1] == id);
-        let storage = if dense {
-            let pixels = flattened_pixels(graph, user.expect("a dense node").inputs[0]);
-            panels(
-                &tensor.name,
-                &tensor.shape.0,
-                pixels,
-                &mut placement,
-                options,
-                buffers,
-            )?
-        } else {
-            let offset = placement.reserve(4 * tensor.shape.len() as u64);
-            Storage::Flat {
-                buffers: arena,
-                offset,
-            }
+        let held = tensor.held.expect("held tensors say how");
+        let storage = match held.layout {
+            Layout::Flat => placing.flat(id),
+            Layout::Panels => placing.panels(id)?,
         };
-        placement.of.insert(id, placement.parameters.len());
-        placement.parameters.push(Parameter {
+        of.insert(id, parameters.len());
+        parameters.push(Parameter {
             name: tensor.name.clone(),
             shape: tensor.shape.clone(),
+            kind: tensor.kind,
+            init: held.init,
             storage,
         });
     }
-    for id in arena {
-        buffers[id].bytes = placement.arena_bytes;
-    }
-    Ok(placement)
-}
-
-impl Placement {
-    /// Takes the next aligned bytes of the arena.
-    fn reserve(&mut self, bytes: u64) -> u64 {
-        let offset = self.arena_bytes;
-        self.arena_bytes += bytes.next_multiple_of(ALIGNMENT);
-        offset
-    }
-}
-
-/// One buffer each for weights and both moments.
-fn three(buffers: &mut Vec<BufferSpec>, name: &str, bytes: u64) -> [BufferId; 3] {
-    ["weights", "moment1", "moment2"].map(|role| {
+    let Placing {
+        buffers, regions, ..
+    } = placing;
+    let bytes = buffers[regions[SHARED].values].bytes;
+    let gradients = trains.then(|| {
         buffers.push(BufferSpec {
-            name: format!("{name} {role}"),
+            name: "parameters gradient".into(),
             bytes,
         });
         buffers.len() - 1
+    });
+    Ok(Placement {
+        parameters,
+        of,
+        regions,
+        shared_words: (bytes / 4) as u32,
+        gradients,
     })
 }
 
-/// Pixels of the image that a dense layer's input was flattened from; 1 if it was none.
-fn flattened_pixels(graph: &Graph, input: TensorId) -> u32 {
-    let producer = graph.producer(input).map(|node| &graph.nodes[node]);
-    match producer {
-        Some(node) if node.op == Op::Flatten => {
-            let [_, h, w, _] = graph.shape(node.inputs[0]).nhwc();
-            h * w
+impl Placement {
+    /// The parameter and its words, if its gradient is stored: that of what lies in the shared region.
+    pub fn stored_gradient(&self, held: TensorId) -> Option<(u64, usize)> {
+        let parameter = &self.parameters[self.of[&held]];
+        match parameter.storage.pieces()[..] {
+            [(SHARED, offset)] => Some((offset, parameter.storage.words(parameter.shape.len()))),
+            _ => None,
         }
-        _ => 1,
+    }
+
+    /// The region whose values lie in a buffer.
+    pub fn region_of(&self, values: BufferId) -> &Region {
+        let region = self.regions.iter().find(|r| r.values == values);
+        region.expect("a buffer of weights")
     }
 }
 
-fn panels(
-    name: &str,
-    shape: &[u32],
-    pixels: u32,
-    placement: &mut Placement,
-    options: &Options,
-    buffers: &mut Vec<BufferSpec>,
-) -> Result<Storage, Error> {
-    let (k, n) = (shape[0], shape[1]);
-    let count = n.div_ceil(PANEL);
-    let panel_bytes = 4 * k as u64 * PANEL as u64;
-    let bytes = panel_bytes * count as u64;
-    if bytes <= ARENA_LIMIT {
-        let offset = placement.reserve(bytes);
-        let windows = vec![PanelWindow {
-            buffers: placement.arena,
-            offset,
-            first_panel: 0,
-            panels: count,
-        }];
-        return Ok(Storage::Panels {
+struct Placing<'a> {
+    graph: &'a Graph,
+    options: &'a Options,
+    slots: &'static [&'static str],
+    buffers: &'a mut Vec<BufferSpec>,
+    regions: Vec<Region>,
+    /// The region of what no optimiser updates, made on first use.
+    fixed: Option<usize>,
+}
+
+impl Placing<'_> {
+    /// A new region, with slots where it is updated.
+    fn region(&mut self, name: &str, bytes: u64, updated: bool) -> usize {
+        let buffers = &mut self.buffers;
+        let mut buffer = |what: &str| {
+            buffers.push(BufferSpec {
+                name: format!("{name} {what}"),
+                bytes,
+            });
+            buffers.len() - 1
+        };
+        let values = buffer("weights");
+        let slots = if updated { self.slots } else { &[] };
+        let slots = slots.iter().map(|slot| buffer(slot)).collect();
+        self.regions.push(Region {
+            name: name.into(),
+            values,
+            slots,
+        });
+        self.regions.len() - 1
+    }
+
+    /// Takes the next aligned bytes of a region.
+    fn reserve(&mut self, region: usize, bytes: u64) -> u64 {
+        let Region { values, slots, .. } = &self.regions[region];
+        let offset = self.buffers[*values].bytes;
+        for &buffer in slots.iter().chain([values]) {
+            self.buffers[buffer].bytes = offset + bytes.next_multiple_of(ALIGNMENT);
+        }
+        offset
+    }
+
+    /// The region where a small tensor lies.
+    fn shared(&mut self, held: TensorId) -> usize {
+        if self.graph.tensors[held].kind == Kind::Weight {
+            return SHARED;
+        }
+        match self.fixed {
+            Some(region) => region,
+            None => {
+                let region = self.region("fixed", 0, false);
+                self.fixed = Some(region);
+                region
+            }
+        }
+    }
+
+    fn flat(&mut self, held: TensorId) -> Storage {
+        let region = self.shared(held);
+        let bytes = 4 * self.graph.shape(held).len() as u64;
+        let offset = self.reserve(region, bytes);
+        Storage::Flat { region, offset }
+    }
+
+    fn panels(&mut self, held: TensorId) -> Result<Storage, Error> {
+        let tensor = &self.graph.tensors[held];
+        let (k, n) = (tensor.shape.0[0], tensor.shape.0[1]);
+        let mut users = self.graph.users(held);
+        let input = users.next().expect("a layer that owns it").inputs[0];
+        // The gradients of layers that share a kernel are stored, to be added.
+        let is_shared = users.next().is_some();
+        let pixels = self.graph.flattened_pixels(input);
+        let count = n.div_ceil(PANEL);
+        let bytes = 4 * k as u64 * PANEL as u64 * count as u64;
+        let windows = if bytes <= SHARED_LIMIT || is_shared {
+            let region = self.shared(held);
+            vec![PanelWindow {
+                region,
+                offset: self.reserve(region, bytes),
+                first_panel: 0,
+                panels: count,
+            }]
+        } else {
+            self.windows(held, k, count)?
+        };
+        Ok(Storage::Panels {
             k,
             n,
             pixels,
             windows,
-        });
+        })
     }
-    let limits = &options.profile.limits;
-    // An odd k makes panels of half an alignment unit: count them in pairs.
-    let unit = if panel_bytes.is_multiple_of(ALIGNMENT) {
-        1
-    } else {
-        2
-    };
-    let per = |allowed: u64| (allowed / panel_bytes / unit * unit).min(count as u64) as u32;
-    let (per_window, per_buffer) = (per(limits.max_storage_binding), per(limits.max_buffer_size));
-    if per_window == 0 || per_buffer == 0 {
-        return Err(Error::TooLarge {
-            tensor: name.into(),
-            what: "one panel of 32 columns",
-            needed: panel_bytes * unit,
-            allowed: limits.max_storage_binding.min(limits.max_buffer_size),
-            target: options.profile.name.clone(),
-            remedy: "a smaller image or fewer inputs would fit",
-        });
-    }
-    let mut windows = Vec::new();
-    for first in (0..count).step_by(per_buffer as usize) {
-        let held = per_buffer.min(count - first);
-        let part = if held == count {
-            name.to_string()
+
+    /// Regions of its own for a kernel of `count` panels of `k` rows.
+    fn windows(&mut self, held: TensorId, k: u32, count: u32) -> Result<Vec<PanelWindow>, Error> {
+        let tensor = &self.graph.tensors[held];
+        let (name, updated) = (tensor.name.clone(), tensor.kind == Kind::Weight);
+        let panel_bytes = 4 * k as u64 * PANEL as u64;
+        let limits = &self.options.profile.limits;
+        // An odd k makes panels of half an alignment unit: count them in pairs.
+        let unit = if panel_bytes.is_multiple_of(ALIGNMENT) {
+            1
         } else {
-            format!("{name}[{}]", first / per_buffer)
+            2
         };
-        let buffers = three(buffers, &part, panel_bytes * held as u64);
-        for start in (0..held).step_by(per_window as usize) {
-            windows.push(PanelWindow {
-                buffers,
-                offset: panel_bytes * start as u64,
-                first_panel: first + start,
-                panels: per_window.min(held - start),
+        let per = |allowed: u64| (allowed / panel_bytes / unit * unit).min(count as u64) as u32;
+        let per_window = per(limits.max_storage_binding);
+        let per_buffer = per(limits.max_buffer_size);
+        if per_window == 0 || per_buffer == 0 {
+            return Err(Error::TooLarge {
+                tensor: name,
+                what: "one panel of 32 columns",
+                needed: panel_bytes * unit,
+                allowed: limits.max_storage_binding.min(limits.max_buffer_size),
+                target: self.options.profile.name.clone(),
+                remedy: "a smaller image or fewer inputs would fit",
             });
         }
+        let mut windows = Vec::new();
+        for first in (0..count).step_by(per_buffer as usize) {
+            let held = per_buffer.min(count - first);
+            let part = if held == count {
+                name.clone()
+            } else {
+                format!("{name}[{}]", first / per_buffer)
+            };
+            let region = self.region(&part, panel_bytes * held as u64, updated);
+            for start in (0..held).step_by(per_window as usize) {
+                windows.push(PanelWindow {
+                    region,
+                    offset: panel_bytes * start as u64,
+                    first_panel: first + start,
+                    panels: per_window.min(held - start),
+                });
+            }
+        }
+        Ok(windows)
     }
-    Ok(Storage::Panels {
-        k,
-        n,
-        pixels,
-        windows,
-    })
 }

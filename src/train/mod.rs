@@ -25,8 +25,7 @@ pub use state::{BEST, CONFIG, Config, EpochRow, HISTORY, LAST, RESUME, STEPS, St
 
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
-use crate::gpu::{Executor, Metrics, Program};
-use crate::ops::adam;
+use crate::gpu::{Executor, Metrics, Work};
 use crate::verify;
 use pace::Pace;
 use setup::Run;
@@ -208,20 +207,26 @@ impl Session<'_, '_> {
     fn batches<'d>(&self, dataset: &'d Dataset, epoch: u32) -> Batches<'d> {
         let config = &self.run.config;
         let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
-        let on_device = self.executor.plan.ports.data.is_some();
+        let on_device = self.executor.gathers(Work::TRAIN);
         Batches::new(dataset, &dataset.train, order, config.batch, on_device)
+    }
+
+    /// The rule's scalars of step `t` (from 1).
+    fn rule(&self, t: u64) -> [f32; 4] {
+        let rule = &self.executor.plan.rule;
+        rule.scalars(self.run.config.learning_rate, t)
     }
 
     /// Submits one step and absorbs the metrics of an earlier one.
     fn step(&mut self, batches: &mut Batches, index: u32) -> Result<(), Error> {
         let step = self.state.step + self.in_flight.len() as u64;
-        let rule = adam::scalars(self.run.config.learning_rate, step + 1);
+        let rule = self.rule(step + 1);
         let batch = batches.get(index, step + 1, rule);
         self.in_flight.push_back((self.state.epoch, index, step));
         self.steps_here += 1;
         let program = match self.loss_computed.take() {
-            Some(computed) if computed == step => Program::Update,
-            _ => Program::Train,
+            Some(computed) if computed == step => Work::UPDATE,
+            _ => Work::TRAIN,
         };
         let arrived = if self.steps_here > 1 {
             self.executor.submit(program, &batch)?
@@ -232,7 +237,7 @@ impl Session<'_, '_> {
             let mut compiled = |done, total| observe(Event::Compiling { done, total });
             Some(
                 self.executor
-                    .submit_slowly(Program::Train, &batch, &mut compiled)?,
+                    .submit_slowly(Work::TRAIN, &batch, &mut compiled)?,
             )
         };
         match arrived {
@@ -270,7 +275,7 @@ impl Session<'_, '_> {
         self.pace.tick();
         if metrics.non_finite {
             self.executor.drain()?;
-            let rule = adam::scalars(self.run.config.learning_rate, step + 1);
+            let rule = self.rule(step + 1);
             let batch = batches.get(index, step + 1, rule);
             let tensor = replay::first_non_finite(&self.executor, &batch)?;
             let what = "the loss is";
@@ -356,7 +361,7 @@ impl Session<'_, '_> {
         let run = self.run.clone();
         let dataset = &run.dataset;
         let order = feed::order(dataset.test.rows(), false, 0, 0);
-        let on_device = self.executor.plan.ports.data.is_some();
+        let on_device = self.executor.gathers(Work::EVALUATE);
         let mut batches = Batches::new(
             dataset,
             &dataset.test,
@@ -373,18 +378,18 @@ impl Session<'_, '_> {
         for index in 0..batches.count() {
             if self.stop.load(Ordering::Relaxed) {
                 self.executor.drain()?;
-                self.executor.lower_flag();
+                self.executor.lower_flag(Work::EVALUATE);
                 return Ok(None);
             }
             let batch = batches.get(index, 0, [0.0; 4]);
             self.executor
-                .submit(Program::Evaluate, &batch)?
+                .submit(Work::EVALUATE, &batch)?
                 .into_iter()
                 .for_each(&mut add);
         }
         self.executor.drain()?.into_iter().for_each(&mut add);
         // An overflow on a validation image is no fault of the next training step.
-        self.executor.lower_flag();
+        self.executor.lower_flag(Work::EVALUATE);
         Ok(Some((loss / rows as f64, correct as f64 / rows as f64)))
     }
 }

@@ -1,24 +1,24 @@
 //! Names the first tensor that is not finite: runs the forward pass of a batch again, dispatch
 //! by dispatch. No weight has changed since, so the replay computes the same bits.
 
-use crate::gpu::{self, Batch, Executor, Program, Role};
-use crate::ops::Access;
+use crate::gpu::{self, Batch, Executor, Tensor, Work};
+use crate::ops::{Access, Binding, Dtype};
 use crate::plan::{Dispatch, Range};
 
 /// `<layer> <binding>` of the first binding that holds an infinity or a NaN: inputs are looked
 /// at before each dispatch, outputs after it, up to the loss.
 pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gpu::Error> {
     // Branches share the buffer of a concat: what the failed step left there would mislead.
-    executor.clear_outputs(Program::Loss);
-    executor.upload(batch);
-    for (index, dispatch) in executor.dispatches(Program::Loss).iter().enumerate() {
+    executor.clear_outputs(Work::LOSS);
+    executor.upload(Work::LOSS, batch);
+    for (index, dispatch) in executor.dispatches(Work::LOSS).iter().enumerate() {
         for written in [false, true] {
             if written {
-                executor.launch(Program::Loss, index)?;
+                executor.launch(Work::LOSS, index)?;
             }
             for (binding, range) in dispatch.op.bindings().iter().zip(&dispatch.bindings) {
                 let concerned = (binding.access == Access::Read) != written;
-                if concerned && holds_non_finite(executor, range, binding.name)? {
+                if concerned && holds_non_finite(executor, range, binding)? {
                     return Ok(describe(executor, dispatch, binding.name, range));
                 }
             }
@@ -32,7 +32,7 @@ pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gp
 pub fn first_non_finite_weight(executor: &Executor) -> Result<String, gpu::Error> {
     for (index, parameter) in executor.plan.parameters.iter().enumerate() {
         let mut found = false;
-        executor.read_parameter(index, Role::Weights, |_, values| {
+        executor.read_parameter(index, Tensor::Values, |_, values| {
             found |= values.iter().any(|value| !value.is_finite());
             Ok::<(), gpu::Error>(())
         })?;
@@ -43,9 +43,12 @@ pub fn first_non_finite_weight(executor: &Executor) -> Result<String, gpu::Error
     Ok("the padding of a parameter".into())
 }
 
-fn holds_non_finite(executor: &Executor, range: &Range, name: &str) -> Result<bool, gpu::Error> {
-    // Bytes and numbers of rows and classes are no floats.
-    if ["data", "rows", "labels"].contains(&name) {
+fn holds_non_finite(
+    executor: &Executor,
+    range: &Range,
+    binding: &Binding,
+) -> Result<bool, gpu::Error> {
+    if binding.dtype != Dtype::F32 {
         return Ok(false);
     }
     let words = executor.words(range)?;
@@ -53,14 +56,18 @@ fn holds_non_finite(executor: &Executor, range: &Range, name: &str) -> Result<bo
 }
 
 fn describe(executor: &Executor, dispatch: &Dispatch, binding: &str, range: &Range) -> String {
-    let parameter = executor
-        .plan
+    let plan = &executor.plan;
+    let begins = |&(region, offset): &(usize, u64)| {
+        plan.regions[region].values == range.buffer && offset == range.offset
+    };
+    let parameter = plan
         .parameters
         .iter()
-        .find(|p| p.storage.begins_at(range.buffer, range.offset));
+        .find(|p| p.storage.pieces().iter().any(begins));
+    let images = executor.program(Work::LOSS).port("images");
     match parameter {
         Some(parameter) => format!("`{}`", parameter.name),
-        None if binding == "x" && range.buffer == executor.plan.ports.images => "the images".into(),
+        None if images.is_some_and(|port| port.buffer == range.buffer) => "the images".into(),
         None => format!("`{binding}` of layer {}", dispatch.label),
     }
 }

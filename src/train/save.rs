@@ -7,7 +7,7 @@
 use super::state::{self, BEST, LAST, Origin, Saved};
 use super::{Error, Event, Session, replay, tensors};
 use crate::files;
-use crate::gpu::Program;
+use crate::gpu::Work;
 use std::time::Instant;
 
 /// Why a run is saved.
@@ -41,7 +41,7 @@ impl Session<'_, '_> {
             index = 0;
         }
         let batch = batches.get(index, step + 1, [0.0; 4]);
-        self.executor.submit(Program::Loss, &batch)?;
+        self.executor.submit(Work::LOSS, &batch)?;
         let finite = self.executor.drain()?.iter().all(|m| !m.non_finite);
         self.pace.pause();
         if !finite {
@@ -111,6 +111,6 @@ impl Session<'_, '_> {
     fn save_weights(&self, name: &str) -> Result<(), Error> {
         let metadata = self.run.config.metadata(self.state.epoch);
         let path = self.run.folder.join(name);
-        tensors::save(&self.executor, &path, tensors::WEIGHTS, metadata)
+        tensors::save(&self.executor, &path, tensors::Contents::Weights, metadata)
     }
 }

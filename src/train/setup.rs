@@ -6,13 +6,13 @@ use super::remedy::{Begun, how_to_go_on};
 use super::settings::{Out, Settings};
 use super::state::{Config, Origin, REPLACED, Saved, State, write_history};
 use super::steps::{StepLog, Written};
-use super::tensors::{TRAINING, TensorFile, WEIGHTS};
+use super::tensors::{Contents, TensorFile};
 use super::{Error, Event, Session};
 use crate::data::Dataset;
 use crate::feed;
 use crate::files::{self, Lock, Sealed};
 use crate::gpu::{Adapter, Checks, Executor, Gpu};
-use crate::plan::{self, Options, Plan};
+use crate::plan::{self, Options, Plan, Source, Wanted};
 use crate::tuned::Tuned;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -177,8 +177,8 @@ fn restore(
 ) -> Result<Ready, Error> {
     match &saved.origin {
         Origin::Saved => {
-            file.check(executor, TRAINING)?;
-            file.load(executor, TRAINING)?;
+            file.check(executor, Contents::Training)?;
+            file.load(executor, Contents::Training)?;
         }
         Origin::Drawn => executor.draw_parameters(saved.config.seed)?,
         Origin::File { path, hash } => {
@@ -192,8 +192,8 @@ fn restore(
             if file.hash != *hash {
                 return Err(wrong("has changed since".into()));
             }
-            file.check(executor, WEIGHTS)?;
-            file.load(executor, WEIGHTS)?;
+            file.check(executor, Contents::Weights)?;
+            file.load(executor, Contents::Weights)?;
         }
     }
     Ok(Ready {
@@ -220,7 +220,7 @@ fn begin(
     begun: &mut Option<Begun>,
 ) -> Result<Ready, Error> {
     if let Some((file, _)) = &weights {
-        file.check(executor, WEIGHTS)?;
+        file.check(executor, Contents::Weights)?;
         if file.seal == Sealed::Never {
             observe(Event::Notice(UNHASHED.into()));
         }
@@ -254,7 +254,7 @@ fn begin(
     });
     config.write(&folder)?;
     match &mut weights {
-        Some((file, _)) => file.load(executor, WEIGHTS)?,
+        Some((file, _)) => file.load(executor, Contents::Weights)?,
         None => executor.draw_parameters(config.seed)?,
     }
     Ok(Ready {
@@ -283,15 +283,20 @@ fn make_plan(
         dataset,
         start,
     } = prepared;
-    let mut options = Options::new(gpu.profile.clone());
-    if !settings.host_data {
-        options.data = feed::placement(dataset, &gpu.profile.limits);
-    }
-    let build = || network.build(config.batch, dataset.class_names.len() as u32);
+    let sources = match settings.host_data {
+        true => [Source::Host; 2],
+        false => feed::placement(dataset, &gpu.profile.limits),
+    };
+    let wanted = Wanted::training(config.batch, sources);
+    let model = network.build(dataset.class_names.len() as u32);
+    let mut options = Options {
+        rule: config.rule().expect("options were checked"),
+        ..Options::new(gpu.profile.clone())
+    };
     let own = options.clone();
     let Prior::Run { saved, .. } = start else {
         let notice = Tuned::find(&gpu.info).apply(&mut options, network.name, config.batch);
-        return Ok((plan::plan(build(), &options)?, notice));
+        return Ok((plan::plan(&model, &wanted, &options)?, notice));
     };
     options.pins = saved.variants.clone();
     options.schedule = saved.schedule.unwrap_or(options.schedule);
@@ -300,14 +305,14 @@ fn make_plan(
             "{why}: the run goes on with other kernels, so its last bits will differ from an uninterrupted one"
         )
     };
-    match plan::plan(build(), &options) {
+    match plan::plan(&model, &wanted, &options) {
         Err(plan::Error::NoVariant { op, variant, .. }) => {
             let notice = differs(format!("this adapter cannot run {op} as {variant}"));
-            Ok((plan::plan(build(), &own)?, Some(notice)))
+            Ok((plan::plan(&model, &wanted, &own)?, Some(notice)))
         }
         planned => {
             let plan = planned?;
-            let same = plan.variants() == saved.variants;
+            let same = plan.variants().agrees_with(&saved.variants);
             let notice = (!same).then(|| differs("the work is cut otherwise here".into()));
             Ok((plan, notice))
         }

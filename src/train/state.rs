@@ -3,15 +3,17 @@
 
 use super::Error;
 use super::steps::Written;
-use super::tensors::{self, NONE, TRAINING, TensorFile};
+use super::tensors::{self, Contents, TensorFile};
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
 use crate::plan::{Pins, Schedule};
+use crate::rules::{self, Choices, Rule};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What defines a run: the same configuration, data and adapter give the same bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -172,8 +174,8 @@ impl Saved {
         let text = serde_json::to_string(self).expect("numbers and strings");
         let metadata = HashMap::from([(KEY.to_string(), text)]);
         let roles = match self.origin {
-            Origin::Saved => TRAINING,
-            Origin::Drawn | Origin::File { .. } => NONE,
+            Origin::Saved => Contents::Training,
+            Origin::Drawn | Origin::File { .. } => Contents::Nothing,
         };
         tensors::save(executor, &folder.join(RESUME), roles, metadata)
     }
@@ -188,7 +190,7 @@ impl Saved {
         if self.config.class_names.len() < 2 {
             return Err(format!("its class names are {:?}", self.config.class_names));
         }
-        if self.config.optimizer != "adam" {
+        if self.config.rule().is_none() {
             return Err(format!("its optimizer is `{}`", self.config.optimizer));
         }
         if self.origin != Origin::Saved && self.state != State::default() {
@@ -256,6 +258,11 @@ impl State {
 }
 
 impl Config {
+    /// The optimiser that it names, if there is one.
+    pub fn rule(&self) -> Option<Arc<dyn Rule>> {
+        rules::find(&self.optimizer, &Choices::default())
+    }
+
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join(CONFIG);
         Ok(files::replace_text(&path, &files::sealed_json(self))?)

@@ -3,7 +3,7 @@
 
 use super::Error;
 use crate::files::{self, Draft, Sealed, Unsealed};
-use crate::gpu::{Executor, Role};
+use crate::gpu::{Executor, Tensor};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,54 +14,64 @@ use xxhash_rust::xxh3::Xxh3;
 /// Longest header that is read: the networks here need a few kilobytes.
 const LONGEST_HEADER: u64 = 16 << 20;
 
-/// One tensor of a file: a parameter's weights or one of its moments.
+/// One tensor of a file: a parameter's values or what the optimiser keeps for it.
 #[derive(Clone, Copy)]
-pub struct Part {
+struct Part {
     parameter: usize,
-    role: Role,
+    which: Tensor,
 }
 
-/// The name of a part: moments are `moment1/<parameter>` and `moment2/<parameter>`.
+/// Which tensors a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// As others expect of a model file.
+    Weights,
+    /// All that training needs to go on.
+    Training,
+    /// None, where the metadata say how to make them.
+    Nothing,
+}
+
+/// The name of a part: what the optimiser keeps has the slot's name before that of the parameter, as in
+/// `moment1/<parameter>`.
 fn name(executor: &Executor, part: Part) -> String {
     let parameter = &executor.plan.parameters[part.parameter].name;
-    match part.role {
-        Role::Weights => parameter.clone(),
-        Role::Moment1 => format!("moment1/{parameter}"),
-        Role::Moment2 => format!("moment2/{parameter}"),
+    match part.which {
+        Tensor::Values => parameter.clone(),
+        Tensor::Slot(slot) => format!("{}/{parameter}", executor.plan.rule.slots()[slot]),
     }
 }
 
-/// Every parameter in each of the roles.
-fn parts(executor: &Executor, roles: &'static [Role]) -> impl Iterator<Item = Part> {
-    let count = executor.plan.parameters.len();
-    roles
-        .iter()
-        .flat_map(move |&role| (0..count).map(move |parameter| Part { parameter, role }))
+/// The tensors of a file: all values, then slot by slot what belongs to the parameters that are trained.
+fn parts(executor: &Executor, contents: Contents) -> Vec<Part> {
+    let plan = &executor.plan;
+    let of = |which| move |parameter| Part { parameter, which };
+    let values = (0..plan.parameters.len()).map(of(Tensor::Values));
+    let trained = || (0..plan.parameters.len()).filter(|&p| plan.parameters[p].is_trained());
+    let slots = 0..plan.rule.slots().len();
+    let slots = slots.flat_map(|slot| trained().map(of(Tensor::Slot(slot))));
+    match contents {
+        Contents::Weights => values.collect(),
+        Contents::Training => values.chain(slots).collect(),
+        Contents::Nothing => Vec::new(),
+    }
 }
-
-/// Only weights, as others expect of a model file.
-pub const WEIGHTS: &[Role] = &[Role::Weights];
-/// All that training needs to go on.
-pub const TRAINING: &[Role] = &[Role::Weights, Role::Moment1, Role::Moment2];
-
-/// A file without tensors, where the metadata say how to make them.
-pub const NONE: &[Role] = &[];
 
 /// The member of the metadata that says who wrote a file: whatever has it has a seal too.
 const WRITER: &str = "fer-gpu";
 
-/// Writes the tensors of `roles` and a seal over all, replacing `path`.
+/// Writes the tensors of `contents` and a seal over all, replacing `path`.
 pub fn save(
     executor: &Executor,
     path: &Path,
-    roles: &'static [Role],
+    contents: Contents,
     mut metadata: HashMap<String, String>,
 ) -> Result<(), Error> {
     metadata.insert(WRITER.into(), env!("CARGO_PKG_VERSION").into());
     metadata.insert(files::KEY.into(), files::PLACE.into());
     let mut offset = 0;
     let mut infos = Vec::new();
-    for part in parts(executor, roles) {
+    for part in parts(executor, contents) {
         let shape = &executor.plan.parameters[part.parameter].shape;
         let end = offset + 4 * shape.len();
         let info = TensorInfo {
@@ -86,8 +96,8 @@ pub fn save(
     let mut draft = Draft::begin(path)?;
     draft.fill(|file| {
         file.write_all(&head).map_err(failed)?;
-        for part in parts(executor, roles) {
-            executor.read_parameter(part.parameter, part.role, |_, values| {
+        for part in parts(executor, contents) {
+            executor.read_parameter(part.parameter, part.which, |_, values| {
                 let bytes = bytemuck::cast_slice(values);
                 hash.update(bytes);
                 file.write_all(bytes)
@@ -188,17 +198,17 @@ impl TensorFile {
             .map(String::as_str)
     }
 
-    /// Does the file hold exactly the parameters of the plan in `roles`, f32, of its shapes?
-    pub fn check(&self, executor: &Executor, roles: &'static [Role]) -> Result<(), Error> {
+    /// Does the file hold exactly the parameters of the plan of `contents`, f32, of its shapes?
+    pub fn check(&self, executor: &Executor, contents: Contents) -> Result<(), Error> {
         let wrong = |tensor: String, found: String, expected: String| Error::Tensor {
             path: self.path.clone(),
             tensor,
             found,
             expected,
-            model: executor.plan.model.into(),
+            model: executor.plan.model.clone(),
         };
         let mut known = Vec::new();
-        for part in parts(executor, roles) {
+        for part in parts(executor, contents) {
             let shape = &executor.plan.parameters[part.parameter].shape;
             let name = name(executor, part);
             let expected = format!("F32 {shape}");
@@ -232,14 +242,14 @@ impl TensorFile {
     }
 
     /// Loads the parameters of the plan; call [`TensorFile::check`] first.
-    pub fn load(&mut self, executor: &Executor, roles: &'static [Role]) -> Result<(), Error> {
-        for part in parts(executor, roles) {
+    pub fn load(&mut self, executor: &Executor, contents: Contents) -> Result<(), Error> {
+        for part in parts(executor, contents) {
             let name = name(executor, part);
             let offset = self.header.info(&name).expect("checked").data_offsets.0 as u64;
             let (file, path, start) = (&mut self.file, &self.path, self.start);
             let read = |source| Error::from(files::Error::read(path, source));
             file.seek(SeekFrom::Start(start + offset)).map_err(read)?;
-            executor.write_parameter(part.parameter, part.role, |_, values: &mut [f32]| {
+            executor.write_parameter(part.parameter, part.which, |_, values: &mut [f32]| {
                 file.read_exact(bytemuck::cast_slice_mut(values))
                     .map_err(read)
             })?;

@@ -4,11 +4,10 @@
 use super::{Outcome, Reason};
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
-use crate::gpu::{self, Batch, Checks, Executor, Gpu, Metrics, Program};
+use crate::gpu::{self, Batch, Checks, Executor, Gpu, Metrics, Work};
 use crate::network::Network;
 use crate::ops::Access;
-use crate::ops::adam;
-use crate::plan::{self, BufferId, Dispatch, Options};
+use crate::plan::{self, BufferId, Dispatch, Options, Wanted};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes read back at a time.
@@ -24,13 +23,12 @@ pub fn check_step(
     batch: &Batch,
     report: &mut dyn FnMut(&Dispatch, &Outcome),
 ) -> Result<Metrics, gpu::Error> {
-    executor.upload(batch);
-    for index in 0..executor.plan.train.len() {
-        let dispatch = executor.plan.train[index].clone();
-        let outcome = check_dispatch(executor, index, &dispatch, batch)?;
-        report(&dispatch, &outcome);
+    executor.upload(Work::TRAIN, batch);
+    for (index, dispatch) in executor.dispatches(Work::TRAIN).to_vec().iter().enumerate() {
+        let outcome = check_dispatch(executor, index, dispatch, batch)?;
+        report(dispatch, &outcome);
     }
-    executor.metrics(batch.step.valid_rows)
+    executor.metrics(Work::TRAIN, batch.step.valid_rows)
 }
 
 fn check_dispatch(
@@ -46,7 +44,7 @@ fn check_dispatch(
         .iter()
         .map(words)
         .collect::<Result<_, _>>()?;
-    executor.launch(Program::Train, index)?;
+    executor.launch(Work::TRAIN, index)?;
     let slices: Vec<&[u32]> = before.iter().map(Vec::as_slice).collect();
     let expected = op.reference(&dispatch.params, &batch.step, &slices);
     let chain = op.chain(dispatch.variant, &dispatch.params);
@@ -96,11 +94,11 @@ impl Error {
 
 impl<'g> Trial<'g> {
     pub fn new(gpu: &'g Gpu, network: &Network) -> Result<Trial<'g>, Error> {
-        let faces = Dataset::sample_faces(0, [STEP_BATCH as usize; 2]);
-        let mut options = Options::new(gpu.profile.clone());
-        options.data = feed::placement(&faces, &gpu.profile.limits);
-        let model = network.build(STEP_BATCH, faces.class_names.len() as u32);
-        let plan = plan::plan(model, &options)?;
+        let faces = Dataset::trial(network.image, [STEP_BATCH as usize; 2]);
+        let options = Options::new(gpu.profile.clone());
+        let sources = feed::placement(&faces, &gpu.profile.limits);
+        let model = network.build(faces.class_names.len() as u32);
+        let plan = plan::plan(&model, &Wanted::training(STEP_BATCH, sources), &options)?;
         // Without run-time checks, as training loads its kernels.
         let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
         feed::upload(&executor, &faces)?;
@@ -116,7 +114,7 @@ impl<'g> Trial<'g> {
     /// Runs the first step twice; the first tensor that differs, if one does.
     pub fn repeat(&mut self) -> Result<Option<Reason>, gpu::Error> {
         let whole = |executor: &mut Executor, batch: &Batch| {
-            executor.submit(Program::Train, batch)?;
+            executor.submit(Work::TRAIN, batch)?;
             let metrics = executor.finish_oldest()?;
             Ok(metrics.expect("the step was submitted"))
         };
@@ -134,10 +132,11 @@ impl<'g> Trial<'g> {
     ) -> Result<Vec<(String, u128)>, gpu::Error> {
         self.executor.draw_parameters(0)?;
         let order = feed::order(STEP_BATCH as usize, false, 0, 0);
-        let on_device = self.executor.plan.ports.data.is_some();
+        let on_device = self.executor.gathers(Work::TRAIN);
         let mut batches =
             Batches::new(&self.faces, &self.faces.train, order, STEP_BATCH, on_device);
-        let batch = batches.get(0, 1, adam::scalars(0.001, 1));
+        let rule = self.executor.plan.rule.scalars(0.001, 1);
+        let batch = batches.get(0, 1, rule);
         let metrics = run(&mut self.executor, &batch)?;
         let loss = ("the loss".to_string(), metrics.loss_sum.to_bits() as u128);
         let mut prints = vec![loss];

@@ -3,7 +3,9 @@
 
 use crate::draw::{Fate, Mutant};
 use fer_gpu::ops::reference::Expected;
-use fer_gpu::ops::{AnyCase, AnyOp, Binding, Cost, Field, REGISTRY, Shader, Step, VariantInfo};
+use fer_gpu::ops::{
+    AnyCase, AnyOp, Binding, Cost, Field, Phase, REGISTRY, Shader, Step, VariantInfo,
+};
 use fer_gpu::profile::Profile;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::HashMap;
@@ -140,6 +142,9 @@ impl AnyOp for Mutated {
     fn bindings(&self) -> &'static [Binding] {
         self.op.bindings()
     }
+    fn phase(&self) -> Phase {
+        self.op.phase()
+    }
     fn uses_step(&self) -> bool {
         self.op.uses_step()
     }
@@ -157,6 +162,9 @@ impl AnyOp for Mutated {
     }
     fn supports(&self, variant: usize, params: &[u8], profile: &Profile) -> bool {
         self.op.supports(variant, params, profile)
+    }
+    fn suits(&self, variant: usize, params: &[u8]) -> bool {
+        self.op.suits(variant, params)
     }
     fn lengths(&self, params: &[u8]) -> Vec<usize> {
         self.op.lengths(params)

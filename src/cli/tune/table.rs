@@ -85,11 +85,11 @@ pub fn remarks(outcome: &Outcome) -> Vec<String> {
 
 fn described(schedule: &Schedule) -> String {
     let Schedule {
-        fuse_adam,
+        fuse_update,
         images_per_split,
         split_k,
     } = schedule;
-    let adam = if *fuse_adam {
+    let adam = if *fuse_update {
         "Adam inside the dense gradient"
     } else {
         "Adam apart"

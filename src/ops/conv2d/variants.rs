@@ -58,6 +58,7 @@ const fn forward_rows<const TAPS: u32>(
     Variant {
         name,
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &SUBGROUP_ROWS,
         entry: "conv2d_forward_subgroup_rows",
         constants,
@@ -122,6 +123,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &NAIVE,
         entry: "conv2d_forward",
         constants: WORKGROUP,
@@ -132,6 +134,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     Variant {
         name: "registers",
         family: Family::Registers,
+        suits: crate::ops::always,
         shader: &REGISTERS,
         entry: "conv2d_forward_registers",
         constants: &[],
@@ -145,6 +148,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &SUBGROUP,
         entry: "conv2d_forward_subgroup",
         constants: &[],
@@ -155,6 +159,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     Variant {
         name: "shared10",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED,
         entry: "conv2d_forward_shared",
         constants: HALF_OF_10,
@@ -165,6 +170,7 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
     Variant {
         name: "shared16",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED,
         entry: "conv2d_forward_shared",
         constants: HALF_OF_16,
@@ -178,6 +184,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &NAIVE,
         entry: "conv2d_backward_input",
         constants: WORKGROUP,
@@ -188,6 +195,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     Variant {
         name: "registers",
         family: Family::Registers,
+        suits: crate::ops::always,
         shader: &REGISTERS,
         entry: "conv2d_backward_input_registers",
         constants: &[],
@@ -201,6 +209,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &SUBGROUP,
         entry: "conv2d_backward_input_subgroup",
         constants: &[],
@@ -211,6 +220,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     Variant {
         name: "shared10",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED,
         entry: "conv2d_backward_input_shared",
         constants: HALF_OF_10,
@@ -221,6 +231,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
     Variant {
         name: "shared16",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED,
         entry: "conv2d_backward_input_shared",
         constants: HALF_OF_16,
@@ -259,6 +270,7 @@ const fn weight_registers<const TAPS: u32>(
     Variant {
         name,
         family: Family::Registers,
+        suits: crate::ops::always,
         shader: &WEIGHT_REGISTERS,
         entry: "conv2d_backward_weight_registers",
         constants,
@@ -275,6 +287,7 @@ const fn weight_subgroup8<const TAPS: u32>(
 ) -> Variant<Conv2d> {
     Variant {
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &WEIGHT_SUBGROUP,
         entry: "conv2d_backward_weight_subgroup",
         supports: |p, profile| weight_tiles::<TAPS>(p) && profile.has_subgroup(8),
@@ -290,6 +303,7 @@ const fn weight_rows<const TAPS: u32>(
     Variant {
         name,
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &WEIGHT_ROWS,
         entry: "conv2d_backward_weight_rows",
         constants,
@@ -310,6 +324,7 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &NAIVE_WEIGHT,
         entry: "conv2d_backward_weight",
         constants: WORKGROUP,
@@ -329,6 +344,7 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     Variant {
         name: "shared",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED_WEIGHT,
         entry: "conv2d_backward_weight_shared",
         constants: &[],
@@ -344,6 +360,7 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
 pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[Variant {
     name: "naive",
     family: Family::Naive,
+    suits: crate::ops::always,
     shader: &REDUCE,
     entry: "conv2d_reduce_weight",
     constants: WORKGROUP,

@@ -150,8 +150,8 @@ fn shared_tiles(lines: u32, panels: u32) -> u64 {
 }
 
 /// Do tiles of 64 rows or inputs waste less than they save?
-fn wide(lines: u32, profile: &Profile) -> bool {
-    profile.has_subgroup(8) && lines > 32
+fn wide(lines: u32) -> bool {
+    lines > 32
 }
 
 /// Can the shared tiles sum that many terms? They count one iteration for a term and one for a
@@ -164,6 +164,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &NAIVE,
         entry: "matmul_forward",
         constants: WORKGROUP,
@@ -174,28 +175,31 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     Variant {
         name: "subgroup8_wide4",
         family: Family::Subgroup,
+        suits: |p| wide(p.m),
         shader: &SUBGROUP_WIDE4,
         entry: "matmul_forward_subgroup_wide",
         constants: &[],
         workgroups: |p| p.splits as u64 * shared_tiles(p.m, p.panels),
         chain: |p| p.k_chunk as u64 + 1,
         supports: |p, profile| {
-            wide(p.m, profile) && p.k % 4 == 0 && (p.k_chunk as u64) < MAX_ITERATIONS
+            profile.has_subgroup(8) && p.k % 4 == 0 && (p.k_chunk as u64) < MAX_ITERATIONS
         },
     },
     Variant {
         name: "subgroup8_wide",
         family: Family::Subgroup,
+        suits: |p| wide(p.m),
         shader: &SUBGROUP_WIDE,
         entry: "matmul_forward_subgroup_wide",
         constants: &[],
         workgroups: |p| p.splits as u64 * shared_tiles(p.m, p.panels),
         chain: |p| p.k_chunk as u64 + 1,
-        supports: |p, profile| wide(p.m, profile) && (p.k_chunk as u64) < MAX_ITERATIONS,
+        supports: |p, profile| profile.has_subgroup(8) && (p.k_chunk as u64) < MAX_ITERATIONS,
     },
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &SUBGROUP,
         entry: "matmul_forward_subgroup",
         constants: &[],
@@ -206,6 +210,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     Variant {
         name: "registers",
         family: Family::Registers,
+        suits: crate::ops::always,
         shader: &REGISTERS,
         entry: "matmul_forward_registers",
         constants: LANES_WORKGROUP,
@@ -216,6 +221,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     Variant {
         name: "shared",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED,
         entry: "matmul_forward_shared",
         constants: &[],
@@ -228,6 +234,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
 pub const REDUCE_FORWARD: &[Variant<Matmul>] = &[Variant {
     name: "naive",
     family: Family::Naive,
+    suits: crate::ops::always,
     shader: &REDUCE,
     entry: "matmul_reduce_forward",
     constants: WORKGROUP,
@@ -240,6 +247,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &NAIVE,
         entry: "matmul_backward_input",
         constants: WORKGROUP,
@@ -250,26 +258,29 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     Variant {
         name: "subgroup8_wide4",
         family: Family::Subgroup,
+        suits: |p| wide(p.m),
         shader: &SUBGROUP_WIDE4,
         entry: "matmul_backward_input_subgroup_wide",
         constants: &[],
         workgroups: |p| (p.m as u64).div_ceil(64) * (p.k as u64).div_ceil(64),
         chain: window_columns,
-        supports: |p, profile| wide(p.m, profile) && p.k % 4 == 0 && p.n % 4 == 0,
+        supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0 && p.n % 4 == 0,
     },
     Variant {
         name: "subgroup8_wide",
         family: Family::Subgroup,
+        suits: |p| wide(p.m),
         shader: &SUBGROUP_WIDE,
         entry: "matmul_backward_input_subgroup_wide",
         constants: &[],
         workgroups: |p| (p.m as u64).div_ceil(64) * (p.k as u64).div_ceil(64),
         chain: window_columns,
-        supports: |p, profile| wide(p.m, profile) && p.k % 4 == 0,
+        supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0,
     },
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &SUBGROUP,
         entry: "matmul_backward_input_subgroup",
         constants: &[],
@@ -280,6 +291,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     Variant {
         name: "registers",
         family: Family::Registers,
+        suits: crate::ops::always,
         shader: &REGISTERS,
         entry: "matmul_backward_input_registers",
         constants: LANES_WORKGROUP,
@@ -290,6 +302,7 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
     Variant {
         name: "shared",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED,
         entry: "matmul_backward_input_shared",
         constants: &[],
@@ -303,6 +316,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &NAIVE_WEIGHT,
         entry: "matmul_backward_weight",
         constants: WORKGROUP,
@@ -313,26 +327,29 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "subgroup8_wide4",
         family: Family::Subgroup,
+        suits: |p| wide(p.k),
         shader: &SUBGROUP_WEIGHT_WIDE4,
         entry: "matmul_backward_weight_subgroup",
         constants: &[],
         workgroups: |p| shared_tiles(p.k, p.panels),
         chain: |p| p.m as u64,
-        supports: |p, profile| wide(p.k, profile) && p.k % 4 == 0 && p.n % 4 == 0,
+        supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0 && p.n % 4 == 0,
     },
     Variant {
         name: "subgroup8_wide",
         family: Family::Subgroup,
+        suits: |p| wide(p.k),
         shader: &SUBGROUP_WEIGHT_WIDE,
         entry: "matmul_backward_weight_subgroup",
         constants: &[],
         workgroups: |p| shared_tiles(p.k, p.panels),
         chain: |p| p.m as u64,
-        supports: |p, profile| wide(p.k, profile) && p.k % 4 == 0,
+        supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0,
     },
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &SUBGROUP_WEIGHT,
         entry: "matmul_backward_weight_subgroup",
         constants: &[],
@@ -343,6 +360,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "registers",
         family: Family::Registers,
+        suits: crate::ops::always,
         shader: &REGISTERS_WEIGHT,
         entry: "matmul_backward_weight_registers",
         constants: LANES_WORKGROUP,
@@ -353,6 +371,7 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "shared",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED_WEIGHT,
         entry: "matmul_backward_weight_shared",
         constants: &[],
@@ -366,6 +385,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "naive",
         family: Family::Naive,
+        suits: crate::ops::always,
         shader: &NAIVE_WEIGHT_ADAM,
         entry: "matmul_backward_weight_adam",
         constants: WORKGROUP,
@@ -376,6 +396,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "shared",
         family: Family::Shared,
+        suits: crate::ops::always,
         shader: &SHARED_WEIGHT_ADAM,
         entry: "matmul_backward_weight_adam_shared",
         constants: &[],
@@ -386,16 +407,18 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
     Variant {
         name: "subgroup8_wide4",
         family: Family::Subgroup,
+        suits: |p| wide(p.k),
         shader: &SUBGROUP_WEIGHT_ADAM_WIDE4,
         entry: "matmul_backward_weight_adam_subgroup",
         constants: &[],
         workgroups: |p| shared_tiles(p.k, p.panels),
         chain: |p| p.m as u64,
-        supports: |p, profile| wide(p.k, profile) && p.k % 4 == 0 && p.n % 4 == 0,
+        supports: |p, profile| profile.has_subgroup(8) && p.k % 4 == 0 && p.n % 4 == 0,
     },
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,
+        suits: crate::ops::always,
         shader: &SUBGROUP_WEIGHT_ADAM,
         entry: "matmul_backward_weight_adam_subgroup",
         constants: &[],
@@ -408,6 +431,7 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
 pub const BACKWARD_BIAS: &[Variant<Matmul>] = &[Variant {
     name: "naive",
     family: Family::Naive,
+    suits: crate::ops::always,
     shader: &REDUCE,
     entry: "matmul_backward_bias",
     constants: WORKGROUP,

@@ -6,6 +6,7 @@
 use super::{EPSILON, Expected, floats};
 use crate::ops::params::Step;
 use crate::ops::softmax::Softmax;
+use crate::ops::softmax_cross_entropy::Loss;
 
 /// A row's exponentials relative to its maximum.
 struct Row {
@@ -78,10 +79,10 @@ pub fn softmax_backward(p: &Softmax, y: &[u32], dy: &[u32]) -> Expected {
     Expected::absolute(values)
 }
 
-/// Mean cross-entropy over the valid rows: dlogits, and metrics (loss sum, correct rows,
+/// Mean cross-entropy over the valid rows: dlogits, times the weight, and metrics (loss sum, correct rows,
 /// non-finite flag, 0).
 pub fn softmax_cross_entropy(
-    p: &Softmax,
+    p: &Loss,
     step: &Step,
     logits: &[u32],
     labels: &[u32],
@@ -108,8 +109,10 @@ pub fn softmax_cross_entropy(
         for (i, &(term, error)) in row.terms.iter().enumerate() {
             let probability = term / row.sum;
             let slack = probability * (error + row.sum_error + 4.0 * EPSILON);
-            let value = (probability - f64::from(i == label)) / valid as f64;
-            gradient[n * classes + i] = (value, slack / valid as f64 + 4.0 * EPSILON * value.abs());
+            let share = p.weight as f64 / valid as f64;
+            let value = (probability - f64::from(i == label)) * share;
+            let error = slack * share.abs() + 5.0 * EPSILON * value.abs();
+            gradient[n * classes + i] = (value, error);
         }
     }
     // Sums of at most rows terms, in any tree.

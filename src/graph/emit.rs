@@ -1,0 +1,127 @@
+//! What the plan offers a layer that becomes dispatches: where its tensors lie, what was fused with it, and
+//! a list to write to. Only the plan implements [`Emit`], so that layers need not know it.
+
+use super::{Graph, TensorId};
+use crate::ops::{AnyOp, Params};
+use serde::{Deserialize, Serialize};
+
+/// Index of a buffer of the plan.
+pub type BufferId = usize;
+
+/// A buffer and the byte in it where a binding begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub buffer: BufferId,
+    pub offset: u64,
+}
+
+impl Place {
+    /// The head of a buffer.
+    pub fn of(buffer: BufferId) -> Place {
+        Place { buffer, offset: 0 }
+    }
+}
+
+/// An activation or gradient as a range of channels of an NCHW buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    pub place: Place,
+    /// Channels of the whole buffer.
+    pub channels: u32,
+    /// First channel of the range.
+    pub first: u32,
+}
+
+/// Consecutive panels of a dense kernel that one binding can cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PanelRange {
+    pub place: Place,
+    pub first_panel: u32,
+    pub panels: u32,
+}
+
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Forward, loss, backward and update.
+    Train,
+    /// Forward and loss.
+    Evaluate,
+    /// Forward, ending in probabilities.
+    Predict,
+}
+
+/// How the work is cut into dispatches, apart from the variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Does the optimiser run inside the weight gradient of a large dense layer, where its rule can? That
+    /// saves a quarter of the bytes and the gradient's memory.
+    #[serde(rename = "fuse_adam")]
+    pub fuse_update: bool,
+    /// Images that one share of a convolution's weight gradient adds up: a GPU wants many
+    /// workgroups, a CPU few partial sums.
+    pub images_per_split: u32,
+    /// Inputs that one share of a dense product adds up: short shares make many workgroups and
+    /// keep the operands in a cache, long ones have fewer partial sums.
+    pub split_k: u32,
+}
+
+/// A program under construction, seen from the layer whose node is being lowered.
+pub trait Emit {
+    fn mode(&self) -> Mode;
+    fn schedule(&self) -> &Schedule;
+    /// The graph, at the program's batch.
+    fn graph(&self) -> &Graph;
+
+    /// Where an activation or its gradient lies.
+    fn view(&mut self, tensor: TensorId) -> View;
+    /// A buffer that holds just this tensor: its own, or a copy of its range of channels.
+    fn whole(&mut self, tensor: TensorId) -> Place;
+    /// Says that a tensor lies where another one does.
+    fn rename(&mut self, tensor: TensorId, place: Place);
+    /// Memory of this node alone.
+    fn scratch(&mut self, name: String, words: usize) -> Place;
+
+    /// Where a held tensor of layout Flat lies.
+    fn held(&self, tensor: TensorId) -> Place;
+    /// The windows of a held tensor of layout Panels.
+    fn panels(&self, tensor: TensorId) -> Vec<PanelRange>;
+    /// Where the gradient of a held tensor is to be written, and its words; none where it is spent at once,
+    /// by [`Emit::update_in_gradient`] or by [`Emit::update`], window by window.
+    fn gradient(&mut self, gradient: TensorId) -> Option<(Place, usize)>;
+    /// The kernel that computes a weight gradient and spends it, if the rule has one and the schedule wants
+    /// it: and what it binds behind the operands, for a window of the weight.
+    fn update_in_gradient(
+        &self,
+        weight: TensorId,
+        window: &PanelRange,
+    ) -> Option<(&'static dyn AnyOp, Vec<Place>)>;
+    /// Updates `count` words of a weight, from `at`, with the gradient that lies at `gradient`.
+    fn update(&mut self, weight: TensorId, at: Place, count: u32, gradient: Place);
+
+    /// Is ReLU to be applied to what this node writes?
+    fn relu(&self) -> bool;
+    /// Where the mask lies that is to be applied to what this node writes.
+    fn mask(&mut self) -> Option<View>;
+
+    /// Class numbers of the batch.
+    fn labels(&self) -> Place;
+    /// What a head's loss is to be written to, by the head's logits.
+    fn metrics(&self, logits: TensorId) -> Place;
+
+    /// Adds a dispatch. The length of each binding is the op's own word. What cannot run here fails the
+    /// whole plan, later.
+    fn dispatch_bytes(&mut self, op: &'static dyn AnyOp, params: Vec<u8>, places: &[Place]);
+}
+
+impl dyn Emit + '_ {
+    /// (N, H, W, C) of an activation or gradient.
+    pub fn nhwc(&self, tensor: TensorId) -> [u32; 4] {
+        self.graph().shape(tensor).nhwc()
+    }
+
+    /// [`Emit::dispatch_bytes`] with a typed block.
+    pub fn dispatch<P: Params>(&mut self, op: &'static dyn AnyOp, params: &P, places: &[Place]) {
+        self.dispatch_bytes(op, bytemuck::bytes_of(params).to_vec(), places);
+    }
+}

@@ -1,0 +1,187 @@
+//! What a layer must say of itself: its shape rule, its tensors, its gradients as data, what may be fused
+//! with it, and how each pass becomes kernels.
+
+use super::{Emit, Graph, Node};
+use crate::tensor::Shape;
+use serde_json::Value;
+use std::fmt;
+
+/// A layer: one file under `layers/`, one line in its registry.
+pub trait Layer: fmt::Debug + Send + Sync {
+    /// Keras's class name.
+    fn kind(&self) -> &'static str;
+
+    /// Keras's arguments by Keras's names, an object: what files, `summary` and the registry know of it.
+    fn config(&self) -> Value;
+
+    /// What it makes of inputs of these shapes (of one image), and the tensors that it owns.
+    ///
+    /// # Errors
+    /// Where it cannot take them.
+    fn outline(&self, inputs: &[&Shape]) -> Result<Outline, Refusal>;
+
+    /// The gradients of a layer with that many inputs, in the order in which they are to be computed.
+    /// One that nobody needs is left out.
+    fn gradients(&self, inputs: usize) -> Vec<Gradient>;
+
+    /// What a pass allows those who fuse. `inputs` are the shapes of the forward pass's inputs.
+    fn caps(&self, _pass: Pass, _inputs: &[&Shape]) -> Caps {
+        Caps::default()
+    }
+
+    /// Emits the kernels of a pass.
+    fn lower(&self, node: &Node, emit: &mut dyn Emit);
+}
+
+/// Why a layer cannot take its inputs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{expected} is needed, not {found}")]
+pub struct Refusal {
+    pub expected: String,
+    pub found: String,
+}
+
+impl Refusal {
+    pub fn new(expected: impl Into<String>, inputs: &[&Shape]) -> Refusal {
+        let found: Vec<String> = inputs.iter().map(|shape| shape.to_string()).collect();
+        Refusal {
+            expected: expected.into(),
+            found: found.join(" and "),
+        }
+    }
+}
+
+/// One of a layer's passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    Forward,
+    /// Of a loss: its value and the gradient of the logits.
+    Loss,
+    /// Which of its [`Layer::gradients`].
+    Backward(usize),
+}
+
+/// A tensor seen from a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Its inputs, outputs and own tensors.
+    In(usize),
+    Out(usize),
+    Own(usize),
+    /// Their gradients.
+    GradIn(usize),
+    GradOut(usize),
+    GradOwn(usize),
+}
+
+/// A step of a layer's backward pass: what it reads and which gradients it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gradient {
+    pub reads: Vec<Slot>,
+    pub makes: Vec<Slot>,
+}
+
+impl Gradient {
+    pub fn new(reads: &[Slot], makes: &[Slot]) -> Gradient {
+        Gradient {
+            reads: reads.to_vec(),
+            makes: makes.to_vec(),
+        }
+    }
+}
+
+/// How a held tensor begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    Zeros,
+    Ones,
+    /// Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010; Keras `GlorotUniform`).
+    GlorotUniform {
+        fan_in: u64,
+        fan_out: u64,
+    },
+}
+
+/// How a held tensor lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// In Keras's order.
+    Flat,
+    /// Panels of 32 columns of a (k, n) kernel, whose rows follow the order of the inputs in memory.
+    Panels,
+}
+
+/// A tensor that a layer owns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declared {
+    /// Its name behind the layer's, `kernel` say.
+    pub suffix: &'static str,
+    pub shape: Shape,
+    /// Does an optimiser update it, or is it state that the layer keeps itself?
+    pub trainable: bool,
+    pub init: Init,
+    pub layout: Layout,
+}
+
+/// What a layer makes of its inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// The first is what other layers read, the rest is kept for the backward pass.
+    pub outputs: Vec<Shape>,
+    pub own: Vec<Declared>,
+}
+
+impl Outline {
+    /// One output and no tensor of its own.
+    pub fn of(shape: Shape) -> Outline {
+        Outline {
+            outputs: vec![shape],
+            own: Vec::new(),
+        }
+    }
+}
+
+/// Can a pass stop its output where a ReLU was closed?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mask {
+    #[default]
+    No,
+    /// By a mask that is one block.
+    Whole,
+    /// By a mask that may be a range of channels of a larger tensor.
+    Range,
+}
+
+/// Is what a pass makes in memory already?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Alias {
+    #[default]
+    No,
+    /// The output is the first input under another name.
+    Renamed,
+    /// The inputs lie side by side in the output, along the channels.
+    Joined,
+    /// The output is a range of the first input's channels.
+    Part { first: u32 },
+}
+
+/// What a pass allows those who fuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// Can it write its output into a range of channels of a larger tensor?
+    pub ranged: bool,
+    /// Can it apply ReLU to its output?
+    pub relu: bool,
+    pub mask: Mask,
+    pub alias: Alias,
+    /// Is it a ReLU (forward), or the mask of one over its first input, by its second (backward)?
+    pub is_relu: bool,
+}
+
+impl Node {
+    /// What this node allows those who fuse.
+    pub fn caps(&self, graph: &Graph) -> Caps {
+        let inputs = self.layer_inputs.iter().map(|&id| graph.shape(id));
+        self.layer.caps(self.pass, &inputs.collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,221 @@
+//! Dense: every output of every input, and a bias (Keras `Dense`).
+//!
+//! Large kernels lie in windows of panels, each of which fits a binding; their gradient is never stored
+//! whole but spent window by window, inside its own kernel where the optimiser's rule has one.
+
+use super::{Arguments, Unreadable};
+use crate::graph::{
+    Caps, Declared, Emit, Gradient, Init, Layer, Layout, Mask, Node, Outline, PanelRange, Pass,
+    Place, Refusal, Slot,
+};
+use crate::ops::matmul::{self, Matmul, MatmulWeight, PANEL};
+use crate::tensor::Shape;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The gradient of a large kernel is computed at most this many bytes at a time, so that it
+/// stays in the cache until the optimiser reads it.
+const GRADIENT_WINDOW: u64 = 48 << 20;
+
+/// (n, features) to (n, units).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    pub units: u32,
+}
+
+impl Dense {
+    pub(super) fn parse(arguments: &mut Arguments) -> Result<Arc<dyn Layer>, Unreadable> {
+        let units = arguments.count("units")?;
+        Ok(Arc::new(Dense { units }))
+    }
+
+    /// (m, k, n) of the product.
+    fn params(&self, node: &Node, emit: &dyn Emit) -> Matmul {
+        let rows = emit.nhwc(node.layer_inputs[0])[0];
+        let kernel = &emit.graph().shape(node.own[0]).0;
+        Matmul::new(rows, kernel[0], kernel[1])
+    }
+
+    fn forward(&self, node: &Node, emit: &mut dyn Emit) {
+        let whole = Matmul {
+            relu: emit.relu().into(),
+            ..self.params(node, emit)
+        };
+        let params = whole.split(whole.k.div_ceil(emit.schedule().split_k));
+        let x = emit.whole(node.inputs[0]);
+        let bias = emit.held(node.own[1]);
+        let y = emit.view(node.outputs[0]).place;
+        let words = (params.splits * params.m * params.n) as usize;
+        let sums = match params.splits {
+            1 => y,
+            _ => emit.scratch(format!("{} partial", node.name), words),
+        };
+        for window in emit.panels(node.own[0]) {
+            let params = within(&params, &window);
+            emit.dispatch(&matmul::Forward, &params, &[x, window.place, bias, sums]);
+        }
+        if params.splits > 1 {
+            emit.dispatch(&matmul::ReduceForward, &params, &[sums, bias, y]);
+        }
+    }
+
+    /// dy, kernel -> dx: window by window, each adding to what is there.
+    fn backward_input(&self, node: &Node, emit: &mut dyn Emit) {
+        let mut params = self.params(node, emit);
+        let dy = emit.whole(node.inputs[0]);
+        let dx = emit.view(node.outputs[0]).place;
+        let mut mask = dy;
+        if let Some(view) = emit.mask() {
+            mask = view.place;
+            params.relu = 1;
+        }
+        for (i, window) in emit.panels(node.own[0]).iter().enumerate() {
+            let params = Matmul {
+                accumulate: u32::from(i > 0),
+                ..within(&params, window)
+            };
+            emit.dispatch(
+                &matmul::BackwardInput,
+                &params,
+                &[dy, window.place, mask, dx],
+            );
+        }
+    }
+
+    /// x, dy -> dkernel, dbias
+    fn backward_weight(&self, node: &Node, emit: &mut dyn Emit) {
+        let params = self.params(node, emit);
+        let (x, dy) = (emit.whole(node.inputs[0]), emit.whole(node.inputs[1]));
+        let (bias, _) = emit.gradient(node.outputs[1]).expect("a bias lies flat");
+        emit.dispatch(&matmul::BackwardBias, &params, &[dy, bias]);
+        if let Some((kernel, _)) = emit.gradient(node.outputs[0]) {
+            let params = MatmulWeight::new(&params);
+            emit.dispatch(&matmul::BackwardWeight, &params, &[x, dy, kernel]);
+            return;
+        }
+        let kernel = node.own[0];
+        for window in emit.panels(kernel) {
+            let inside = within(&params, &window);
+            match emit.update_in_gradient(kernel, &window) {
+                Some((op, behind)) => {
+                    let places = [&[x, dy], &behind[..]].concat();
+                    emit.dispatch(op, &MatmulWeight::new(&inside), &places);
+                }
+                None => gradient_then_update(node, &inside, [x, dy], window.place, emit),
+            }
+        }
+    }
+}
+
+/// The parameters of one window.
+fn within(params: &Matmul, window: &PanelRange) -> Matmul {
+    Matmul {
+        first_panel: window.first_panel,
+        panels: window.panels,
+        ..*params
+    }
+}
+
+/// The gradient of a few panels, then their update, and so on through the window at `place`.
+fn gradient_then_update(
+    node: &Node,
+    window: &Matmul,
+    [x, dy]: [Place; 2],
+    place: Place,
+    emit: &mut dyn Emit,
+) {
+    let panel_bytes = 4 * window.k as u64 * PANEL as u64;
+    // An odd k makes panels of half an alignment unit: they are taken in pairs.
+    let step = (GRADIENT_WINDOW / panel_bytes)
+        .max(1)
+        .next_multiple_of(1 + u64::from(window.k % 2));
+    for start in (0..window.panels).step_by(step as usize) {
+        let part = Matmul {
+            first_panel: window.first_panel + start,
+            panels: (step as u32).min(window.panels - start),
+            ..*window
+        };
+        let words = part.window_len();
+        let gradient = emit.scratch(format!("d {}/kernel", node.name), words);
+        let params = MatmulWeight::new(&part);
+        emit.dispatch(&matmul::BackwardWeight, &params, &[x, dy, gradient]);
+        let at = Place {
+            offset: place.offset + start as u64 * panel_bytes,
+            ..place
+        };
+        emit.update(node.own[0], at, words as u32, gradient);
+    }
+}
+
+impl Layer for Dense {
+    fn kind(&self) -> &'static str {
+        "Dense"
+    }
+
+    fn config(&self) -> Value {
+        json!({ "units": self.units })
+    }
+
+    fn outline(&self, inputs: &[&Shape]) -> Result<Outline, Refusal> {
+        let [Shape(x)] = inputs else {
+            return Err(Refusal::new("one tensor", inputs));
+        };
+        let &[n, features] = &x[..] else {
+            return Err(Refusal::new(
+                "a tensor (n, features); Flatten makes one",
+                inputs,
+            ));
+        };
+        let kernel = Shape::new([features, self.units]);
+        let (fan_in, fan_out) = kernel.fans();
+        let own = vec![
+            Declared {
+                suffix: "kernel",
+                shape: kernel,
+                trainable: true,
+                init: Init::GlorotUniform { fan_in, fan_out },
+                layout: Layout::Panels,
+            },
+            Declared {
+                suffix: "bias",
+                shape: Shape::new([self.units]),
+                trainable: true,
+                init: Init::Zeros,
+                layout: Layout::Flat,
+            },
+        ];
+        let outputs = vec![Shape::new([n, self.units])];
+        Ok(Outline { outputs, own })
+    }
+
+    /// The input's first: a rule that runs inside the weight gradient changes the weights that it reads.
+    fn gradients(&self, _: usize) -> Vec<Gradient> {
+        use Slot::{GradIn, GradOut, GradOwn, In, Own};
+        vec![
+            Gradient::new(&[GradOut(0), Own(0)], &[GradIn(0)]),
+            Gradient::new(&[In(0), GradOut(0)], &[GradOwn(0), GradOwn(1)]),
+        ]
+    }
+
+    fn caps(&self, pass: Pass, _: &[&Shape]) -> Caps {
+        match pass {
+            Pass::Forward => Caps {
+                relu: true,
+                ..Caps::default()
+            },
+            Pass::Backward(0) => Caps {
+                mask: Mask::Whole,
+                ..Caps::default()
+            },
+            _ => Caps::default(),
+        }
+    }
+
+    fn lower(&self, node: &Node, emit: &mut dyn Emit) {
+        match node.pass {
+            Pass::Forward => self.forward(node, emit),
+            Pass::Backward(0) => self.backward_input(node, emit),
+            _ => self.backward_weight(node, emit),
+        }
+    }
+}

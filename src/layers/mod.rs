@@ -1,0 +1,61 @@
+//! The layers: each a file, named as in Keras, that says its shapes, tensors and gradients and emits its
+//! kernels. The registry below finds them by Keras's class name; nothing else lists them.
+
+mod activation;
+mod add;
+mod categorical_crossentropy;
+mod concatenate;
+mod conv2d;
+mod dense;
+mod flatten;
+mod global_average_pooling2d;
+mod max_pooling2d;
+mod planes;
+mod read;
+
+pub use activation::{Activation, Function};
+pub use add::Add;
+pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use concatenate::Concatenate;
+pub use conv2d::Conv2D;
+pub use dense::Dense;
+pub use flatten::Flatten;
+pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use max_pooling2d::MaxPooling2D;
+pub use read::{Arguments, Unreadable};
+
+use crate::graph::Layer;
+use std::sync::Arc;
+
+/// Makes a layer of Keras's arguments.
+pub type Parse = fn(&mut Arguments) -> Result<Arc<dyn Layer>, Unreadable>;
+
+/// Every layer that a network can name. Adding layer X is its file, its module above and a line here.
+pub static LAYERS: &[(&str, Parse)] = &[
+    ("Activation", Activation::parse),
+    ("Add", Add::parse),
+    ("Concatenate", Concatenate::parse),
+    ("Conv2D", Conv2D::parse),
+    ("Dense", Dense::parse),
+    ("Flatten", Flatten::parse),
+    ("GlobalAveragePooling2D", GlobalAveragePooling2D::parse),
+    ("MaxPooling2D", MaxPooling2D::parse),
+];
+
+/// The layer of a class name and its arguments, an object as [`Layer::config`] gives it.
+///
+/// # Errors
+/// Where there is no such layer, or an argument is missing, unknown or of another type.
+pub fn parse(kind: &str, config: &serde_json::Value) -> Result<Arc<dyn Layer>, Unreadable> {
+    let Some((_, parse)) = LAYERS.iter().find(|(name, _)| *name == kind) else {
+        let known: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).collect();
+        return Err(Unreadable {
+            layer: kind.into(),
+            what: format!("there is no such layer; there are {}", known.join(", ")),
+        });
+    };
+    let mut arguments = Arguments::of(kind, config)?;
+    let layer = parse(&mut arguments)?;
+    arguments.finish()?;
+    Ok(layer)
+}

@@ -1,0 +1,270 @@
+//! Writes the forward pass of a network, a layer a call, with Keras's shape rules.
+
+use super::{Head, Model};
+use crate::graph::{Graph, Held, Kind, Layer, Node, Pass, Refusal, TensorId, Window};
+use crate::layers::{
+    Activation, Concatenate, Conv2D, Dense, Flatten, Function, GlobalAveragePooling2D, MaxPooling2D,
+};
+use crate::tensor::Shape;
+use std::sync::Arc;
+
+/// A layer as `summary` shows it.
+#[derive(Clone, Debug)]
+pub struct LayerRow {
+    pub name: String,
+    /// Keras's class name.
+    pub kind: &'static str,
+    pub output: TensorId,
+    pub parameters: usize,
+    /// Layers whose output it reads.
+    pub inputs: Vec<String>,
+}
+
+/// A graph under construction.
+///
+/// The methods named after layers are for networks written in Rust and panic where a layer cannot take its
+/// inputs; [`Builder::layer`] says so instead.
+#[derive(Default)]
+pub struct Builder {
+    graph: Graph,
+    rows: Vec<LayerRow>,
+    image: Option<TensorId>,
+}
+
+impl Builder {
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Images of (height, width, channels).
+    pub fn input(&mut self, name: &str, [h, w, c]: [u32; 3]) -> TensorId {
+        let shape = Shape::new([1, h, w, c]);
+        let id = self.graph.add_tensor(name, shape, Kind::Image, None);
+        self.image = Some(id);
+        self.row(name, "InputLayer", id, 0, &[]);
+        id
+    }
+
+    /// A layer with tensors of its own.
+    ///
+    /// # Errors
+    /// Where it cannot take these inputs.
+    pub fn layer(
+        &mut self,
+        name: &str,
+        layer: impl Layer + 'static,
+        inputs: &[TensorId],
+    ) -> Result<TensorId, Refusal> {
+        let layer: Arc<dyn Layer> = Arc::new(layer);
+        let shapes: Vec<&Shape> = inputs.iter().map(|&id| self.graph.shape(id)).collect();
+        let outline = layer.outline(&shapes)?;
+        let mut own = Vec::new();
+        let mut parameters = 0;
+        for declared in outline.own {
+            let kind = if declared.trainable {
+                Kind::Weight
+            } else {
+                Kind::State
+            };
+            parameters += declared.shape.len();
+            let held = Held {
+                init: declared.init,
+                layout: declared.layout,
+            };
+            let name = format!("{name}/{}", declared.suffix);
+            let shape = declared.shape;
+            own.push(self.graph.add_tensor(name, shape, kind, Some(held)));
+        }
+        let outputs = self.outputs(name, outline.outputs);
+        let y = outputs[0];
+        let kind = layer.kind();
+        self.node(name, layer, inputs, outputs, own);
+        self.row(name, kind, y, parameters, inputs);
+        Ok(y)
+    }
+
+    /// The layer `shared` once more, with the same tensors, on other inputs.
+    ///
+    /// # Errors
+    /// Where it cannot take these inputs.
+    ///
+    /// # Panics
+    /// If there is no layer of that name, or its tensors would need other shapes.
+    pub fn again(
+        &mut self,
+        name: &str,
+        shared: &str,
+        inputs: &[TensorId],
+    ) -> Result<TensorId, Refusal> {
+        let node = self.graph.nodes.iter().find(|node| node.name == shared);
+        let Node { layer, own, .. } = node.expect("a layer to share").clone();
+        let shapes: Vec<&Shape> = inputs.iter().map(|&id| self.graph.shape(id)).collect();
+        let outline = layer.outline(&shapes)?;
+        let same = own.iter().zip(&outline.own);
+        assert!(
+            same.into_iter()
+                .all(|(&id, d)| *self.graph.shape(id) == d.shape),
+            "{name}: the tensors of {shared} have other shapes"
+        );
+        let outputs = self.outputs(name, outline.outputs);
+        let y = outputs[0];
+        let kind = layer.kind();
+        self.node(name, layer, inputs, outputs, own);
+        self.row(name, kind, y, 0, inputs);
+        Ok(y)
+    }
+
+    /// Keeps the weights of the layers whose names begin so as they are.
+    pub fn freeze(&mut self, prefix: &str) {
+        let nodes = self.graph.nodes.iter();
+        for node in nodes.filter(|node| node.name.starts_with(prefix)) {
+            for &id in &node.own {
+                let kind = &mut self.graph.tensors[id].kind;
+                if *kind == Kind::Weight {
+                    *kind = Kind::Frozen;
+                }
+            }
+        }
+    }
+
+    /// The finished network: its logits, one head.
+    pub fn model(self, name: &str, logits: TensorId) -> Model {
+        self.model_with_heads(name, vec![Head::main(logits)])
+    }
+
+    /// The finished network. The first head is the one that predictions come from.
+    ///
+    /// # Panics
+    /// If there is no head or no input, or heads differ in their classes.
+    pub fn model_with_heads(self, name: &str, heads: Vec<Head>) -> Model {
+        let classes = |head: &Head| self.graph.shape(head.logits).nhwc()[3];
+        let count = classes(heads.first().expect("a head"));
+        assert!(heads.iter().all(|head| classes(head) == count), "{name}");
+        Model {
+            name: name.into(),
+            image: self.image.expect("an input"),
+            classes: count,
+            heads,
+            graph: self.graph,
+            layers: self.rows,
+        }
+    }
+
+    /// `filters` kernels over the window, bias, and ReLU where `relu` is set.
+    pub fn conv2d(
+        &mut self,
+        name: &str,
+        x: TensorId,
+        filters: u32,
+        window: Window,
+        relu: bool,
+    ) -> TensorId {
+        self.activated(name, Conv2D { filters, window }, x, relu)
+    }
+
+    /// `units` outputs of all inputs, bias, and ReLU where `relu` is set.
+    pub fn dense(&mut self, name: &str, x: TensorId, units: u32, relu: bool) -> TensorId {
+        self.activated(name, Dense { units }, x, relu)
+    }
+
+    pub fn max_pool2d(&mut self, name: &str, x: TensorId, window: Window) -> TensorId {
+        self.plain(name, MaxPooling2D(window), &[x])
+    }
+
+    /// Joins tensors of equal height and width along their channels.
+    pub fn concat(&mut self, name: &str, branches: &[TensorId]) -> TensorId {
+        self.plain(name, Concatenate, branches)
+    }
+
+    /// (n, h, w, c) to (n, h * w * c), in that order.
+    pub fn flatten(&mut self, name: &str, x: TensorId) -> TensorId {
+        self.plain(name, Flatten, &[x])
+    }
+
+    pub fn global_average_pool(&mut self, name: &str, x: TensorId) -> TensorId {
+        self.plain(name, GlobalAveragePooling2D, &[x])
+    }
+
+    fn plain(&mut self, name: &str, layer: impl Layer + 'static, inputs: &[TensorId]) -> TensorId {
+        self.layer(name, layer, inputs)
+            .unwrap_or_else(|refusal| panic!("{name}: {refusal}"))
+    }
+
+    fn activated(
+        &mut self,
+        name: &str,
+        layer: impl Layer + 'static,
+        x: TensorId,
+        relu: bool,
+    ) -> TensorId {
+        let y = self.plain(name, layer, &[x]);
+        if relu { self.activation(name, y) } else { y }
+    }
+
+    /// The activation of the layer whose output `x` is: part of that layer's row.
+    fn activation(&mut self, name: &str, x: TensorId) -> TensorId {
+        let function = Function::Relu;
+        let shape = self.graph.shape(x).clone();
+        let outputs = self.outputs(&format!("{name}/{}", function.name()), vec![shape]);
+        let y = outputs[0];
+        let layer = Arc::new(Activation(function));
+        self.node(name, layer, &[x], outputs, Vec::new());
+        self.rows.last_mut().expect("its layer").output = y;
+        y
+    }
+
+    fn outputs(&mut self, name: &str, shapes: Vec<Shape>) -> Vec<TensorId> {
+        let mut one = |(i, shape)| {
+            let name = match i {
+                0 => name.to_string(),
+                _ => format!("{name} ({i})"),
+            };
+            self.graph.add_tensor(name, shape, Kind::Activation, None)
+        };
+        shapes.into_iter().enumerate().map(&mut one).collect()
+    }
+
+    fn node(
+        &mut self,
+        name: &str,
+        layer: Arc<dyn Layer>,
+        inputs: &[TensorId],
+        outputs: Vec<TensorId>,
+        own: Vec<TensorId>,
+    ) {
+        self.graph.nodes.push(Node {
+            name: name.into(),
+            layer,
+            pass: Pass::Forward,
+            inputs: inputs.to_vec(),
+            outputs,
+            own,
+            layer_inputs: inputs.to_vec(),
+        });
+    }
+
+    fn row(
+        &mut self,
+        name: &str,
+        kind: &'static str,
+        output: TensorId,
+        parameters: usize,
+        inputs: &[TensorId],
+    ) {
+        let by_output = |id: &TensorId| {
+            let row = self.rows.iter().find(|row| row.output == *id);
+            row.map_or_else(
+                || self.graph.tensors[*id].name.clone(),
+                |row| row.name.clone(),
+            )
+        };
+        let inputs = inputs.iter().map(by_output).collect();
+        self.rows.push(LayerRow {
+            name: name.into(),
+            kind,
+            output,
+            parameters,
+            inputs,
+        });
+    }
+}
