@@ -7,6 +7,7 @@
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
 //! ops <-> reference            what each kernel computes: bindings, cost, cases; the same in f64
 //! data                         npy files or generated faces -> two labelled splits
+//! score                        how good a classifier's answers are
 //! graph                        layers -> ops; reverse mode appends the backward pass
 //! network                      the networks, by name
 //! plan                         graph -> a list of dispatches over named buffers, as plain data
@@ -36,6 +37,7 @@ pub mod plan;
 pub mod profile;
 pub mod random;
 pub mod reference;
+pub mod score;
 pub mod tensor;
 pub mod train;
 pub mod tuned;
