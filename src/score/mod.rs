@@ -46,7 +46,7 @@ pub struct Tally {
 impl Tally {
     /// An empty tally for these classes, by class number. `duplicates` says of each row to come, in
     /// the order of [`Tally::add`], whether its image also lies in the training set, as
-    /// [`crate::data::duplicates`] finds it; none where there is no training set.
+    /// [`crate::data::duplicates()`] finds it; none where there is no training set.
     pub fn new(classes: Vec<String>, duplicates: Option<Vec<bool>>) -> Tally {
         let count = classes.len();
         Tally {
