@@ -7,6 +7,7 @@
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
 //! ops                          what each kernel computes: bindings, cost, cases, and the same in f64
 //! data                         npy files or generated faces -> two labelled splits
+//! score                        how good a classifier's answers are
 //! rules                        the optimisers: slots, scalars, one formula
 //! graph                        tensors and nodes; what a layer must say of itself
 //! layers                       the layers, a file each
@@ -39,6 +40,7 @@ pub mod plan;
 pub mod profile;
 pub mod random;
 pub mod rules;
+pub mod score;
 pub mod tensor;
 pub mod train;
 pub mod tuned;

@@ -7,6 +7,7 @@ mod output;
 mod plan;
 mod progress;
 mod report;
+pub mod score_table;
 mod status;
 mod stop;
 mod summary;

@@ -2,9 +2,11 @@
 //!
 //! `npy` opens a file, checks its header against its length and streams rows as `f64`; `images`
 //! judges the rows of X and stores them as `u8` or `f32`; `labels` turns the rows of y into class
-//! numbers; this file holds the two splits against each other. `write` goes the other way.
+//! numbers; this file holds the two splits against each other, and `duplicates` finds the images
+//! that lie in both. `write` goes the other way.
 //! Nothing here knows of networks or GPUs: training takes a [`Dataset`] and needs no file again.
 
+mod duplicates;
 mod error;
 pub mod faces;
 mod images;
@@ -12,6 +14,7 @@ mod labels;
 mod npy;
 mod write;
 
+pub use duplicates::duplicates;
 pub use error::Error;
 
 use crate::random;
