@@ -7,6 +7,7 @@
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
 //! ops <-> reference            what each kernel computes: bindings, cost, cases; the same in f64
 //! data                         npy files or generated faces -> two labelled splits
+//! pictures                     picture files -> the pixels that a network expects
 //! graph                        layers -> ops; reverse mode appends the backward pass
 //! network                      the networks, by name
 //! plan                         graph -> a list of dispatches over named buffers, as plain data
@@ -32,6 +33,7 @@ pub mod gpu;
 pub mod graph;
 pub mod network;
 pub mod ops;
+pub mod pictures;
 pub mod plan;
 pub mod profile;
 pub mod random;
