@@ -1,10 +1,11 @@
 //! Files made to harm: sizes that only a header has, lengths that no file has, random damage.
 
 use crate::files::*;
-use fer_gpu::pictures::{Colour, Error, decode};
+use fer_gpu::pictures::{Colour, Error, MEMORY, decode, read};
 use image::{ImageFormat, RgbImage};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::fs::File;
 
 /// Remembers the largest request of each thread.
 struct Watching;
@@ -226,6 +227,20 @@ fn lengths_that_only_a_chunk_has_cost_nothing() {
         file[4..6].copy_from_slice(&length.to_be_bytes());
         cheap_refusal(&file);
     }
+}
+
+#[test]
+fn a_file_that_is_too_long_is_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("long.png");
+    // A file with a hole takes no room.
+    let long = File::create(&path).expect("a file");
+    long.set_len(MEMORY + 1).expect("a length");
+    LARGEST.set(0);
+    let error = read(&path, &wanted(4, 4, Colour::Grey)).expect_err("refused");
+    assert!(matches!(error, Error::LongFile { .. }), "{error}");
+    check_words(&error, &["long.png", "512 MiB"]);
+    assert!(LARGEST.get() < MODEST);
 }
 
 /// Flips bits, changes bytes, cuts and drops; half of it in the first hundred bytes.

@@ -190,6 +190,10 @@ fn every_orientation_is_turned_upright() {
             );
         }
     }
+    // Some programs give WebP the six bytes that only JPEG wants.
+    let prefixed = [b"Exif\0\0", &exif(6, true)[..]].concat();
+    let file = with_exif(&stored(&upright, 6), ImageFormat::WebP, prefixed);
+    assert_eq!(pixels(&file, 5, 7, Colour::Rgb), *upright.as_raw());
     // The size that is told is that of the upright picture.
     let file = with_exif(&stored(&upright, 6), ImageFormat::Png, exif(6, true));
     let changed = reads(&file, &wanted(4, 4, Colour::Grey)).changed;

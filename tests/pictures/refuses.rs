@@ -1,10 +1,10 @@
 //! Files and folders that are refused, each with its reason.
 
 use crate::files::*;
-use fer_gpu::pictures::{Colour, Error, MEMORY, list, read};
+use fer_gpu::pictures::{Colour, Error, list, read};
 use image::{ImageFormat, RgbImage};
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use tempfile::tempdir;
 
@@ -168,10 +168,6 @@ fn files_that_are_none() {
     assert!(matches!(refused("folder.png"), Error::IsAFolder(_)));
     fs::write(at("empty.png"), "").expect("a file");
     assert!(matches!(refused("empty.png"), Error::Empty { .. }));
-    // A file with a hole takes no room.
-    let long = File::create(at("long.png")).expect("a file");
-    long.set_len(MEMORY + 1).expect("a length");
-    assert!(matches!(refused("long.png"), Error::LongFile { .. }));
     // A file in place of a folder.
     let error = read(
         &at("empty.png").join("face.png"),
