@@ -7,6 +7,7 @@
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
 //! ops                          what each kernel computes: bindings, cost, cases, and the same in f64
 //! data                         npy files or generated faces -> two labelled splits
+//! pictures                     picture files -> the pixels that a network expects
 //! score                        how good a classifier's answers are
 //! rules                        the optimisers: slots, scalars, one formula
 //! graph                        tensors and nodes; what a layer must say of itself
@@ -36,6 +37,7 @@ pub mod graph;
 pub mod layers;
 pub mod network;
 pub mod ops;
+pub mod pictures;
 pub mod plan;
 pub mod profile;
 pub mod random;
