@@ -15,6 +15,7 @@
 //! network                      the networks, by name; reverse mode appends the backward pass
 //! plan                         networks -> programs: lists of dispatches over named buffers, as plain data
 //! gpu                          the only room that knows wgpu: runs kernels and plans
+//! weights                      files of tensors, streamed, and what they say of their use
 //! tuned                        what was measured to be fastest here, kept between runs
 //! feed                         data sets to devices: batches, and where their images lie
 //! verify                       kernels against references: cases, steps, a whole suite
@@ -47,3 +48,4 @@ pub mod tensor;
 pub mod train;
 pub mod tuned;
 pub mod verify;
+pub mod weights;

@@ -122,6 +122,11 @@ impl Program {
         self.ports.iter().find(|port| port.name == name)
     }
 
+    /// The variants that it runs.
+    pub fn variants(&self) -> Pins {
+        variants::pins(self)
+    }
+
     /// How many dispatches, at its head, end with the loss: no weight is changed by them.
     pub fn to_loss(&self) -> usize {
         let behind = |d: &Dispatch| d.phase > Phase::Loss;
@@ -277,7 +282,7 @@ impl Plan {
 
     /// The variants in use. A checkpoint stores them, so that a resumed run computes the same bits.
     pub fn variants(&self) -> Pins {
-        let pins = self.programs.iter().map(variants::pins);
+        let pins = self.programs.iter().map(Program::variants);
         Pins(pins.flat_map(|pins| pins.0).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, files, gpu, plan};
+use crate::{data, files, gpu, plan, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -30,23 +30,8 @@ pub enum Error {
     HoldsRun(PathBuf),
     #[error("{} is a file: --out takes a folder", .0.display())]
     NotAFolder(PathBuf),
-    #[error("{} is no safetensors file that fer-gpu can read: {why}", path.display())]
-    Safetensors { path: PathBuf, why: String },
-    #[error("{}, {purpose}: {cause}", path.display())]
-    Damaged {
-        path: PathBuf,
-        /// What it was to be used for.
-        purpose: &'static str,
-        cause: files::Unsealed,
-    },
-    #[error("{}: {tensor} {found}, {model} expects {expected}", path.display())]
-    Tensor {
-        path: PathBuf,
-        tensor: String,
-        found: String,
-        expected: String,
-        model: String,
-    },
+    #[error(transparent)]
+    Weights(weights::Error),
     #[error("{} is no resume point of fer-gpu: {why}", path.display())]
     Resume { path: PathBuf, why: String },
     #[error(
@@ -99,6 +84,16 @@ impl Error {
                 gpu::Error::Request { .. } | gpu::Error::Lost { .. } | gpu::Error::Rejected { .. },
             ) => 1,
             _ => 2,
+        }
+    }
+}
+
+impl From<weights::Error> for Error {
+    fn from(error: weights::Error) -> Error {
+        match error {
+            weights::Error::Gpu(error) => error.into(),
+            weights::Error::File(error) => error.into(),
+            other => Error::Weights(other),
         }
     }
 }

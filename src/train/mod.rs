@@ -16,7 +16,6 @@ mod setup;
 mod space;
 mod state;
 mod steps;
-mod tensors;
 
 pub use error::{Error, causes};
 pub use settings::{Given, Out, Settings, Start};

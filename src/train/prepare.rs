@@ -4,11 +4,11 @@
 use super::Error;
 use super::settings::{Out, Start};
 use super::state::{CONFIG, Config, HISTORY, Origin, RESUME, Saved};
-use super::tensors::TensorFile;
 use crate::data::{Dataset, SAMPLE_FACES};
 use crate::feed;
 use crate::files::{self, Lock};
 use crate::network::{NETWORKS, Network};
+use crate::weights::TensorFile;
 use std::path::{Path, PathBuf};
 
 /// What a run needs before a device is opened.

@@ -5,9 +5,10 @@
 //! the very batch that comes next: the head of the next step, which then goes on from there.
 
 use super::state::{self, BEST, LAST, Origin, Saved};
-use super::{Error, Event, Session, replay, tensors};
+use super::{Error, Event, Session, replay};
 use crate::files;
 use crate::gpu::Work;
+use crate::weights;
 use std::time::Instant;
 
 /// Why a run is saved.
@@ -109,8 +110,13 @@ impl Session<'_, '_> {
     }
 
     fn save_weights(&self, name: &str) -> Result<(), Error> {
-        let metadata = self.run.config.metadata(self.state.epoch);
+        let record = self
+            .run
+            .config
+            .record(self.state.epoch, &self.executor.plan);
+        let metadata = record.metadata();
         let path = self.run.folder.join(name);
-        tensors::save(&self.executor, &path, tensors::Contents::Weights, metadata)
+        let contents = weights::Contents::Weights;
+        Ok(weights::save(&self.executor, &path, contents, metadata)?)
     }
 }

@@ -3,11 +3,11 @@
 
 use super::Error;
 use super::steps::Written;
-use super::tensors::{self, Contents, TensorFile};
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
-use crate::plan::{Pins, Schedule};
+use crate::plan::{self, Pins, Plan, Schedule};
 use crate::rules::{self, Choices, Rule};
+use crate::weights::{self, Contents, Record, TensorFile, usual_preprocessing};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
@@ -173,11 +173,12 @@ impl Saved {
     pub fn write(&self, executor: &Executor, folder: &Path) -> Result<(), Error> {
         let text = serde_json::to_string(self).expect("numbers and strings");
         let metadata = HashMap::from([(KEY.to_string(), text)]);
-        let roles = match self.origin {
+        let contents = match self.origin {
             Origin::Saved => Contents::Training,
             Origin::Drawn | Origin::File { .. } => Contents::Nothing,
         };
-        tensors::save(executor, &folder.join(RESUME), roles, metadata)
+        let path = folder.join(RESUME);
+        Ok(weights::save(executor, &path, contents, metadata)?)
     }
 
     /// Is it one that a run can have written?
@@ -312,20 +313,20 @@ impl Config {
             .collect()
     }
 
-    /// What a model file tells those who use it.
-    pub fn metadata(&self, epoch: u32) -> HashMap<String, String> {
-        let entry = |key: &str, value: String| (key.to_string(), value);
-        let [height, width, channels] = self.image;
-        HashMap::from([
-            entry("model", self.model.clone()),
-            entry(
-                "class_names",
-                serde_json::to_string(&self.class_names).expect("strings"),
-            ),
-            entry("pixel_range", self.pixel_range.clone()),
-            entry("image", format!("{height}x{width}x{channels}")),
-            entry("epoch", epoch.to_string()),
-        ])
+    /// What a file of the run's weights says of their use.
+    pub fn record(&self, epoch: u32, plan: &Plan) -> Record {
+        let range = self.pixel_range.parse().expect("the data set's");
+        let evaluate = plan.program(plan::EVALUATE);
+        Record {
+            model: self.model.clone(),
+            class_names: self.class_names.clone(),
+            preprocessing: usual_preprocessing(self.image, range),
+            variants: evaluate
+                .map(|program| program.variants())
+                .unwrap_or_default(),
+            schedule: Some(plan.schedule),
+            epoch,
+        }
     }
 }
 

@@ -1,7 +1,12 @@
 //! Safetensors files, streamed: a tensor goes from the device to the disk, or back, in chunks,
 //! so that a network of any size needs little memory. The header is the safetensors crate's.
 
-use super::Error;
+mod error;
+mod record;
+
+pub use error::Error;
+pub use record::{Record, usual_preprocessing};
+
 use crate::files::{self, Draft, Sealed, Unsealed};
 use crate::gpu::{Executor, Tensor};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -187,6 +192,10 @@ impl TensorFile {
             (Sealed::Never, Some(_)) => Err(damaged(Unsealed)),
             _ => Ok(file),
         }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A value of the header's metadata.
