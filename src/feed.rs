@@ -43,7 +43,8 @@ pub fn upload(executor: &Executor, dataset: &Dataset) -> Result<(), gpu::Error> 
         (Work::EVALUATE, &dataset.test),
     ];
     for (work, split) in of_program {
-        let Some(port) = executor.program(work).port("data") else {
+        let program = executor.plan.program(work.program);
+        let Some(port) = program.and_then(|program| program.port("data")) else {
             continue;
         };
         let Pixels::U8(pixels) = &split.pixels else {

@@ -20,6 +20,7 @@
 //! feed                         data sets to devices: batches, and where their images lie
 //! verify                       kernels against references: cases, steps, a whole suite
 //! bench                        how fast kernels and steps are, and how fast they could be
+//! inference                    trained networks answer: evaluation and prediction
 //! train                        the epochs, checkpoints and the run's folder
 //! cli                          the command line
 //! ```
@@ -35,6 +36,7 @@ pub mod feed;
 pub mod files;
 pub mod gpu;
 pub mod graph;
+pub mod inference;
 pub mod layers;
 pub mod network;
 pub mod ops;

@@ -3,11 +3,13 @@
 mod bench;
 mod data;
 mod devices;
+mod evaluate;
 mod output;
 mod plan;
+mod predict;
 mod progress;
 mod report;
-pub mod score_table;
+mod score_table;
 mod status;
 mod stop;
 mod summary;
@@ -33,6 +35,10 @@ struct Cli {
 enum Command {
     /// Train a network, on your data or on generated sample faces
     Train(train::Train),
+    /// Tell how good a trained network is on labelled images
+    Evaluate(evaluate::Evaluate),
+    /// Tell what a trained network sees in pictures
+    Predict(predict::Predict),
     /// Print a network's layers, shapes and parameters
     Summary(summary::Summary),
     /// Print the schedule of a training step: dispatches, buffers, flops, bytes
@@ -54,6 +60,10 @@ enum Command {
 pub enum Error {
     #[error(transparent)]
     Train(#[from] crate::train::Error),
+    #[error(transparent)]
+    Inference(#[from] crate::inference::Error),
+    #[error("{} says not on which data: give --data DIR", .0.display())]
+    NoData(std::path::PathBuf),
     #[error(transparent)]
     File(#[from] crate::files::Error),
     #[error(transparent)]
@@ -84,7 +94,12 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Train(error) => error.exit_code(),
-            Error::File(_) | Error::Verify(_) | Error::Bench(_) | Error::Tune(_) => 2,
+            Error::Inference(error) => error.exit_code(),
+            Error::NoData(_)
+            | Error::File(_)
+            | Error::Verify(_)
+            | Error::Bench(_)
+            | Error::Tune(_) => 2,
         }
     }
 }
@@ -118,6 +133,8 @@ impl Cli {
     fn run(self, started: Instant) -> Result<ExitCode, Error> {
         match self.command {
             Command::Train(train) => train.run(started),
+            Command::Evaluate(evaluate) => evaluate.run(),
+            Command::Predict(predict) => predict.run(),
             Command::Summary(summary) => summary.run(),
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),

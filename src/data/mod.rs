@@ -12,10 +12,12 @@ pub mod faces;
 mod images;
 mod labels;
 mod npy;
+mod reading;
 mod write;
 
 pub use duplicates::duplicates;
 pub use error::Error;
+pub use reading::{Validation, images_of, validation};
 
 use crate::random;
 use npy::Npy;
@@ -92,19 +94,7 @@ impl Dataset {
     /// The first thing wrong, by file name and, for a bad value, its first row from 0. Headers
     /// and row counts of all files are judged before any data are read.
     pub fn load(dir: &Path, image: [usize; 3]) -> Result<Self, Error> {
-        match fs::metadata(dir) {
-            Ok(found) if found.is_dir() => {}
-            Ok(_) => return Err(Error::NotAFolder(dir.into())),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::NoFolder(dir.into()));
-            }
-            Err(source) => {
-                return Err(Error::Read {
-                    path: dir.into(),
-                    source,
-                });
-            }
-        }
+        let dir = folder(dir)?;
         let [train_x, train_y] = open_pair(dir, FILES[0], FILES[1], image)?;
         let [test_x, test_y] = open_pair(dir, FILES[2], FILES[3], image)?;
         let (train_labels, classes) = labels::read(train_y, None)?;
@@ -216,6 +206,11 @@ impl Dataset {
 }
 
 impl Split {
+    /// No image at all, stored as `other` is.
+    fn empty(other: &Split) -> Self {
+        other.select(&[], 0)
+    }
+
     /// Some of the rows, `width` pixels each.
     fn select(&self, rows: &[u32], width: usize) -> Self {
         let spans = || {
@@ -232,6 +227,19 @@ impl Split {
 }
 
 /// Opens the images and labels of one split and checks shapes and row counts, from the headers.
+/// The path, if it is that of a folder.
+fn folder(dir: &Path) -> Result<&Path, Error> {
+    match fs::metadata(dir) {
+        Ok(found) if found.is_dir() => Ok(dir),
+        Ok(_) => Err(Error::NotAFolder(dir.into())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::NoFolder(dir.into())),
+        Err(source) => Err(Error::Read {
+            path: dir.into(),
+            source,
+        }),
+    }
+}
+
 fn open_pair(dir: &Path, x: &str, y: &str, image: [usize; 3]) -> Result<[Npy; 2], Error> {
     let x = Npy::open(dir, x)?;
     images::check_shape(&x, image)?;

@@ -90,7 +90,12 @@ impl Npy {
     /// If it is missing or no regular file, not an npy, of a type other than bool, integer, `f32`
     /// or `f64`, or not exactly as long as its header says.
     pub(super) fn open(dir: &Path, name: &str) -> Result<Self, Error> {
-        let path = dir.join(name);
+        Self::open_file(dir.join(name), name.to_owned())
+    }
+
+    /// The same by path; `name` is what errors call it.
+    pub(super) fn open_file(path: PathBuf, name: String) -> Result<Self, Error> {
+        let name = name.as_str();
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => Error::NoFile(path.clone()),
             _ => Error::Read {

@@ -177,7 +177,7 @@ fn restore(
 ) -> Result<Ready, Error> {
     match &saved.origin {
         Origin::Saved => {
-            file.check(executor, Contents::Training)?;
+            file.check(&executor.plan, Contents::Training)?;
             file.load(executor, Contents::Training)?;
         }
         Origin::Drawn => executor.draw_parameters(saved.config.seed)?,
@@ -192,7 +192,7 @@ fn restore(
             if file.hash != *hash {
                 return Err(wrong("has changed since".into()));
             }
-            file.check(executor, Contents::Weights)?;
+            file.check(&executor.plan, Contents::Weights)?;
             file.load(executor, Contents::Weights)?;
         }
     }
@@ -220,7 +220,7 @@ fn begin(
     begun: &mut Option<Begun>,
 ) -> Result<Ready, Error> {
     if let Some((file, _)) = &weights {
-        file.check(executor, Contents::Weights)?;
+        file.check(&executor.plan, Contents::Weights)?;
         if file.seal == Sealed::Never {
             observe(Event::Notice(UNHASHED.into()));
         }

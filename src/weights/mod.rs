@@ -9,6 +9,7 @@ pub use record::{Record, usual_preprocessing};
 
 use crate::files::{self, Draft, Sealed, Unsealed};
 use crate::gpu::{Executor, Tensor};
+use crate::plan::Plan;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::fs::File;
@@ -39,17 +40,16 @@ pub enum Contents {
 
 /// The name of a part: what the optimiser keeps has the slot's name before that of the parameter, as in
 /// `moment1/<parameter>`.
-fn name(executor: &Executor, part: Part) -> String {
-    let parameter = &executor.plan.parameters[part.parameter].name;
+fn name(plan: &Plan, part: Part) -> String {
+    let parameter = &plan.parameters[part.parameter].name;
     match part.which {
         Tensor::Values => parameter.clone(),
-        Tensor::Slot(slot) => format!("{}/{parameter}", executor.plan.rule.slots()[slot]),
+        Tensor::Slot(slot) => format!("{}/{parameter}", plan.rule.slots()[slot]),
     }
 }
 
 /// The tensors of a file: all values, then slot by slot what belongs to the parameters that are trained.
-fn parts(executor: &Executor, contents: Contents) -> Vec<Part> {
-    let plan = &executor.plan;
+fn parts(plan: &Plan, contents: Contents) -> Vec<Part> {
     let of = |which| move |parameter| Part { parameter, which };
     let values = (0..plan.parameters.len()).map(of(Tensor::Values));
     let trained = || (0..plan.parameters.len()).filter(|&p| plan.parameters[p].is_trained());
@@ -76,7 +76,7 @@ pub fn save(
     metadata.insert(files::KEY.into(), files::PLACE.into());
     let mut offset = 0;
     let mut infos = Vec::new();
-    for part in parts(executor, contents) {
+    for part in parts(&executor.plan, contents) {
         let shape = &executor.plan.parameters[part.parameter].shape;
         let end = offset + 4 * shape.len();
         let info = TensorInfo {
@@ -84,7 +84,7 @@ pub fn save(
             shape: shape.0.iter().map(|&d| d as usize).collect(),
             data_offsets: (offset, end),
         };
-        infos.push((name(executor, part), info));
+        infos.push((name(&executor.plan, part), info));
         offset = end;
     }
     let header = Metadata::new(Some(metadata), infos).expect("offsets that follow one another");
@@ -101,7 +101,7 @@ pub fn save(
     let mut draft = Draft::begin(path)?;
     draft.fill(|file| {
         file.write_all(&head).map_err(failed)?;
-        for part in parts(executor, contents) {
+        for part in parts(&executor.plan, contents) {
             executor.read_parameter(part.parameter, part.which, |_, values| {
                 let bytes = bytemuck::cast_slice(values);
                 hash.update(bytes);
@@ -208,18 +208,18 @@ impl TensorFile {
     }
 
     /// Does the file hold exactly the parameters of the plan of `contents`, f32, of its shapes?
-    pub fn check(&self, executor: &Executor, contents: Contents) -> Result<(), Error> {
+    pub fn check(&self, plan: &Plan, contents: Contents) -> Result<(), Error> {
         let wrong = |tensor: String, found: String, expected: String| Error::Tensor {
             path: self.path.clone(),
             tensor,
             found,
             expected,
-            model: executor.plan.model.clone(),
+            model: plan.model.clone(),
         };
         let mut known = Vec::new();
-        for part in parts(executor, contents) {
-            let shape = &executor.plan.parameters[part.parameter].shape;
-            let name = name(executor, part);
+        for part in parts(plan, contents) {
+            let shape = &plan.parameters[part.parameter].shape;
+            let name = name(plan, part);
             let expected = format!("F32 {shape}");
             let Some(info) = self.header.info(&name) else {
                 return Err(wrong(name, "is missing".into(), expected));
@@ -252,8 +252,8 @@ impl TensorFile {
 
     /// Loads the parameters of the plan; call [`TensorFile::check`] first.
     pub fn load(&mut self, executor: &Executor, contents: Contents) -> Result<(), Error> {
-        for part in parts(executor, contents) {
-            let name = name(executor, part);
+        for part in parts(&executor.plan, contents) {
+            let name = name(&executor.plan, part);
             let offset = self.header.info(&name).expect("checked").data_offsets.0 as u64;
             let (file, path, start) = (&mut self.file, &self.path, self.start);
             let read = |source| Error::from(files::Error::read(path, source));

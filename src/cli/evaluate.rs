@@ -1,0 +1,104 @@
+//! `fer-gpu evaluate`: how good a trained network is on labelled images.
+
+use super::output::{self, print, tell};
+use super::{Error, score_table, write};
+use crate::data::{self, Dataset, SAMPLE_FACES, Validation};
+use crate::feed;
+use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
+use crate::inference::{self, Opened, Which};
+use crate::plan::Wanted;
+use crate::train::{CONFIG, Config};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct Evaluate {
+    /// Folder of a run, or a file of weights
+    #[arg(value_name = "RUN|FILE.safetensors")]
+    weights: PathBuf,
+    /// Folder with X_test.npy and y_test.npy [default: the data of the run]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Images at a time [default: the run's batch, else 64]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Of a run, the weights of its last epoch or stop instead of its best
+    #[arg(long)]
+    last: bool,
+    /// Adapter, by number or by part of its name [default: the fastest kind]
+    #[arg(long, value_name = "INDEX|NAME")]
+    device: Option<Selector>,
+    /// Use all that the adapter has, or only what every WebGPU device grants
+    #[arg(long, value_enum, default_value = "native")]
+    limits: LimitChoice,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Write classes and confusion matrix to a CSV file
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+impl Evaluate {
+    pub fn run(self) -> Result<ExitCode, Error> {
+        output::reserve([&self.csv]);
+        let which = if self.last { Which::Last } else { Which::Best };
+        let path = inference::find(&self.weights, which)?;
+        let opened = Opened::open(&path)?;
+        opened.notice().into_iter().for_each(tell);
+        let run = run_of(&self.weights);
+        let validation = self.validation(&opened, run.as_ref())?;
+        let batch = self.batch.or(run.map(|run| run.batch)).unwrap_or(64);
+        let adapter = Adapter::select(self.device.as_ref().unwrap_or(&Selector::Default))
+            .map_err(inference::Error::from)?;
+        let gpu = Gpu::open(&adapter, self.limits).map_err(inference::Error::from)?;
+        let [_, source] = feed::placement(&validation.dataset, &gpu.profile.limits);
+        let wanted = Wanted::evaluation(batch, source);
+        let mut executor = opened.load(&gpu, &wanted)?;
+        let report = inference::evaluate(&mut executor, validation, &mut |_| ())?;
+        if let Some(csv) = &self.csv {
+            write(csv, &score_table::csv(&report))?;
+        }
+        if self.json {
+            print(serde_json::to_string(&report).expect("plain values"));
+        } else {
+            print(format_args!("{} on {}\n", path.display(), gpu.info));
+            print(score_table::text(&report));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The images that were named, or those that the run validates on.
+    fn validation(&self, opened: &Opened, run: Option<&Config>) -> Result<Validation, Error> {
+        let record = &opened.record;
+        let wanted = &record.preprocessing;
+        let read = |folder: &Path| {
+            let classes = &record.class_names;
+            let read = data::validation(folder, wanted.image, wanted.range, classes);
+            read.map_err(inference::Error::from)
+        };
+        match (&self.data, run) {
+            (Some(folder), _) => Ok(read(folder)?),
+            (None, Some(run)) => match (&run.data, &run.data_absolute) {
+                (Some(folder), Some(absolute)) if !folder.exists() => Ok(read(absolute)?),
+                (Some(folder), _) => Ok(read(folder)?),
+                (None, _) => {
+                    let faces = Dataset::sample_faces(run.seed, SAMPLE_FACES);
+                    let duplicates = Some(data::duplicates(&faces.train, &faces.test));
+                    Ok(Validation {
+                        dataset: faces,
+                        duplicates,
+                    })
+                }
+            },
+            (None, None) => Err(Error::NoData(self.weights.clone())),
+        }
+    }
+}
+
+/// The configuration of the run whose folder that is.
+fn run_of(folder: &Path) -> Option<Config> {
+    let text = std::fs::read_to_string(folder.join(CONFIG)).ok()?;
+    serde_json::from_str(&text).ok()
+}

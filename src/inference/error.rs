@@ -1,0 +1,52 @@
+//! What can stand between a file of weights and an answer.
+
+use crate::{data, files, gpu, pictures, plan, score, weights};
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Gpu(#[from] gpu::Error),
+    #[error(transparent)]
+    File(#[from] files::Error),
+    #[error(transparent)]
+    Weights(#[from] weights::Error),
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    #[error(transparent)]
+    Data(#[from] data::Error),
+    #[error(transparent)]
+    Pictures(#[from] pictures::Error),
+    #[error(transparent)]
+    Score(#[from] score::Error),
+    #[error("{} is neither a run's folder nor a file of weights: there is no such file", .0.display())]
+    Nothing(PathBuf),
+    #[error("{} has no {missing}; {remedy}", folder.display())]
+    NoWeights {
+        folder: PathBuf,
+        missing: &'static str,
+        remedy: &'static str,
+    },
+    #[error("{}: its network is `{found}`, this fer-gpu has: {known}", path.display())]
+    UnknownModel {
+        path: PathBuf,
+        found: String,
+        known: String,
+    },
+}
+
+impl Error {
+    /// 1 for a device that fails, 2 for what the user can mend.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Gpu(error) | Error::Weights(weights::Error::Gpu(error)) => match error {
+                gpu::Error::Request { .. }
+                | gpu::Error::Lost { .. }
+                | gpu::Error::Rejected { .. } => 1,
+                _ => 2,
+            },
+            Error::Score(score::Error::Disagree { .. }) => 1,
+            _ => 2,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Answers images: what `inputs` reads in one thread goes through the `predict` program in another, and comes
+//! out in the order in which it was named. What an image's probabilities are does not depend on what else is
+//! in its batch, nor on the batch's size.
+
+use super::{Error, Ready, Rows};
+use crate::gpu::{Batch, Executor, Images, Work};
+use crate::ops::Step;
+use crate::pictures::Changed;
+use std::sync::mpsc;
+
+/// What the network says of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub input: String,
+    /// Row of an array.
+    pub row: Option<usize>,
+    /// By class number.
+    pub probabilities: Vec<f32>,
+    pub changed: Option<Changed>,
+    pub animated: bool,
+}
+
+/// Why an image has no answer; the others have theirs.
+pub type Fault = Error;
+
+/// Answers all rows, `each` in their order.
+///
+/// # Errors
+/// If the device fails. What is wrong with an image is told to `each`.
+pub fn predict(
+    executor: &mut Executor,
+    rows: Rows,
+    each: &mut dyn FnMut(Result<Answer, Fault>),
+) -> Result<(), Error> {
+    let batch = executor.program(Work::PREDICT).batch as usize;
+    // One chunk is read while another is computed.
+    let (send, receive) = mpsc::sync_channel(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || rows.read(batch, &mut |chunk| send.send(chunk).is_ok()));
+        for chunk in receive {
+            answer(executor, batch, chunk, each)?;
+        }
+        Ok(())
+    })
+}
+
+/// Answers one chunk of at most a batch.
+fn answer(
+    executor: &mut Executor,
+    batch: usize,
+    chunk: Vec<Result<Ready, Error>>,
+    each: &mut dyn FnMut(Result<Answer, Fault>),
+) -> Result<(), Error> {
+    let mut pixels = Vec::new();
+    for ready in chunk.iter().flatten() {
+        pixels.extend_from_slice(&ready.pixels);
+    }
+    let mut probabilities = Vec::new();
+    if !pixels.is_empty() {
+        let valid = chunk.iter().flatten().count();
+        pixels.resize(pixels.len() / valid * batch, 0.0);
+        let step = Batch {
+            images: Images::Host(&pixels),
+            labels: &[],
+            step: Step::new(0, valid as u32, [0.0; 4]),
+        };
+        probabilities = executor.compute(Work::PREDICT, &step, "probabilities")?;
+    }
+    let classes = executor.plan.classes as usize;
+    let mut probabilities = probabilities.chunks_exact(classes);
+    for ready in chunk {
+        each(ready.map(|ready| Answer {
+            input: ready.input,
+            row: ready.row,
+            probabilities: probabilities.next().expect("a row each").to_vec(),
+            changed: ready.changed,
+            animated: ready.animated,
+        }));
+    }
+    Ok(())
+}
