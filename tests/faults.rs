@@ -10,7 +10,7 @@ use fer_gpu::gpu::{
     Adapter, Batch, Checks, Error, Executor, Gpu, Images, LimitChoice, Program, Role,
 };
 use fer_gpu::network::Network;
-use fer_gpu::ops::{self, AnyCase, AnyOp, Binding, Cost, Field, Shader, Step, VariantInfo};
+use fer_gpu::ops::{self, AnyCase, AnyOp, Binding, Cost, Field, Piece, Shader, Step, VariantInfo};
 use fer_gpu::plan::{self, Options};
 use fer_gpu::profile::Profile;
 use fer_gpu::reference::Expected;
@@ -182,6 +182,9 @@ impl AnyOp for Altered {
     }
     fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         TEMPLATE.reference(params, step, bindings)
+    }
+    fn pieces(&self, params: &[u8], elements: usize) -> Vec<Piece<Vec<u8>>> {
+        TEMPLATE.pieces(params, elements)
     }
     fn cost(&self, params: &[u8]) -> Cost {
         TEMPLATE.cost(params)

@@ -2,7 +2,8 @@
 
 use super::params::params;
 use super::{
-    Access, Binding, Case, Cost, Fill, Op, Step, Variant, anywhere, in_out, no_chain, read, shader,
+    Access, Binding, Case, Cost, Fill, Op, Piece, Step, Variant, anywhere, in_out, no_chain, read,
+    shader,
 };
 use crate::reference::{self, Expected};
 
@@ -77,6 +78,20 @@ impl Op for Adam {
     }
     fn reference(p: &AdamParams, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         reference::adam::adam(p, step, bindings)
+    }
+    fn pieces(p: &AdamParams, elements: usize) -> Vec<Piece<AdamParams>> {
+        let each = elements.next_multiple_of(4) as u32;
+        let piece = |first: u32| {
+            let count = each.min(p.count - first);
+            let range = first as usize..(first + count) as usize;
+            let metrics = 0..super::softmax_cross_entropy::METRICS;
+            let [g, w, m, v] = std::array::from_fn(|_| range.clone());
+            Piece {
+                params: AdamParams { count, ..*p },
+                ranges: vec![g, metrics, w, m, v],
+            }
+        };
+        (0..p.count).step_by(each as usize).map(piece).collect()
     }
     fn cost(p: &AdamParams) -> Cost {
         Cost {

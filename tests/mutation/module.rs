@@ -2,7 +2,9 @@
 //! op that hands them out in place of the sound ones.
 
 use crate::draw::{Fate, Mutant};
-use fer_gpu::ops::{AnyCase, AnyOp, Binding, Cost, Field, REGISTRY, Shader, Step, VariantInfo};
+use fer_gpu::ops::{
+    AnyCase, AnyOp, Binding, Cost, Field, Piece, REGISTRY, Shader, Step, VariantInfo,
+};
 use fer_gpu::profile::Profile;
 use fer_gpu::reference::Expected;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
@@ -163,6 +165,9 @@ impl AnyOp for Mutated {
     }
     fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         self.op.reference(params, step, bindings)
+    }
+    fn pieces(&self, params: &[u8], elements: usize) -> Vec<Piece<Vec<u8>>> {
+        self.op.pieces(params, elements)
     }
     fn cost(&self, params: &[u8]) -> Cost {
         self.op.cost(params)
