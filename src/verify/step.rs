@@ -99,8 +99,8 @@ fn words(
     let bytes = 4 * elements.start as u64..4 * elements.end as u64;
     let bytes = range.offset + bytes.start..range.offset + bytes.end;
     download(executor, range.buffer, bytes, &mut |bytes| {
-        let each = bytes.chunks_exact(4);
-        words.extend(each.map(bytemuck::pod_read_unaligned::<u32>));
+        let each = bytes.as_chunks().0.iter();
+        words.extend(each.map(|&bytes| u32::from_ne_bytes(bytes)));
     })?;
     Ok(words)
 }
