@@ -8,28 +8,35 @@ mod common;
 
 use budget::Budget;
 use fer_gpu::gpu::LimitChoice;
-use fer_gpu::verify::{self, Device, KNOWN_FAULTS, Pattern};
+use fer_gpu::verify::{self, Device, KNOWN_FAULTS, Pattern, Subject};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::sync::Arc;
 
-/// Bytes for the tensors of all trials that run at the same time.
+/// Bytes for the tensors of all trials that run at the same time. With kernels and drivers the
+/// process stays below 3 GB.
 const MEMORY: u64 = 2 << 30;
 
+/// Trials at the same time, unless `--test-threads` says another number: each holds up to 300 MB of
+/// kernels, and references and software adapters use every core anyway.
+const TRIALS: usize = 4;
+
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    arguments.test_threads.get_or_insert(cores.min(TRIALS));
     let adapters = common::adapters();
     let names: Vec<&str> = adapters.iter().map(|a| a.info.nickname()).collect();
     let kind = names.join(" ");
     let budget = Arc::new(Budget::new(MEMORY));
-    let trial = |subject: &verify::Subject| {
+    let trial = |subject: &Subject| {
         let (name, bytes, budget) = (subject.name(), subject.bytes(), budget.clone());
         let run = move || budget.spend(bytes, || agrees(&name, &devices()));
         Trial::test(subject.name(), run).with_kind(kind.clone())
     };
-    let trials = verify::subjects(&Pattern::all())
-        .iter()
-        .map(trial)
-        .collect();
+    let mut subjects = verify::subjects(&Pattern::all());
+    // The largest first: with light ones beside it, and nothing of the others left behind.
+    subjects.sort_by_key(|subject| !matches!(subject, Subject::Step(_)));
+    let trials = subjects.iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
