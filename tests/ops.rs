@@ -18,7 +18,7 @@ const MEMORY: u64 = 2 << 30;
 
 /// Trials at the same time, unless `--test-threads` says another number: each holds up to 300 MB of
 /// kernels, and references and software adapters use every core anyway.
-const TRIALS: usize = 4;
+const TRIALS: usize = 3;
 
 fn main() {
     let mut arguments = Arguments::from_args();
