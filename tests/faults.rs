@@ -13,7 +13,7 @@ use fer_gpu::network::{Model, Network};
 use fer_gpu::ops::adam;
 use fer_gpu::ops::reference::Expected;
 use fer_gpu::ops::{
-    self, AnyCase, AnyOp, Binding, Cost, Family, Field, Phase, Shader, Step, VariantInfo,
+    self, AnyCase, AnyOp, Binding, Cost, Family, Field, Phase, Piece, Shader, Step, VariantInfo,
 };
 use fer_gpu::plan::{self, Options, Plan, Source, Wanted};
 use fer_gpu::profile::Profile;
@@ -189,6 +189,9 @@ impl AnyOp for Altered {
     }
     fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         TEMPLATE.reference(params, step, bindings)
+    }
+    fn pieces(&self, params: &[u8], elements: usize) -> Vec<Piece<Vec<u8>>> {
+        TEMPLATE.pieces(params, elements)
     }
     fn cost(&self, params: &[u8]) -> Cost {
         TEMPLATE.cost(params)

@@ -2,31 +2,47 @@
 //! steps, on every adapter of this machine, under native and WebGPU's limits, with run-time
 //! checks on and off. A test for each op; its kind names the adapters.
 
+#[path = "common/budget.rs"]
+mod budget;
 mod common;
 
+use budget::Budget;
 use fer_gpu::gpu::LimitChoice;
-use fer_gpu::verify::{self, Device, KNOWN_FAULTS, Pattern};
+use fer_gpu::verify::{self, Device, KNOWN_FAULTS, Pattern, Subject};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::sync::Arc;
 
+/// Bytes for the tensors of all trials that run at the same time. With kernels and drivers the
+/// process stays below 3 GB.
+const MEMORY: u64 = 2 << 30;
+
+/// Trials at the same time, unless `--test-threads` says another number: each holds up to 300 MB of
+/// kernels, and references and software adapters use every core anyway.
+const TRIALS: usize = 3;
+
 fn main() {
-    let arguments = Arguments::from_args();
-    let devices = Arc::new(devices());
-    let mut names: Vec<&str> = devices.iter().map(|d| d.gpu.info.nickname()).collect();
-    names.dedup();
+    let mut arguments = Arguments::from_args();
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    arguments.test_threads.get_or_insert(cores.min(TRIALS));
+    let adapters = common::adapters();
+    let names: Vec<&str> = adapters.iter().map(|a| a.info.nickname()).collect();
     let kind = names.join(" ");
-    let trial = |subject: &verify::Subject| {
-        let (name, devices) = (subject.name(), devices.clone());
-        Trial::test(name.clone(), move || agrees(&name, &devices)).with_kind(kind.clone())
+    let budget = Arc::new(Budget::new(MEMORY));
+    let trial = |subject: &Subject| {
+        let (name, bytes, budget) = (subject.name(), subject.bytes(), budget.clone());
+        let run = move || budget.spend(bytes, || agrees(&name, &devices()));
+        Trial::test(subject.name(), run).with_kind(kind.clone())
     };
-    let trials = verify::subjects(&Pattern::all())
-        .iter()
-        .map(trial)
-        .collect();
+    let mut subjects = verify::subjects(&Pattern::all());
+    // The largest first: with light ones beside it, and nothing of the others left behind.
+    subjects.sort_by_key(|subject| !matches!(subject, Subject::Step(_)));
+    let trials = subjects.iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// A device on every adapter, under its own limits and under WebGPU's.
+/// A device on every adapter, under its own limits and under WebGPU's. Each trial opens its own:
+/// software adapters keep more than a gigabyte if the kernels of all ops stay; and of one GL adapter
+/// all devices share a lock that wgpu waits 6 seconds for, then panics.
 fn devices() -> Vec<Device> {
     let adapters = common::adapters();
     let both = |adapter| {

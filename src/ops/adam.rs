@@ -2,8 +2,8 @@
 
 use super::update::{self, METRICS, Update};
 use super::{
-    Binding, Case, Cost, Family, Fill, Op, Phase, STEP, Shader, Step, Variant, anywhere, in_out,
-    no_chain, read, shader,
+    Binding, Case, Cost, Family, Fill, Op, Phase, Piece, STEP, Shader, Step, Variant, anywhere,
+    in_out, no_chain, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
@@ -66,6 +66,20 @@ impl Op for Adam {
     }
     fn reference(p: &Update, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         reference::adam::adam(p, step, bindings)
+    }
+    fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
+        let each = elements.next_multiple_of(4) as u32;
+        let piece = |first: u32| {
+            let count = each.min(p.count - first);
+            let range = first as usize..(first + count) as usize;
+            let metrics = 0..super::softmax_cross_entropy::METRICS;
+            let [g, w, m, v] = std::array::from_fn(|_| range.clone());
+            Piece {
+                params: Update { count },
+                ranges: vec![g, metrics, w, m, v],
+            }
+        };
+        (0..p.count).step_by(each as usize).map(piece).collect()
     }
     fn cost(p: &Update) -> Cost {
         Cost {

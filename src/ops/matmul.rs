@@ -9,7 +9,7 @@ mod variants;
 
 use super::params::params;
 use super::update::METRICS;
-use super::{Binding, Case, Cost, Op, Phase, Step, UNUSED, Variant, in_out, out, read};
+use super::{Binding, Case, Cost, Op, Phase, Piece, Step, UNUSED, Variant, in_out, out, read};
 use crate::ops::reference::{Expected, matmul as reference};
 use std::ops::Range;
 
@@ -155,6 +155,23 @@ impl MatmulWeight {
         }
     }
 
+    /// The window as narrower ones, of whole panels and about `elements` weights: what each spans of
+    /// this one.
+    fn cut(&self, elements: usize) -> impl Iterator<Item = (MatmulWeight, Range<usize>)> {
+        let whole = *self;
+        let panel = whole.k as usize * PANEL as usize;
+        let each = (elements / panel).max(1);
+        (0..whole.panels).step_by(each).map(move |first| {
+            let part = MatmulWeight {
+                first_panel: whole.first_panel + first,
+                panels: (each as u32).min(whole.panels - first),
+                ..whole
+            };
+            let start = first as usize * panel;
+            (part, start..start + part.matmul().window_len())
+        })
+    }
+
     /// (k, column) of the weight at flat position `i` of the window.
     pub fn position(&self, i: usize) -> (u32, u32) {
         let (row, column) = (i / PANEL as usize, (i % PANEL as usize) as u32);
@@ -284,6 +301,14 @@ impl Op for BackwardWeight {
             bindings[1],
         )]
     }
+    fn pieces(p: &MatmulWeight, elements: usize) -> Vec<Piece<MatmulWeight>> {
+        let [x, dy] = [p.matmul().x_len(), p.matmul().y_len()];
+        let piece = |(params, dw)| Piece {
+            params,
+            ranges: vec![0..x, 0..dy, dw],
+        };
+        p.cut(elements).map(piece).collect()
+    }
     fn cost(p: &MatmulWeight) -> Cost {
         let p = p.matmul();
         p.cost(p.x_len() + p.y_len() + p.window_len())
@@ -325,6 +350,15 @@ impl Op for BackwardWeightAdam {
     }
     fn reference(p: &MatmulWeight, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         reference::matmul_backward_weight_adam(p, step, bindings)
+    }
+    fn pieces(p: &MatmulWeight, elements: usize) -> Vec<Piece<MatmulWeight>> {
+        let [x, dy] = [p.matmul().x_len(), p.matmul().y_len()];
+        let metrics = super::softmax_cross_entropy::METRICS;
+        let piece = |(params, w): (_, Range<usize>)| Piece {
+            params,
+            ranges: vec![0..x, 0..dy, 0..metrics, w.clone(), w.clone(), w],
+        };
+        p.cut(elements).map(piece).collect()
     }
     fn cost(p: &MatmulWeight) -> Cost {
         let p = p.matmul();

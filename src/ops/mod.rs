@@ -27,6 +27,7 @@ pub mod update;
 use crate::profile::Profile;
 pub use params::{Field, Params, Step};
 use reference::Expected;
+use std::ops::Range;
 
 /// How a kernel uses a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +219,21 @@ pub struct Case<P> {
     pub exact: bool,
 }
 
+/// A share of what a dispatch writes, as a dispatch of its own.
+pub struct Piece<P> {
+    pub params: P,
+    /// The elements that it has of each binding of the whole.
+    pub ranges: Vec<Range<usize>>,
+}
+
+impl<P> Piece<P> {
+    /// All of a dispatch.
+    pub fn whole(params: P, lengths: Vec<usize>) -> Piece<P> {
+        let ranges = lengths.into_iter().map(|len| 0..len).collect();
+        Piece { params, ranges }
+    }
+}
+
 /// An op: see the module's head.
 pub trait Op: Sync + 'static {
     type Params: Params;
@@ -234,6 +250,12 @@ pub trait Op: Sync + 'static {
     /// The f64 reference: what each written binding must hold, in binding order. `bindings`
     /// are the words of every binding before the dispatch (outputs empty).
     fn reference(p: &Self::Params, step: &Step, bindings: &[&[u32]]) -> Vec<Expected>;
+    /// Cuts a dispatch into pieces that write about `elements` of each binding, in order, so that
+    /// nobody needs the reference of all it writes at once: in f64, with bounds, that is a multiple
+    /// of the tensors. An op whose outputs are never large stays whole.
+    fn pieces(p: &Self::Params, _elements: usize) -> Vec<Piece<Self::Params>> {
+        vec![Piece::whole(*p, Self::lengths(p))]
+    }
     fn cost(p: &Self::Params) -> Cost;
     fn cases() -> Vec<Case<Self::Params>>;
 }
@@ -271,6 +293,7 @@ pub trait AnyOp: Sync {
     fn suits(&self, variant: usize, params: &[u8]) -> bool;
     fn lengths(&self, params: &[u8]) -> Vec<usize>;
     fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected>;
+    fn pieces(&self, params: &[u8], elements: usize) -> Vec<Piece<Vec<u8>>>;
     fn cost(&self, params: &[u8]) -> Cost;
     fn cases(&self) -> Vec<AnyCase>;
     /// The parameters, readable.
@@ -324,6 +347,14 @@ impl<T: Op> AnyOp for T {
     }
     fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         T::reference(&typed(params), step, bindings)
+    }
+    fn pieces(&self, params: &[u8], elements: usize) -> Vec<Piece<Vec<u8>>> {
+        let erase = |piece: Piece<T::Params>| Piece {
+            params: bytemuck::bytes_of(&piece.params).to_vec(),
+            ranges: piece.ranges,
+        };
+        let pieces = T::pieces(&typed(params), elements);
+        pieces.into_iter().map(erase).collect()
     }
     fn cost(&self, params: &[u8]) -> Cost {
         T::cost(&typed(params))

@@ -1,7 +1,7 @@
 //! One test case: its inputs, what the reference makes of them, and a run on a device that also
 //! looks for writes outside the outputs.
 
-use super::Outcome;
+use super::{Outcome, Written};
 use crate::gpu::kernel::{Bound, Checks};
 use crate::gpu::{self, Gpu};
 use crate::ops::reference::Expected;
@@ -78,6 +78,17 @@ pub fn inputs(op: &dyn AnyOp, case: &AnyCase) -> Vec<Vec<u32>> {
         .collect()
 }
 
+/// Bytes of host memory that a case takes at its most, roughly: its words, on the device and on
+/// their way there or back, and its reference with bounds, in f64.
+pub(super) fn bytes(op: &dyn AnyOp, case: &AnyCase) -> u64 {
+    let lengths = op.lengths(&case.params);
+    let each = |(binding, len): (&Binding, usize)| match binding.access {
+        Access::Read => 4 * 4 * len,
+        Access::InOut | Access::Out => (4 * 4 + 4 * 8) * len,
+    };
+    op.bindings().iter().zip(lengths).map(each).sum::<usize>() as u64
+}
+
 /// What the reference says of a case.
 pub fn expected(op: &dyn AnyOp, case: &AnyCase, inputs: &[Vec<u32>]) -> Vec<Expected> {
     let slices: Vec<&[u32]> = inputs.iter().map(Vec::as_slice).collect();
@@ -129,7 +140,13 @@ pub fn run_case(
             let expectation = expectations
                 .next()
                 .expect("one expectation for each written binding");
-            outcome.compare(binding.name, before, tensor, expectation, chain, case.exact);
+            let written = Written {
+                binding: binding.name,
+                first: 0,
+                before,
+                found: tensor,
+            };
+            outcome.compare(written, expectation, chain, case.exact);
         }
     }
     Ok(outcome)

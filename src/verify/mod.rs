@@ -14,7 +14,7 @@ mod suite;
 
 pub use case::{expected, inputs, run_case};
 pub use known_faults::{KNOWN_FAULTS, KnownFault};
-pub use outcome::{Mismatch, Outcome};
+pub use outcome::{Mismatch, Outcome, Written};
 pub use pattern::{BadPattern, Pattern};
 pub use report::{AdapterReport, Failure, Reason, Tally};
 pub use step::{STEP_BATCH, check_step};

@@ -12,6 +12,16 @@ pub struct Mismatch {
     pub bound: f64,
 }
 
+/// What a kernel made of a binding, or of a range of it.
+pub struct Written<'a> {
+    pub binding: &'static str,
+    /// The number of the range's first element.
+    pub first: usize,
+    /// The words before the dispatch and after it.
+    pub before: &'a [u32],
+    pub found: &'a [u32],
+}
+
 /// What a comparison saw.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -32,16 +42,14 @@ impl Outcome {
         self.wrong == 0 && self.stray.is_none()
     }
 
-    /// Compares one written binding with what it must hold.
-    pub fn compare(
-        &mut self,
-        binding: &'static str,
-        before: &[u32],
-        found: &[u32],
-        expected: &Expected,
-        chain: u64,
-        exact: bool,
-    ) {
+    /// Compares what was written with what must stand there.
+    pub fn compare(&mut self, written: Written, expected: &Expected, chain: u64, exact: bool) {
+        let Written {
+            binding,
+            first,
+            before,
+            found,
+        } = written;
         assert_eq!(
             found.len(),
             expected.values.len(),
@@ -52,7 +60,8 @@ impl Outcome {
             if value.to_bits() == UNTOUCHED.to_bits() {
                 if word != before[i] && self.stray.is_none() {
                     self.stray = Some(format!(
-                        "{binding}[{i}] lies outside the kernel's range and was written"
+                        "{binding}[{}] lies outside the kernel's range and was written",
+                        first + i
                     ));
                 }
                 continue;
@@ -79,7 +88,7 @@ impl Outcome {
             self.wrong += 1;
             let mismatch = Mismatch {
                 binding,
-                element: i,
+                element: first + i,
                 found: number,
                 expected: value,
                 bound,

@@ -54,6 +54,21 @@ impl Subject {
             Subject::Repeat(network) => format!("repeat/{}", network.name),
         }
     }
+
+    /// Bytes of host memory that its tensors take at their most, roughly, on an adapter whose
+    /// memory is the host's; kernels and drivers come on top.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Subject::Op(op) => {
+                let cases = op.cases();
+                let bytes = cases.iter().map(|case| case::bytes(*op, case));
+                bytes.max().unwrap_or(0)
+            }
+            // Weights and both moments, and the words of all three before the update.
+            Subject::Step(network) => 6 * step::weights(network),
+            Subject::Repeat(network) => 3 * step::weights(network),
+        }
+    }
 }
 
 /// Everything that the pattern names.

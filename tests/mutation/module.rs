@@ -4,7 +4,7 @@
 use crate::draw::{Fate, Mutant};
 use fer_gpu::ops::reference::Expected;
 use fer_gpu::ops::{
-    AnyCase, AnyOp, Binding, Cost, Field, Phase, REGISTRY, Shader, Step, VariantInfo,
+    AnyCase, AnyOp, Binding, Cost, Field, Phase, Piece, REGISTRY, Shader, Step, VariantInfo,
 };
 use fer_gpu::profile::Profile;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
@@ -171,6 +171,9 @@ impl AnyOp for Mutated {
     }
     fn reference(&self, params: &[u8], step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         self.op.reference(params, step, bindings)
+    }
+    fn pieces(&self, params: &[u8], elements: usize) -> Vec<Piece<Vec<u8>>> {
+        self.op.pieces(params, elements)
     }
     fn cost(&self, params: &[u8]) -> Cost {
         self.op.cost(params)
