@@ -218,8 +218,8 @@ impl<'g> Trial<'g> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::{Access, REGISTRY};
     use crate::ops::reference::Expected;
+    use crate::ops::{Access, REGISTRY};
     use crate::verify::case;
 
     /// The bits of what must stand in an element, and how far from it.

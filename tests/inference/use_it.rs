@@ -20,10 +20,7 @@ fn trained(folder: &Path) -> (PathBuf, PathBuf, Vec<Value>) {
     let data = faces(folder, 60, 37);
     let run = folder.join("run");
     let out = run.to_str().expect("utf-8").to_string();
-    let events = succeed(train(
-        &data,
-        &["--out", &out, "--epochs", "2", "--batch", "16"],
-    ));
+    let events = succeed(train(&data, &["--out", &out, "--epochs", "2"]));
     (data, run, events)
 }
 
