@@ -122,9 +122,9 @@ impl Program {
         self.ports.iter().find(|port| port.name == name)
     }
 
-    /// The variants that it runs.
+    /// The variants that compute; how the images come in is no part of what a network is.
     pub fn variants(&self) -> Pins {
-        variants::pins(self)
+        variants::pins(self, Phase::Forward)
     }
 
     /// How many dispatches, at its head, end with the loss: no weight is changed by them.
@@ -282,7 +282,10 @@ impl Plan {
 
     /// The variants in use. A checkpoint stores them, so that a resumed run computes the same bits.
     pub fn variants(&self) -> Pins {
-        let pins = self.programs.iter().map(Program::variants);
+        let pins = self
+            .programs
+            .iter()
+            .map(|p| variants::pins(p, Phase::Input));
         Pins(pins.flat_map(|pins| pins.0).collect())
     }
 }

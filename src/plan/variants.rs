@@ -4,7 +4,7 @@
 use super::committed::usual;
 use super::{Error, Mode, Options, Program};
 use crate::ops::params::{FieldRole, Scalar};
-use crate::ops::{AnyOp, Family};
+use crate::ops::{AnyOp, Family, Phase};
 use crate::profile::Profile;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,14 +43,15 @@ fn told(op: &dyn AnyOp, params: &[u8], counts: fn(FieldRole) -> bool) -> String 
     format!("{} {}", op.name(), told.join(" "))
 }
 
-/// The variants that a program runs.
-pub(super) fn pins(program: &Program) -> Pins {
+/// The variants that a program runs, from a phase on.
+pub(super) fn pins(program: &Program, from: Phase) -> Pins {
     let key = match program.mode {
         Mode::Train => key,
         Mode::Evaluate | Mode::Predict => key_of_any_batch,
     };
     let pin = |d: &super::Dispatch| (key(d.op, &d.params), d.variant_name().to_string());
-    Pins(program.dispatches.iter().map(pin).collect())
+    let dispatches = program.dispatches.iter();
+    Pins(dispatches.filter(|d| d.phase >= from).map(pin).collect())
 }
 
 /// The variant that the committed table prefers: the first of the best family that runs `op` with
