@@ -1,5 +1,5 @@
 
-// The parameter block of max-pooling and its gradient: ops::max_pool2d::MaxPool2d.
+// The parameter block of every pooling over windows and its gradient: ops::max_pool2d::MaxPool2d.
 
 struct Params {
     n: u32,

@@ -162,6 +162,30 @@ fn max_pool2d_agrees_with_keras() {
 }
 
 #[test]
+fn average_pool2d_agrees_with_keras() {
+    let golden = &mut Golden::open("ops");
+    for case in cases(golden, "avg_pool2d") {
+        let mut image = |name: &str| {
+            let path = format!("{case}/{name}");
+            let shape = golden.shape(&path);
+            planar(&golden.f32(&path), &shape)
+        };
+        let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut image);
+        let name = &case["avg_pool2d/".len()..];
+        let input = ["n", "h", "w", "c"].map(|key| field(name, key));
+        let p = MaxPool2d::new(
+            input,
+            [field(name, "k"); 2],
+            [field(name, "s"); 2],
+            padding(&case),
+        );
+        use reference::average_pool2d::*;
+        agree(&case, &y, &average_pool2d_forward(&p, &words(&x)));
+        agree(&case, &dx, &average_pool2d_backward(&p, &words(&dy)));
+    }
+}
+
+#[test]
 fn dense_agrees_with_keras() {
     let golden = &mut Golden::open("ops");
     for case in cases(golden, "dense") {
@@ -450,6 +474,25 @@ fn gradients_agree_with_finite_differences() {
         }),
         1e-9,
     );
+
+    for (size, stride, pad) in [
+        ([3, 3], [1, 1], Padding::Same),
+        ([2, 3], [2, 1], Padding::Same),
+        ([3, 2], [2, 3], Padding::Valid),
+    ] {
+        let p = MaxPool2d::new([2, 5, 6, 2], size, stride, pad);
+        let outputs = (p.n * p.c * p.h_out * p.w_out) as usize;
+        let (x, dy) = (random(15, 120), random(16, outputs));
+        let dx = reference::average_pool2d::average_pool2d_backward(&p, &words(&dy));
+        close(
+            "average_pool2d dx",
+            &dx,
+            &differences(&x, &dy, |x| {
+                reference::average_pool2d::average_pool2d_forward(&p, x)
+            }),
+            1e-9,
+        );
+    }
 
     let p = Matmul::new(3, 5, 7);
     let (x, w, b, dy) = (

@@ -18,22 +18,27 @@ impl MaxPooling2D {
     pub(super) fn parse(arguments: &mut Arguments) -> Result<Arc<dyn Layer>, Unreadable> {
         Ok(Arc::new(MaxPooling2D(arguments.pool()?)))
     }
+}
 
-    /// The block between an image x and its pooled image y, or their gradients.
-    fn params(&self, emit: &mut dyn Emit, x: TensorId, y: TensorId) -> MaxPool2d {
-        let (from, to) = (emit.view(x), emit.view(y));
-        let Window {
-            size,
-            stride,
-            padding,
-        } = self.0;
-        MaxPool2d {
-            x_channels: from.channels,
-            x_first: from.first,
-            y_channels: to.channels,
-            y_first: to.first,
-            ..MaxPool2d::new(emit.nhwc(x), size, stride, padding)
-        }
+/// The block between an image x and its pooled image y, or their gradients, of any pooling over windows.
+pub(super) fn pool_params(
+    window: &Window,
+    emit: &mut dyn Emit,
+    x: TensorId,
+    y: TensorId,
+) -> MaxPool2d {
+    let (from, to) = (emit.view(x), emit.view(y));
+    let &Window {
+        size,
+        stride,
+        padding,
+    } = window;
+    MaxPool2d {
+        x_channels: from.channels,
+        x_first: from.first,
+        y_channels: to.channels,
+        y_first: to.first,
+        ..MaxPool2d::new(emit.nhwc(x), size, stride, padding)
     }
 }
 
@@ -85,12 +90,12 @@ impl Layer for MaxPooling2D {
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {
         if node.pass == Pass::Forward {
             let [x, y] = [node.inputs[0], node.outputs[0]];
-            let params = self.params(emit, x, y);
+            let params = pool_params(&self.0, emit, x, y);
             let places = [emit.view(x).place, emit.view(y).place];
             return emit.dispatch(&max_pool2d::Forward, &params, &places);
         }
         let [x, dy] = [node.inputs[0], node.inputs[1]];
-        let params = self.params(emit, x, dy);
+        let params = pool_params(&self.0, emit, x, dy);
         let dy = emit.view(dy).place;
         // The kernel's x and dx share one view: it pools a copy where x is a range of another tensor.
         let x = emit.whole(x);

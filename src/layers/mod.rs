@@ -3,6 +3,7 @@
 
 mod activation;
 mod add;
+mod average_pooling2d;
 mod categorical_crossentropy;
 mod concatenate;
 mod conv2d;
@@ -15,6 +16,7 @@ mod read;
 
 pub use activation::{Activation, Function};
 pub use add::Add;
+pub use average_pooling2d::AveragePooling2D;
 pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
@@ -34,6 +36,7 @@ pub type Parse = fn(&mut Arguments) -> Result<Arc<dyn Layer>, Unreadable>;
 pub static LAYERS: &[(&str, Parse)] = &[
     ("Activation", Activation::parse),
     ("Add", Add::parse),
+    ("AveragePooling2D", AveragePooling2D::parse),
     ("Concatenate", Concatenate::parse),
     ("Conv2D", Conv2D::parse),
     ("Dense", Dense::parse),

@@ -60,22 +60,22 @@ impl MaxPool2d {
         }
     }
 
-    fn inputs(&self) -> u64 {
+    pub(super) fn inputs(&self) -> u64 {
         self.n as u64 * self.c as u64 * self.h_in as u64 * self.w_in as u64
     }
-    fn outputs(&self) -> u64 {
+    pub(super) fn outputs(&self) -> u64 {
         self.n as u64 * self.c as u64 * self.h_out as u64 * self.w_out as u64
     }
-    fn x_len(&self) -> usize {
+    pub(super) fn x_len(&self) -> usize {
         self.n as usize * self.x_channels as usize * (self.h_in * self.w_in) as usize
     }
-    fn y_len(&self) -> usize {
+    pub(super) fn y_len(&self) -> usize {
         self.n as usize * self.y_channels as usize * (self.h_out * self.w_out) as usize
     }
 }
 
 /// The parameter block of every pooling over windows.
-static PARAMS: super::Shader = shader!("pool2d_params.wgsl");
+pub(super) static PARAMS: super::Shader = shader!("pool2d_params.wgsl");
 static SHADER: super::Shader = shader!("max_pool2d.wgsl", PARAMS);
 static ROWS: super::Shader = shader!("max_pool2d_rows.wgsl", ROW_TAPS, PARAMS);
 

@@ -7,6 +7,7 @@
 
 pub mod adam;
 pub mod add;
+pub mod average_pool2d;
 pub mod concat;
 pub mod conv2d;
 pub mod gather;
@@ -383,6 +384,8 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &conv2d::ReduceWeight,
     &max_pool2d::Forward,
     &max_pool2d::Backward,
+    &average_pool2d::Forward,
+    &average_pool2d::Backward,
     &concat::Forward,
     &concat::Backward,
     &matmul::Forward,

@@ -5,6 +5,7 @@
 //! arithmetic. Speed does not matter here, only that a reader can see it is right.
 
 pub mod adam;
+pub mod average_pool2d;
 pub mod conv2d;
 pub mod elementwise;
 pub mod gather;

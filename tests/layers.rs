@@ -1,0 +1,333 @@
+//! Every layer that a network can name: its arguments survive being written and read, wrong ones are refused,
+//! and a small network with it trains, each dispatch held against its reference.
+
+mod common;
+
+use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Tensor, Work};
+use fer_gpu::graph::{Caps, Emit, Gradient, Layer, Node, Outline, Pass, Refusal, TensorId, Window};
+use fer_gpu::layers::{Add, Concatenate, Flatten, LAYERS, parse};
+use fer_gpu::network::{Builder, Model};
+use fer_gpu::ops::Step;
+use fer_gpu::ops::conv2d::Padding;
+use fer_gpu::plan::{self, Options, Source, Wanted};
+use fer_gpu::profile::{Class, Profile};
+use fer_gpu::random::unit;
+use fer_gpu::tensor::Shape;
+use fer_gpu::verify::check_step;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Arguments of each layer, all that it has.
+fn examples() -> Vec<(&'static str, Value)> {
+    let pool = |size: [u32; 2], strides: [u32; 2], padding: &str| {
+        let config = json!({ "pool_size": size, "strides": strides, "padding": padding });
+        ["AveragePooling2D", "MaxPooling2D"].map(|kind| (kind, config.clone()))
+    };
+    let conv = |size: [u32; 2], strides: [u32; 2], padding: &str| {
+        let config = json!({
+            "filters": 5, "kernel_size": size, "strides": strides, "padding": padding,
+        });
+        ("Conv2D", config)
+    };
+    let pools = [
+        pool([3, 3], [1, 1], "same"),
+        pool([2, 3], [2, 1], "valid"),
+        pool([2, 2], [3, 3], "same"),
+    ];
+    let others = [
+        ("Activation", json!({ "activation": "relu" })),
+        ("Add", json!({})),
+        ("Concatenate", json!({ "axis": -1 })),
+        conv([3, 3], [1, 1], "same"),
+        conv([2, 3], [2, 1], "valid"),
+        ("Dense", json!({ "units": 5 })),
+        ("Flatten", json!({})),
+        ("GlobalAveragePooling2D", json!({})),
+    ];
+    pools.into_iter().flatten().chain(others).collect()
+}
+
+#[test]
+fn every_layer_has_an_example() {
+    let examples = examples();
+    for (kind, _) in LAYERS {
+        let has = examples.iter().any(|(of, _)| of == kind);
+        assert!(has, "{kind}: no arguments in tests/layers.rs");
+    }
+}
+
+#[test]
+fn arguments_survive_being_written_and_read() {
+    for (kind, config) in examples() {
+        let layer = parse(kind, &config).expect("it can be read");
+        assert_eq!(layer.kind(), kind);
+        assert_eq!(layer.config(), config, "{kind}");
+        let again = parse(kind, &layer.config()).expect("it can be read again");
+        assert_eq!(again.config(), config, "{kind}");
+    }
+}
+
+#[test]
+fn an_argument_that_a_layer_does_not_have_is_refused_by_name() {
+    for (kind, mut config) in examples() {
+        config["no_such"] = json!(1);
+        let refusal = parse(kind, &config).expect_err("it has no such argument");
+        assert_eq!(refusal.layer, kind);
+        assert!(refusal.what.contains("no_such"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_pool_without_arguments_is_as_in_keras() {
+    for kind in ["AveragePooling2D", "MaxPooling2D"] {
+        let of = |config| parse(kind, &config).map(|layer| layer.config());
+        let whole = |size: [u32; 2], strides: [u32; 2], padding: &str| {
+            Ok(json!({ "pool_size": size, "strides": strides, "padding": padding }))
+        };
+        assert_eq!(of(json!({})), whole([2, 2], [2, 2], "valid"));
+        // Strides are the window's where they are not given.
+        let wide = json!({ "pool_size": [3, 2], "padding": "same" });
+        assert_eq!(of(wide), whole([3, 2], [3, 2], "same"));
+        let layer = parse(kind, &json!({ "pool_size": 4 })).expect("a layer");
+        let refusal = layer.outline(&[&Shape::new([1, 3, 9, 2])]);
+        let refusal = refusal.expect_err("three rows hold no window of four");
+        assert!(refusal.expected.contains("4 x 4"), "{refusal}");
+    }
+}
+
+/// A layer of the registry as the builder takes them.
+#[derive(Clone, Debug)]
+struct Parsed(Arc<dyn Layer>);
+
+impl Layer for Parsed {
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+    fn config(&self) -> Value {
+        self.0.config()
+    }
+    fn outline(&self, inputs: &[&Shape]) -> Result<Outline, Refusal> {
+        self.0.outline(inputs)
+    }
+    fn gradients(&self, inputs: usize) -> Vec<Gradient> {
+        self.0.gradients(inputs)
+    }
+    fn caps(&self, pass: Pass, inputs: &[&Shape]) -> Caps {
+        self.0.caps(pass, inputs)
+    }
+    fn lower(&self, node: &Node, emit: &mut dyn Emit) {
+        self.0.lower(node, emit)
+    }
+}
+
+const IMAGE: [u32; 3] = [7, 6, 2];
+const CLASSES: u32 = 3;
+const BATCH: u32 = 3;
+const LABELS: [u32; 3] = [2, 0, 1];
+
+/// A network with the layer in it twice, between concatenations: it reads ranges of channels, writes them
+/// where it can, and its gradient is one.
+fn network(kind: &str, config: &Value) -> Model {
+    let layer = Parsed(parse(kind, config).expect("a layer"));
+    let mut b = Builder::new();
+    let image = b.input("image", IMAGE);
+    let stem = Window::square(3, 1, Padding::Same);
+    let left = b.conv2d("left", image, 4, stem, true);
+    let right = b.conv2d("right", image, 4, stem, true);
+    let both = b.concat("both", &[left, right]);
+    let put = |b: &mut Builder, name: &str, x: TensorId, beside: TensorId| {
+        let flat = format!("{name}/flat");
+        // Of two inputs where it takes them, else of one image, else of a row.
+        b.layer(name, layer.clone(), &[x, beside])
+            .or_else(|_| b.layer(name, layer.clone(), &[x]))
+            .or_else(|_| {
+                let x = b.layer(&flat, Flatten, &[x])?;
+                b.layer(name, layer.clone(), &[x])
+            })
+            .unwrap_or_else(|refusal| panic!("{kind}: {refusal}"))
+    };
+    let first = put(&mut b, "first", left, right);
+    let second = put(&mut b, "second", right, left);
+    let joined = b.layer("joined", Concatenate, &[first, second]);
+    let joined = joined.expect("they are of one shape");
+    // An image becomes a row; a row refuses.
+    let row = b.layer("row", Flatten, &[joined]).unwrap_or(joined);
+    let from_layer = b.dense("from_layer", row, CLASSES, false);
+    let mean = b.global_average_pool("mean", both);
+    let from_stem = b.dense("from_stem", mean, CLASSES, false);
+    let logits = b.layer("logits", Add, &[from_layer, from_stem]);
+    let logits = logits.expect("both are rows of classes");
+    b.model(kind, logits)
+}
+
+/// The network on a device, with drawn weights, and images to learn from.
+struct Trial<'g> {
+    executor: Executor<'g>,
+    images: Vec<f32>,
+}
+
+impl<'g> Trial<'g> {
+    fn new(gpu: &'g Gpu, model: &Model, options: &Options) -> Trial<'g> {
+        let wanted = Wanted::training(BATCH, [Source::Host; 2]);
+        let plan = plan::plan(model, &wanted, options).expect("a plan");
+        let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ());
+        let executor = executor.expect("an executor");
+        executor.draw_parameters(0).expect("weights");
+        let pixels: u32 = BATCH * IMAGE.iter().product::<u32>();
+        let image = |i| 2.0 * unit(1, i as u64) as f32 - 1.0;
+        let images = (0..pixels).map(image).collect();
+        Trial { executor, images }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let parameters = self.executor.plan.parameters.iter();
+        parameters.map(|p| p.name.clone()).collect()
+    }
+
+    /// The weights, or what the optimiser keeps for them, tensor by tensor.
+    fn read(&self, role: Tensor) -> Vec<Vec<f32>> {
+        let parameters = self.executor.plan.parameters.iter().enumerate();
+        let read = |(index, parameter): (usize, &plan::Parameter)| {
+            let mut values = vec![0.0; parameter.shape.len()];
+            let sink = |range: std::ops::Range<usize>, chunk: &[f32]| {
+                values[range].copy_from_slice(chunk);
+                Ok::<(), fer_gpu::gpu::Error>(())
+            };
+            let read = self.executor.read_parameter(index, role, sink);
+            read.expect("a parameter reads back");
+            values
+        };
+        parameters.map(read).collect()
+    }
+
+    fn write(&self, index: usize, values: &[f32]) {
+        let source = |range: std::ops::Range<usize>, chunk: &mut [f32]| {
+            chunk.copy_from_slice(&values[range]);
+            Ok::<(), fer_gpu::gpu::Error>(())
+        };
+        let written = self.executor.write_parameter(index, Tensor::Values, source);
+        written.expect("a parameter is written");
+    }
+
+    /// A step whose dispatches are held against their references; how many there were.
+    fn step(&mut self, t: u64) -> usize {
+        let place = format!("{} on {}", self.executor.plan.model, self.executor.gpu.info);
+        let batch = Batch {
+            images: Images::Host(&self.images),
+            labels: &LABELS,
+            step: Step::new(t as u32, BATCH, self.executor.plan.rule.scalars(0.01, t)),
+        };
+        let (mut compared, mut wrong) = (0, Vec::new());
+        let metrics = check_step(&mut self.executor, &batch, &mut |dispatch, outcome| {
+            compared += 1;
+            if !outcome.passed() {
+                let (label, op) = (&dispatch.label, dispatch.op.name());
+                wrong.push(format!("step {t}, {label} {op}: {outcome}"));
+            }
+        });
+        assert!(wrong.is_empty(), "{place}:\n{}", wrong.join("\n"));
+        assert!(metrics.expect("a step").loss_sum.is_finite(), "{place}");
+        compared
+    }
+
+    /// The mean loss with today's weights.
+    fn loss(&mut self) -> f64 {
+        let batch = Batch {
+            images: Images::Host(&self.images),
+            labels: &LABELS,
+            step: Step::new(1, BATCH, [0.0; 4]),
+        };
+        let submitted = self.executor.submit(Work::EVALUATE, &batch);
+        submitted.expect("an evaluation");
+        let metrics = self.executor.finish_oldest().expect("an evaluation");
+        metrics.expect("one is pending").loss_sum as f64 / BATCH as f64
+    }
+}
+
+/// Two steps. Where a layer reads, writes and differentiates ranges of channels, it must do as with whole
+/// tensors, to the bit.
+#[test]
+fn a_network_with_each_layer_trains_as_its_references_do() {
+    for gpu in common::devices(LimitChoice::Native) {
+        for (kind, config) in examples() {
+            let model = network(kind, &config);
+            let [in_place, copied] = [true, false].map(|concat_in_place| {
+                let options = Options {
+                    concat_in_place,
+                    ..Options::new(gpu.profile.clone())
+                };
+                let mut trial = Trial::new(&gpu, &model, &options);
+                let drawn = trial.read(Tensor::Values);
+                for t in 1..=2 {
+                    assert!(trial.step(t) > 20, "{kind}");
+                }
+                let trained = trial.read(Tensor::Values);
+                for (name, (before, after)) in trial.names().iter().zip(drawn.iter().zip(&trained))
+                {
+                    assert!(before != after, "{kind}: {name} is as it was");
+                }
+                trained
+            });
+            assert!(in_place == copied, "{kind} on {}", gpu.info);
+        }
+    }
+}
+
+/// What a layer declares of its gradients: the loss falls along each tensor's gradient as fast as that is long.
+#[test]
+fn each_layers_gradients_are_those_of_the_loss() {
+    const H: f32 = 1.0 / 256.0;
+    let gpu = common::devices(LimitChoice::Native).swap_remove(0);
+    for (kind, config) in examples() {
+        let model = network(kind, &config);
+        let mut trial = Trial::new(&gpu, &model, &Options::new(gpu.profile.clone()));
+        let weights = trial.read(Tensor::Values);
+        trial.step(1);
+        // Adam's first moment is then a tenth of the gradient.
+        let moments = trial.read(Tensor::Slot(0));
+        for (index, own) in weights.iter().enumerate() {
+            trial.write(index, own);
+        }
+        for (index, name) in trial.names().iter().enumerate() {
+            let (own, moments) = (&weights[index], &moments[index]);
+            let norm = moments.iter().map(|m| m * m).sum::<f32>().sqrt();
+            let [above, below] = [H, -H].map(|h| {
+                let moved = own.iter().zip(moments).map(|(w, m)| w + h * m / norm);
+                trial.write(index, &moved.collect::<Vec<f32>>());
+                trial.loss()
+            });
+            trial.write(index, own);
+            let (slope, length) = ((above - below) / (2.0 * H as f64), 10.0 * norm as f64);
+            assert!(
+                (slope - length).abs() <= 0.02 * length + 1e-4,
+                "{kind}, {name}: the loss changes by {slope}, the gradient is {length} long"
+            );
+        }
+    }
+}
+
+/// The second pool of that network lies behind the first in every concatenation, so it works at channel 4 of 8
+/// of its image, of its output and of its output's gradient.
+#[test]
+fn an_average_pool_works_on_ranges_of_channels() {
+    let (kind, config) = examples().swap_remove(0);
+    assert_eq!(kind, "AveragePooling2D");
+    let options = Options::new(Profile::webgpu(Class::Gpu));
+    let wanted = Wanted::training(BATCH, [Source::Host; 2]);
+    let plan = plan::plan(&network(kind, &config), &wanted, &options).expect("a plan");
+    let step = plan.program(plan::TRAIN).expect("a step");
+    let second = step.dispatches.iter().filter(|d| d.label == "second");
+    let found = second.map(|d| {
+        let word = |name| {
+            let field = d.op.fields().iter().find(|field| field.name == name);
+            field.expect("a field").word(&d.params)
+        };
+        let places = ["x_first", "x_channels", "y_first", "y_channels"].map(word);
+        (d.op.name(), places)
+    });
+    let expected = [
+        ("average_pool2d_forward", [4, 8, 4, 8]),
+        ("average_pool2d_backward", [0, 4, 4, 8]),
+    ];
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+}
