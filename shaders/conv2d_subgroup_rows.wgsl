@@ -359,10 +359,18 @@ fn conv2d_forward_subgroup_rows(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let walk = Walk(
-        false, params.c_in, params.c_out, params.x_channels, params.x_first,
-        params.y_channels, params.y_first, params.h_in, params.h_out, params.pad_top, params.w_in,
-    );
+    var walk: Walk;
+    walk.backward = false;
+    walk.depth = params.c_in;
+    walk.channels = params.c_out;
+    walk.stored = params.x_channels;
+    walk.first = params.x_first;
+    walk.to_stored = params.y_channels;
+    walk.to_first = params.y_first;
+    walk.height = params.h_in;
+    walk.to_height = params.h_out;
+    walk.top = params.pad_top;
+    walk.width = params.w_in;
     let place = place_of(walk, workgroup_index(group, groups), lane);
     var block = convolve(walk, place, biases(place.c, lane), lane);
     for (var i = 0u; i < rows_stored(walk, place) * 4u; i += 1u) {
@@ -377,10 +385,18 @@ fn conv2d_backward_input_subgroup_rows(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let walk = Walk(
-        true, params.c_out, params.c_in, params.y_channels, params.y_first,
-        params.x_channels, params.x_first, params.h_out, params.h_in, params.kh - 1u - params.pad_top, params.w_out,
-    );
+    var walk: Walk;
+    walk.backward = true;
+    walk.depth = params.c_out;
+    walk.channels = params.c_in;
+    walk.stored = params.y_channels;
+    walk.first = params.y_first;
+    walk.to_stored = params.x_channels;
+    walk.to_first = params.x_first;
+    walk.height = params.h_out;
+    walk.to_height = params.h_in;
+    walk.top = params.kh - 1u - params.pad_top;
+    walk.width = params.w_out;
     let place = place_of(walk, workgroup_index(group, groups), lane);
     var block = convolve(walk, place, Tile(), lane);
     for (var i = 0u; i < rows_stored(walk, place) * 4u; i += 1u) {

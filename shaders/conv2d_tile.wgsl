@@ -77,21 +77,39 @@ struct Walk {
 }
 
 fn forward_walk() -> Walk {
-    return Walk(
-        false, params.c_in, params.c_out,
-        params.h_in, params.w_in, params.x_channels, params.x_first,
-        params.h_out, params.w_out, params.y_channels, params.y_first,
-        params.pad_top, params.pad_left,
-    );
+    var walk: Walk;
+    walk.backward = false;
+    walk.depth = params.c_in;
+    walk.channels = params.c_out;
+    walk.height = params.h_in;
+    walk.width = params.w_in;
+    walk.stored = params.x_channels;
+    walk.first = params.x_first;
+    walk.to_height = params.h_out;
+    walk.to_width = params.w_out;
+    walk.to_stored = params.y_channels;
+    walk.to_first = params.y_first;
+    walk.top = params.pad_top;
+    walk.left = params.pad_left;
+    return walk;
 }
 
 fn backward_walk() -> Walk {
-    return Walk(
-        true, params.c_out, params.c_in,
-        params.h_out, params.w_out, params.y_channels, params.y_first,
-        params.h_in, params.w_in, params.x_channels, params.x_first,
-        params.kh - 1u - params.pad_top, params.kw - 1u - params.pad_left,
-    );
+    var walk: Walk;
+    walk.backward = true;
+    walk.depth = params.c_out;
+    walk.channels = params.c_in;
+    walk.height = params.h_out;
+    walk.width = params.w_out;
+    walk.stored = params.y_channels;
+    walk.first = params.y_first;
+    walk.to_height = params.h_in;
+    walk.to_width = params.w_in;
+    walk.to_stored = params.x_channels;
+    walk.to_first = params.x_first;
+    walk.top = params.kh - 1u - params.pad_top;
+    walk.left = params.kw - 1u - params.pad_left;
+    return walk;
 }
 
 /// Index of the weight of output channel 0 for one tap and one summed channel.
