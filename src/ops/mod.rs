@@ -20,6 +20,7 @@ pub mod peak_copy;
 pub mod peak_fma;
 pub mod reference;
 pub mod relu;
+pub mod sgd;
 pub mod softmax;
 pub mod softmax_cross_entropy;
 pub mod update;
@@ -369,6 +370,8 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &softmax::Backward,
     &softmax_cross_entropy::SoftmaxCrossEntropy,
     &adam::Adam,
+    &sgd::Sgd,
+    &sgd::SgdMomentum,
     &pack::Pack,
     &pack::Unpack,
     &non_finite::Count,
