@@ -223,7 +223,20 @@ fn bad_options_are_refused() {
         (&["--model", "vgg"], "inception-gap"),
         (&["--batch", "8", "--device", "no such GPU"], "there are"),
         (&["--batch", "8", "--device", "99"], "there are"),
-        (&["--optimizer", "sgd"], "adam"),
+        (&["--optimizer", "rmsprop"], "adam, sgd"),
+        (&["--momentum", "0.9"], "--momentum is nothing that adam"),
+        (&["--momentum", "0"], "--momentum is nothing that adam"),
+        (&["--nesterov"], "--nesterov is nothing that adam"),
+        (&["--optimizer", "sgd", "--nesterov"], "above 0"),
+        (&["--optimizer", "sgd", "--momentum", "1"], "below 1"),
+        (&["--optimizer", "sgd", "--momentum", "-0.1"], "below 1"),
+        (&["--optimizer", "sgd", "--momentum", "nan"], "below 1"),
+        // An f32 would make it 1.
+        (
+            &["--optimizer", "sgd", "--momentum", "0.99999999999"],
+            "below 1",
+        ),
+        (&["--optimizer", "sgd", "--momentum", "much"], "--momentum"),
         (&["--steps", "0"], "--steps"),
         (&["--checkpoint-minutes", "-1"], "--checkpoint-minutes"),
         (&["--limits", "none"], "--limits"),
@@ -236,6 +249,43 @@ fn bad_options_are_refused() {
         }
         refused(command, needle);
         assert!(!out.exists(), "{options:?}: something was written");
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_keeps_its_optimizer() {
+    let folder = tempdir().expect("a folder");
+    let data = faces(folder.path(), 16, 8);
+    for (name, begun, refusals) in [
+        (
+            "adam",
+            &[] as &[&str],
+            &[
+                (&["--optimizer", "sgd"] as &[&str], "optimizer adam"),
+                (&["--momentum", "0.9"], "momentum 0,"),
+                (&["--nesterov"], "nesterov false"),
+            ] as &[(&[&str], &str)],
+        ),
+        (
+            "sgd",
+            &["--optimizer", "sgd", "--momentum", "0.5"],
+            &[
+                (&["--optimizer", "adam"], "optimizer sgd"),
+                (&["--momentum", "0"], "momentum 0.5,"),
+                (&["--momentum", "0.5", "--nesterov"], "nesterov false"),
+            ],
+        ),
+    ] {
+        let options = [&["--epochs", "2", "--steps", "1"], begun].concat();
+        let (output, run) = run_in(folder.path(), name, &data, &options);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let before = fs::read(run.join("resume.safetensors")).expect("a resume point");
+        for (options, needle) in refusals {
+            let mut command = fer_gpu();
+            command.args(["train", "--resume"]).arg(&run).args(*options);
+            refused(command, needle);
+        }
+        assert!(before == fs::read(run.join("resume.safetensors")).expect("a resume point"));
     }
 }
 

@@ -233,7 +233,7 @@ fn figures_that_no_run_can_have_are_refused() {
         command
     };
     type Change = fn(&mut serde_json::Value);
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 16] = [
         ("step 0", |s| s["state"]["step"] = 0.into()),
         ("step 2^64-1", |s| s["state"]["step"] = u64::MAX.into()),
         ("batch beyond the epoch", |s| {
@@ -245,6 +245,13 @@ fn figures_that_no_run_can_have_are_refused() {
             s["config"]["class_names"] = serde_json::json!([])
         }),
         ("an optimizer", |s| s["config"]["optimizer"] = "none".into()),
+        ("a momentum that adam has not", |s| {
+            s["config"]["momentum"] = 0.5.into()
+        }),
+        ("a momentum of 2", |s| {
+            s["config"]["optimizer"] = "sgd".into();
+            s["config"]["momentum"] = 2.0.into();
+        }),
         ("a schedule of 0", |s| s["schedule"]["split_k"] = 0.into()),
         ("no images a split", |s| {
             s["schedule"]["images_per_split"] = 0.into()
@@ -311,6 +318,47 @@ fn an_edit_of_config_json_is_refused_with_the_difference_and_kept() {
     resume(&run, &["--epochs", "3"]);
     let now = fs::read_to_string(&path).expect("a file");
     assert!(now.contains("\"epochs\": 3"), "{now}");
+}
+
+/// Versions that knew Adam alone wrote no momentum; one that a run has cannot be dropped.
+#[test]
+fn files_of_before_there_was_momentum_are_read() {
+    let folder = tempdir().expect("a folder");
+    let (data, run) = unfinished(folder.path());
+    let whole = folder.path().join("whole");
+    let mut command = train(&data, &["--epochs", "2", "--log-steps", "--out"]);
+    command.arg(&whole);
+    succeed(command);
+    fn forget(config: &mut serde_json::Value) {
+        let config = config.as_object_mut().expect("an object");
+        for name in ["momentum", "nesterov"] {
+            config.remove(name).expect(name);
+        }
+    }
+    let edit = |run: &Path| {
+        let mut config = serde_json::from_slice(&bytes(run, "config.json")).expect("JSON");
+        forget(&mut config);
+        fs::write(run.join("config.json"), config.to_string()).expect("written");
+    };
+    edit(&run);
+    let good = bytes(&run, "resume.safetensors");
+    let old = with_state(&good, |s| forget(&mut s["config"]));
+    fs::write(run.join("resume.safetensors"), old).expect("written");
+    resume(&run, &["--accept-unhashed"]);
+    same(&whole, &run);
+
+    let sgd = folder.path().join("sgd");
+    let mut command = train(&data, &["--epochs", "2", "--steps", "3", "--out"]);
+    command.arg(&sgd);
+    command.args(["--optimizer", "sgd", "--momentum", "0.9"]);
+    succeed(command);
+    edit(&sgd);
+    let mut command = fer_gpu();
+    command.args(["train", "--resume"]).arg(&sgd);
+    let output = command.output().expect("the command runs");
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("edited: momentum is missing;"), "{text}");
 }
 
 #[test]

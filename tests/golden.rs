@@ -4,7 +4,6 @@
 mod common;
 
 use common::Golden;
-use fer_gpu::ops::adam;
 use fer_gpu::ops::conv2d::{Conv2d, Padding};
 use fer_gpu::ops::global_average_pool::GlobalAveragePool;
 use fer_gpu::ops::matmul::{Matmul, MatmulWeight};
@@ -15,6 +14,7 @@ use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::softmax::Softmax;
 use fer_gpu::ops::softmax_cross_entropy::Loss;
 use fer_gpu::ops::update::Update;
+use fer_gpu::ops::{adam, sgd};
 
 fn words(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
@@ -385,6 +385,47 @@ fn adam_agrees_with_keras() {
         }
         let store = |from: &Expected| from.values.iter().map(|&x| x as f32).collect::<Vec<_>>();
         (w, m, v) = (store(&found[0]), store(&found[1]), store(&found[2]));
+    }
+}
+
+#[test]
+fn sgd_agrees_with_keras() {
+    let golden = &mut Golden::open("optimizers");
+    let (initial, gradients) = (golden.f32("initial"), golden.f32("gradients"));
+    let count = initial.len();
+    let p = Update {
+        count: count as u32,
+    };
+    let store = |from: &Expected| from.values.iter().map(|&x| x as f32).collect::<Vec<_>>();
+    for (name, momentum, nesterov) in [
+        ("sgd", 0.0, false),
+        ("sgd_momentum", 0.9, false),
+        ("sgd_nesterov", 0.9, true),
+    ] {
+        let expected = golden.f32(&format!("{name}/w"));
+        let (mut w, mut m) = (initial.clone(), vec![0.0f32; count]);
+        for t in 0..5 {
+            let g = words(&gradients[t * count..(t + 1) * count]);
+            let step = Step::new(t as u32 + 1, 1, sgd::scalars(0.05, momentum, nesterov));
+            let bindings = [g, vec![0; 4], words(&w), words(&m)];
+            let slices: Vec<&[u32]> = bindings.iter().map(Vec::as_slice).collect();
+            let found = match momentum {
+                0.0 => reference::sgd::sgd(&p, &step, &slices[..3]),
+                _ => reference::sgd::sgd_momentum(&p, &step, &slices),
+            };
+            for (i, golden) in expected[t * count..(t + 1) * count].iter().enumerate() {
+                // State passes through f32 here, as on the GPU.
+                let value = found[0].values[i];
+                assert!(
+                    (value - *golden as f64).abs() <= 2e-7,
+                    "{name}, step {t}, weight {i}: {value}, Keras {golden}"
+                );
+            }
+            w = store(&found[0]);
+            if let Some(momentum) = found.get(1) {
+                m = store(momentum);
+            }
+        }
     }
 }
 

@@ -4,13 +4,13 @@
 mod common;
 
 use common::Golden;
-use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Tensor, Work};
+use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Metrics, Tensor, Work};
 use fer_gpu::network::Network;
 use fer_gpu::ops::Step;
-use fer_gpu::ops::adam;
 use fer_gpu::plan::{self, Options, Source, Wanted};
 use fer_gpu::profile::Class;
 use fer_gpu::random::unit;
+use fer_gpu::rules::{self, Choices};
 
 const BATCH: u32 = 64;
 const PIXELS: usize = 48 * 48;
@@ -50,15 +50,13 @@ fn norm(values: impl Iterator<Item = f64>) -> f64 {
     values.map(|v| v * v).sum::<f64>().sqrt()
 }
 
-/// Runs the golden steps and returns the final weights.
-fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options) -> Vec<Vec<f32>> {
-    let mut golden = Golden::open(file);
+/// A network with the golden weights on a device.
+fn begin<'g>(network: &str, gpu: &'g Gpu, options: Options) -> Executor<'g> {
     let model = Network::find(network).expect("a network").build(7);
     let wanted = Wanted::training(BATCH, [Source::Host; 2]);
     let plan = plan::plan(&model, &wanted, &options).expect("a plan");
-    let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
-    let parameters = executor.plan.parameters.clone();
-    for (index, parameter) in parameters.iter().enumerate() {
+    let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
+    for (index, parameter) in executor.plan.parameters.iter().enumerate() {
         let source = |range: std::ops::Range<usize>, values: &mut [f32]| {
             for (value, i) in values.iter_mut().zip(range) {
                 *value = initial(index, &parameter.shape, i as u64);
@@ -69,31 +67,52 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
             .write_parameter(index, Tensor::Values, source)
             .expect("a parameter is written");
     }
+    executor
+}
+
+/// The golden step `t` (from 0).
+fn train(executor: &mut Executor, t: u32, learning_rate: f64) -> Metrics {
+    let images: Vec<f32> = (0..BATCH as usize * PIXELS)
+        .map(|i| unit(7000 + t as u64, i as u64) as f32)
+        .collect();
+    let labels: Vec<u32> = (0..BATCH as u64)
+        .map(|n| (7.0 * unit(8000 + t as u64, n)) as u32)
+        .collect();
+    let scalars = executor.plan.rule.scalars(learning_rate, t as u64 + 1);
+    let batch = Batch {
+        images: Images::Host(&images),
+        labels: &labels,
+        step: Step::new(t + 1, BATCH, scalars),
+    };
+    let start = std::time::Instant::now();
+    executor.submit(Work::TRAIN, &batch).expect("a step");
+    let metrics = executor.finish_oldest().expect("a step");
+    eprintln!("step {t}: {:?}", start.elapsed());
+    metrics.expect("one is pending")
+}
+
+/// Holds the first step's gradient of a parameter against Keras's.
+fn gradient_agrees(golden: &mut Golden, name: &str, gradient: impl Fn(usize) -> f64) {
+    let at = golden.u32(&format!("at/{name}"));
+    let expected = golden.f32(&format!("gradient_step0/{name}"));
+    let size = norm(expected.iter().map(|&g| g as f64));
+    let pairs = at.iter().zip(&expected);
+    let error = norm(pairs.map(|(&i, &g)| gradient(i as usize) - g as f64));
+    assert!(
+        error <= 2e-4 * size,
+        "{name}: the gradient is off by {:.2e} of its norm",
+        error / size
+    );
+}
+
+/// Runs the golden steps and returns the final weights.
+fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options) -> Vec<Vec<f32>> {
+    let mut golden = Golden::open(file);
+    let mut executor = begin(network, gpu, options);
+    let parameters = executor.plan.parameters.clone();
     let (losses, correct) = (golden.f64("losses"), golden.u32("correct"));
     for t in 0..rules.steps {
-        let images: Vec<f32> = (0..BATCH as usize * PIXELS)
-            .map(|i| unit(7000 + t as u64, i as u64) as f32)
-            .collect();
-        let labels: Vec<u32> = (0..BATCH as u64)
-            .map(|n| (7.0 * unit(8000 + t as u64, n)) as u32)
-            .collect();
-        let step = Step::new(
-            t + 1,
-            BATCH,
-            adam::scalars(rules.learning_rate, t as u64 + 1),
-        );
-        let batch = Batch {
-            images: Images::Host(&images),
-            labels: &labels,
-            step,
-        };
-        let start = std::time::Instant::now();
-        executor.submit(Work::TRAIN, &batch).expect("a step");
-        let metrics = executor
-            .finish_oldest()
-            .expect("a step")
-            .expect("one is pending");
-        eprintln!("step {t}: {:?}", start.elapsed());
+        let metrics = train(&mut executor, t, rules.learning_rate);
         let loss = metrics.loss_sum as f64 / BATCH as f64;
         let expected = losses[t as usize];
         let error = (loss - expected).abs() / expected;
@@ -111,21 +130,7 @@ fn follow(network: &str, file: &str, rules: &Rules, gpu: &Gpu, options: Options)
             for (index, parameter) in parameters.iter().enumerate() {
                 // After the first step the first moment is (1 - beta1) times the gradient.
                 let moments = read(&executor, index, Tensor::Slot(0));
-                let gradient = |i: usize| moments[i] as f64 / 0.1;
-                let name = &parameter.name;
-                let at = golden.u32(&format!("at/{name}"));
-                let expected = golden.f32(&format!("gradient_step0/{name}"));
-                let size = norm(expected.iter().map(|&g| g as f64));
-                let error = norm(
-                    at.iter()
-                        .zip(&expected)
-                        .map(|(&i, &g)| gradient(i as usize) - g as f64),
-                );
-                assert!(
-                    error <= 2e-4 * size,
-                    "{name}: the gradient is off by {:.2e} of its norm",
-                    error / size
-                );
+                gradient_agrees(&mut golden, &parameter.name, |i| moments[i] as f64 / 0.1);
             }
         }
     }
@@ -215,6 +220,45 @@ fn inception_follows_keras_under_both_limits() {
         Options::new(profile),
     );
     assert!(limited == unlimited, "limits change no bit");
+}
+
+/// A rule without a kernel inside the weight gradient: panels' gradients and their updates take turns.
+#[test]
+fn inception_takes_a_step_of_nesterovs_momentum() {
+    const RATE: f64 = 0.5;
+    let choices = Choices {
+        momentum: Some(0.9),
+        nesterov: true,
+    };
+    let gpu = common::devices(LimitChoice::Native).swap_remove(0);
+    println!("{}", gpu.info);
+    let mut options = Options::new(gpu.profile.clone());
+    options.rule = rules::find("sgd", &choices).expect("a rule");
+    options.schedule.fuse_update = true;
+    let mut golden = Golden::open("inception_full");
+    let mut executor = begin("inception", &gpu, options);
+    let metrics = train(&mut executor, 0, RATE);
+    let expected = golden.f64("losses")[0];
+    let loss = metrics.loss_sum as f64 / BATCH as f64;
+    assert!((loss - expected).abs() <= 1e-4 * expected, "loss {loss}");
+    let parameters = executor.plan.parameters.clone();
+    for (index, parameter) in parameters.iter().enumerate() {
+        let momentum = read(&executor, index, Tensor::Slot(0));
+        // The first momentum is the gradient times the rate, the other way.
+        gradient_agrees(&mut golden, &parameter.name, |i| -momentum[i] as f64 / RATE);
+        let weights = read(&executor, index, Tensor::Values);
+        for (i, (&w, &m)) in weights.iter().zip(&momentum).enumerate() {
+            // 0.9 of it is the look ahead.
+            let before = initial(index, &parameter.shape, i as u64) as f64;
+            let expected = before + 1.9 * m as f64;
+            let error = (w as f64 - expected).abs();
+            assert!(
+                error <= 1e-6 * (before.abs() + m.abs() as f64) + 1e-30,
+                "{}[{i}]: {w}, {expected} was expected",
+                parameter.name
+            );
+        }
+    }
 }
 
 /// The kernels that a GPU would run, in whole plans on the adapters of this machine.

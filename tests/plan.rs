@@ -5,6 +5,7 @@ use fer_gpu::network::{Builder, Model, Network};
 use fer_gpu::ops::conv2d::Padding;
 use fer_gpu::plan::{self, Error, Options, Plan, Source, Storage, Wanted};
 use fer_gpu::profile::{Class, Profile};
+use fer_gpu::rules::{self, Choices};
 
 fn options(class: Class) -> Options {
     Options::new(Profile::webgpu(class))
@@ -97,6 +98,44 @@ fn the_whole_seed_network_needs_no_pool_backward_and_no_image_gradient() {
             .any(|k| k == "dense_1 matmul_backward_weight_adam");
         assert_eq!(large, fused);
         assert_eq!(list.iter().any(|k| k == "dense_1 adam"), !fused);
+    }
+}
+
+/// A rule that has no kernel inside the weight gradient: a few panels' gradient, then their update, and so on.
+#[test]
+fn a_rule_without_a_fused_kernel_updates_panels_in_turn() {
+    for (momentum, update, slots) in [(None, "sgd", 0), (Some(0.9), "sgd_momentum", 1)] {
+        let choices = Choices {
+            momentum,
+            nesterov: momentum.is_some(),
+        };
+        let options = Options {
+            rule: rules::find("sgd", &choices).expect("a rule"),
+            ..options(Class::Gpu)
+        };
+        assert!(options.schedule.fuse_update);
+        let plan = compile("inception", &options);
+        assert!(plan.regions.iter().all(|r| r.slots.len() == slots));
+        assert!(!kernels(&plan).iter().any(|kernel| kernel.contains("adam")));
+        let step = plan.program(plan::TRAIN).expect("a step");
+        let dense = step.dispatches.iter().filter(|d| d.label == "dense_1");
+        let turns: Vec<_> = dense
+            .skip_while(|d| d.op.name() != "matmul_backward_weight")
+            .take_while(|d| d.label == "dense_1")
+            .collect();
+        assert!(turns.len() >= 2);
+        let mut words = 0;
+        for turn in turns.chunks(2) {
+            let names: Vec<&str> = turn.iter().map(|d| d.op.name()).collect();
+            assert_eq!(names, ["matmul_backward_weight", update]);
+            let gradient = turn[0].bindings[2];
+            assert_eq!(turn[1].bindings[0], gradient);
+            words += gradient.bytes / 4;
+        }
+        // 38 panels of 32 columns and as many rows as the flattened image has numbers.
+        let kernel = plan.parameters.iter().find(|p| p.name == "dense_1/kernel");
+        let rows = kernel.expect("dense_1").shape.0[0] as u64;
+        assert_eq!(words, 38 * 32 * rows);
     }
 }
 

@@ -8,6 +8,7 @@ mod run;
 use run::{bytes, faces, fer_gpu, resume, same, stderr, succeed, train};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::tempdir;
 
@@ -54,6 +55,56 @@ fn stopped_and_resumed_runs_give_the_bits_of_an_uninterrupted_one() {
     // Another seed gives other bits.
     let (_, other) = run("other", &["--epochs", "3", "--seed", "1"]);
     assert!(bytes(&whole, "last.safetensors") != bytes(&other, "last.safetensors"));
+}
+
+/// What the optimiser keeps is saved by the names of its slots.
+#[test]
+fn a_run_with_momentum_goes_on_with_it() {
+    let folder = tempdir().expect("a folder");
+    let data = faces(folder.path(), 30, 11);
+    let run = |name: &str, extra: &[&str]| {
+        let out = folder.path().join(name);
+        let mut command = train(
+            &data,
+            &["--optimizer", "sgd", "--lr", "0.05", "--epochs", "2"],
+        );
+        command
+            .args(extra)
+            .arg("--log-steps")
+            .arg("--out")
+            .arg(&out);
+        succeed(command);
+        out
+    };
+    let nesterov = ["--momentum", "0.9", "--nesterov"];
+    let whole = run("whole", &nesterov);
+    let cut = run("cut", &[&nesterov[..], &["--steps", "3"]].concat());
+    let kept = |folder: &Path| -> Vec<String> {
+        let file = bytes(folder, "resume.safetensors");
+        let end = 8 + u64::from_le_bytes(file[..8].try_into().expect("eight")) as usize;
+        let header: serde_json::Value = serde_json::from_slice(&file[8..end]).expect("JSON");
+        let names = header.as_object().expect("a header").keys();
+        names.filter(|n| *n != "__metadata__").cloned().collect()
+    };
+    let (momenta, weights): (Vec<String>, Vec<String>) = kept(&cut)
+        .into_iter()
+        .partition(|name| name.starts_with("momentum/"));
+    assert!(
+        weights.contains(&"output/kernel".to_string()),
+        "{weights:?}"
+    );
+    let expected: Vec<String> = weights.iter().map(|w| format!("momentum/{w}")).collect();
+    assert_eq!(momenta, expected);
+    // What the run has already may be said again.
+    resume(&cut, &[&["--optimizer", "sgd"], &nesterov[..]].concat());
+    same(&whole, &cut);
+
+    // Each of the three is another run, and without momentum there is nothing to keep.
+    let heavy = run("heavy", &["--momentum", "0.9"]);
+    let plain = run("plain", &[]);
+    assert_eq!(kept(&plain), weights);
+    let last = [&whole, &heavy, &plain].map(|run| bytes(run, "last.safetensors"));
+    assert!(last[0] != last[1] && last[1] != last[2] && last[0] != last[2]);
 }
 
 #[test]

@@ -39,6 +39,8 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
         batch: 2,
         learning_rate: 0.001,
         optimizer: "adam".into(),
+        momentum: 0.0,
+        nesterov: false,
         seed: 0,
         shuffle: true,
         overfit_batch: false,

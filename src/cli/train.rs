@@ -4,8 +4,10 @@ use super::output::tell;
 use super::report::{Mode, Reporter};
 use super::{Error, stop};
 use crate::gpu::{LimitChoice, Selector};
+use crate::rules::{self, Choices};
 use crate::train::{self, Config, Given, Out, Settings, Start};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -27,9 +29,15 @@ pub struct Train {
     /// Learning rate [default: 0.001]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     lr: Option<f64>,
-    /// Optimiser
-    #[arg(long, default_value = "adam", value_parser = ["adam"])]
-    optimizer: String,
+    /// Optimiser [default: adam]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rules::names()))]
+    optimizer: Option<String>,
+    /// Share of the last update that sgd keeps, from 0 to below 1 [default: 0]
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
+    momentum: Option<f64>,
+    /// Nesterov's momentum: sgd looks ahead
+    #[arg(long)]
+    nesterov: bool,
     /// Seed of weights, shuffles and sample faces [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -99,7 +107,7 @@ impl Train {
         let stop = stop::listen();
         let mode = if self.json { Mode::Json } else { Mode::Text };
         let status_every = Duration::from_secs_f64(self.status_seconds);
-        let settings = self.settings(started);
+        let settings = self.settings(started)?;
         let mut reporter = Reporter::new(mode, status_every);
         let result = train::run(settings, &stop, &mut |event| reporter.event(event));
         reporter.close();
@@ -119,16 +127,16 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn settings(self, started: Instant) -> Settings {
+    fn settings(self, started: Instant) -> Result<Settings, train::Error> {
         let start = match self.resume.clone() {
             Some(folder) => Start::Resume {
                 folder,
                 given: self.given(),
                 accept_unhashed: self.accept_unhashed,
             },
-            None => self.new_run(),
+            None => self.new_run()?,
         };
-        Settings {
+        Ok(Settings {
             start,
             device: self.device.unwrap_or(Selector::Default),
             limits: self.limits,
@@ -138,7 +146,7 @@ impl Train {
             check: self.check,
             host_data: self.host_data,
             started,
-        }
+        })
     }
 
     fn given(&self) -> Given {
@@ -148,11 +156,21 @@ impl Train {
             epochs: self.epochs,
             batch: self.batch,
             learning_rate: self.lr,
+            optimizer: self.optimizer.clone(),
+            momentum: self.momentum,
+            nesterov: self.nesterov,
             seed: self.seed,
         }
     }
 
-    fn new_run(&self) -> Start {
+    fn new_run(&self) -> Result<Start, train::Error> {
+        let optimizer = self.optimizer.clone().unwrap_or_else(|| "adam".into());
+        // Asked here, for a configuration does not tell a momentum of 0 from none.
+        let choices = Choices {
+            momentum: self.momentum,
+            nesterov: self.nesterov,
+        };
+        rules::find(&optimizer, &choices)?;
         let model = self.model.clone().unwrap_or_else(|| "inception".into());
         let out = match &self.out {
             Some(folder) => Out::Given(folder.clone()),
@@ -166,7 +184,9 @@ impl Train {
             epochs: self.epochs.unwrap_or(150),
             batch: self.batch.unwrap_or(64),
             learning_rate: self.lr.unwrap_or(0.001),
-            optimizer: self.optimizer.clone(),
+            optimizer,
+            momentum: self.momentum.unwrap_or(0.0),
+            nesterov: self.nesterov,
             seed: self.seed.unwrap_or(0),
             shuffle: !self.no_shuffle,
             overfit_batch: self.overfit_batch,
@@ -177,10 +197,10 @@ impl Train {
             pixel_range: String::new(),
             image: [0; 3],
         };
-        Start::New {
+        Ok(Start::New {
             config,
             out,
             init_from: self.init_from.clone(),
-        }
+        })
     }
 }

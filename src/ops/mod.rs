@@ -21,6 +21,7 @@ pub mod peak_copy;
 pub mod peak_fma;
 pub mod reference;
 pub mod relu;
+pub mod sgd;
 pub mod softmax;
 pub mod softmax_cross_entropy;
 pub mod update;
@@ -403,6 +404,8 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &softmax::Backward,
     &softmax_cross_entropy::SoftmaxCrossEntropy,
     &adam::Adam,
+    &sgd::Sgd,
+    &sgd::SgdMomentum,
     &pack::Pack,
     &pack::Unpack,
     &non_finite::Count,

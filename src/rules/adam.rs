@@ -1,10 +1,18 @@
 //! Adam (Kingma and Ba 2015) with Keras 3's defaults.
 
-use super::Rule;
+use super::{Choices, Error, Rule};
 use crate::ops::{AnyOp, adam, matmul};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Adam;
+
+impl Adam {
+    /// # Errors
+    /// If anything was chosen: there is nothing to choose.
+    pub fn new(choices: &Choices) -> Result<Adam, Error> {
+        choices.are_none("adam").map(|()| Adam)
+    }
+}
 
 impl Rule for Adam {
     fn name(&self) -> &'static str {

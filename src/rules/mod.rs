@@ -2,8 +2,10 @@
 //! and one formula in WGSL, which stands in the kernels that it names here.
 
 mod adam;
+mod sgd;
 
 pub use adam::Adam;
+pub use sgd::Sgd;
 
 use crate::ops::AnyOp;
 use std::fmt;
@@ -33,19 +35,103 @@ pub trait Rule: fmt::Debug + Send + Sync {
 /// What a user can choose of a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Choices {
-    /// The share of the last update that the next one keeps.
-    pub momentum: f64,
+    /// The share of the last update that the next one keeps; none where nobody chose.
+    pub momentum: Option<f64>,
     /// Look ahead by it.
     pub nesterov: bool,
 }
 
-type Make = fn(&Choices) -> Arc<dyn Rule>;
+impl Choices {
+    /// For rules without any.
+    fn are_none(&self, rule: &'static str) -> Result<(), Error> {
+        let refuse = |option| Err(Error::NotTaken { option, rule });
+        match (self.momentum, self.nesterov) {
+            (Some(_), _) => refuse("momentum"),
+            (None, true) => refuse("nesterov"),
+            (None, false) => Ok(()),
+        }
+    }
+}
+
+/// Why there is no such rule.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    #[error("no optimizer `{found}`; there are: {known}")]
+    Unknown { found: String, known: String },
+    #[error("--{option} is nothing that {rule} takes: leave it out, or give another --optimizer")]
+    NotTaken {
+        option: &'static str,
+        rule: &'static str,
+    },
+    #[error("--momentum {0}: a number from 0 to below 1 is needed")]
+    Momentum(f64),
+    #[error("--nesterov looks ahead by the momentum: give a --momentum above 0")]
+    Nesterov,
+}
+
+type Make = fn(&Choices) -> Result<Arc<dyn Rule>, Error>;
 
 /// Every rule. Adding rule X is its file, its kernels' and a line here.
-pub static RULES: &[(&str, Make)] = &[("adam", |_| Arc::new(Adam))];
+pub static RULES: &[(&str, Make)] = &[
+    ("adam", |choices| made(Adam::new(choices))),
+    ("sgd", |choices| made(Sgd::new(choices))),
+];
+
+fn made<R: Rule + 'static>(rule: Result<R, Error>) -> Result<Arc<dyn Rule>, Error> {
+    Ok(Arc::new(rule?))
+}
+
+/// The names of all rules.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name)
+}
 
 /// The rule of that name.
-pub fn find(name: &str, choices: &Choices) -> Option<Arc<dyn Rule>> {
-    let (_, make) = RULES.iter().find(|(known, _)| *known == name)?;
-    Some(make(choices))
+///
+/// # Errors
+/// If there is none, or if it takes no such choices.
+pub fn find(name: &str, choices: &Choices) -> Result<Arc<dyn Rule>, Error> {
+    match RULES.iter().find(|(known, _)| *known == name) {
+        Some((_, make)) => make(choices),
+        None => Err(Error::Unknown {
+            found: name.into(),
+            known: names().collect::<Vec<_>>().join(", "),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the trait says of names and bindings, of each rule and with whatever it takes.
+    #[test]
+    fn each_rule_binds_its_slots_behind_gradient_metrics_and_weights() {
+        let momentum = Some(0.9);
+        let nesterov = true;
+        let all = [
+            Choices::default(),
+            Choices {
+                momentum,
+                ..Choices::default()
+            },
+            Choices { momentum, nesterov },
+        ];
+        for name in names() {
+            let rules = all.iter().filter_map(|choices| find(name, choices).ok());
+            let rules: Vec<_> = rules.collect();
+            assert!(!rules.is_empty(), "{name}");
+            for rule in rules {
+                assert_eq!(rule.name(), name);
+                let bindings = |op: &dyn AnyOp| op.bindings().iter().map(|b| b.name).collect();
+                let slots = rule.slots();
+                let update: Vec<&str> = bindings(rule.update());
+                assert_eq!(update, [&["g", "metrics", "w"], slots].concat());
+                if let Some(op) = rule.in_weight_gradient() {
+                    let fused: Vec<&str> = bindings(op);
+                    assert_eq!(fused, [&["x", "dy", "metrics", "w"], slots].concat());
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, files, gpu, plan, weights};
+use crate::{data, files, gpu, plan, rules, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,8 @@ pub enum Error {
     Ended { cause: Box<Error>, remedy: String },
     #[error(transparent)]
     Plan(#[from] plan::Error),
+    #[error(transparent)]
+    Rule(#[from] rules::Error),
     #[error("no model `{found}`; there are: {known}")]
     UnknownModel { found: String, known: String },
     #[error("--{option} {found}: {expected}")]

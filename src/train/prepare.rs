@@ -137,6 +137,7 @@ fn check_options(config: &Config) -> Result<&'static Network, Error> {
     if config.epochs == 0 {
         return refuse("epochs", "0".into(), "at least 1 is needed");
     }
+    config.rule()?;
     Network::find(&config.model).ok_or_else(|| Error::UnknownModel {
         found: config.model.clone(),
         known: NETWORKS

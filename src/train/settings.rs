@@ -72,6 +72,10 @@ pub struct Given {
     pub epochs: Option<u32>,
     pub batch: Option<u32>,
     pub learning_rate: Option<f64>,
+    pub optimizer: Option<String>,
+    pub momentum: Option<f64>,
+    /// Said, or left open.
+    pub nesterov: bool,
     pub seed: Option<u64>,
 }
 
@@ -91,6 +95,21 @@ impl Given {
             "batch",
             stored.batch.to_string(),
             self.batch.map(|b| b.to_string()),
+        )?;
+        same(
+            "optimizer",
+            stored.optimizer.clone(),
+            self.optimizer.clone(),
+        )?;
+        same(
+            "momentum",
+            stored.momentum.to_string(),
+            self.momentum.map(|m| m.to_string()),
+        )?;
+        same(
+            "nesterov",
+            stored.nesterov.to_string(),
+            self.nesterov.then(|| true.to_string()),
         )?;
         same(
             "seed",

@@ -24,6 +24,11 @@ pub struct Config {
     pub batch: u32,
     pub learning_rate: f64,
     pub optimizer: String,
+    /// 0 for none, as in files of before there was any.
+    #[serde(default)]
+    pub momentum: f64,
+    #[serde(default)]
+    pub nesterov: bool,
     pub seed: u64,
     pub shuffle: bool,
     /// Train on the first batch alone.
@@ -191,8 +196,16 @@ impl Saved {
         if self.config.class_names.len() < 2 {
             return Err(format!("its class names are {:?}", self.config.class_names));
         }
-        if self.config.rule().is_none() {
-            return Err(format!("its optimizer is `{}`", self.config.optimizer));
+        if self.config.rule().is_err() {
+            let Config {
+                optimizer,
+                momentum,
+                nesterov,
+                ..
+            } = &self.config;
+            return Err(format!(
+                "its optimizer is `{optimizer}` with momentum {momentum} and nesterov {nesterov}"
+            ));
         }
         if self.origin != Origin::Saved && self.state != State::default() {
             return Err("it has done steps but no tensors".into());
@@ -259,9 +272,16 @@ impl State {
 }
 
 impl Config {
-    /// The optimiser that it names, if there is one.
-    pub fn rule(&self) -> Option<Arc<dyn Rule>> {
-        rules::find(&self.optimizer, &Choices::default())
+    /// The optimiser that it names.
+    ///
+    /// # Errors
+    /// If there is none, or if it takes no such momentum.
+    pub fn rule(&self) -> Result<Arc<dyn Rule>, rules::Error> {
+        let choices = Choices {
+            momentum: (self.momentum != 0.0).then_some(self.momentum),
+            nesterov: self.nesterov,
+        };
+        rules::find(&self.optimizer, &choices)
     }
 
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
@@ -289,6 +309,16 @@ impl Config {
         Err(Error::Edited { path, differences })
     }
 
+    /// May a version have written this that did not know that field?
+    fn is_of_later(&self, field: &str) -> bool {
+        match field {
+            "data_absolute" => true,
+            "momentum" => self.momentum == 0.0,
+            "nesterov" => !self.nesterov,
+            _ => false,
+        }
+    }
+
     /// What a JSON text says otherwise.
     fn differences(&self, text: &[u8]) -> Vec<String> {
         let own = serde_json::to_value(self).expect("numbers and strings");
@@ -302,8 +332,7 @@ impl Config {
             .filter_map(|(name, value)| match found.get(name) {
                 Some(other) if other == value => None,
                 Some(other) => Some(format!("{name} is {other} instead of {value}")),
-                // Of a version that did not know it.
-                None if name == "data_absolute" => None,
+                None if self.is_of_later(name) => None,
                 None => Some(format!("{name} is missing")),
             });
         let added = found.keys().filter(|name| !own.contains_key(*name));

@@ -16,6 +16,7 @@ pub mod non_finite;
 pub mod pack;
 pub mod peak_copy;
 pub mod peak_fma;
+pub mod sgd;
 pub mod softmax;
 
 use rayon::prelude::*;
