@@ -45,7 +45,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "epsilon dropped",
-        rewrite: |line| match line.text.split_once(" + params.epsilon") {
+        rewrite: |line| match line.text.split_once(" + step.rule3") {
             Some((head, tail)) => vec![format!("{head}{tail}")],
             None => Vec::new(),
         },
