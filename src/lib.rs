@@ -39,7 +39,7 @@
 //! use fer_gpu::network::Network;
 //! use fer_gpu::{Recipe, Trainer};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let gpu = Gpu::open(&Adapter::select(&Selector::Default)?, LimitChoice::Native)?;
 //! let network = Network::find("inception-gap").expect("one of the box");
 //! let model = network.build_for([8, 8, 1], 2);
@@ -59,6 +59,7 @@
 //! assert!(probabilities[0] > 0.9 && probabilities[7] > 0.9);
 //! # Ok(())
 //! # }
+//! # run().unwrap_or_else(|error| panic!("{error}"));
 //! ```
 
 pub mod bench;

@@ -22,24 +22,25 @@ fn gpu() -> Gpu {
 
 #[test]
 fn train_on_arrays_learns_stripes() {
-    let right = train_on_arrays::train().expect("it runs");
+    let right = train_on_arrays::train().unwrap_or_else(|e| panic!("{e}"));
     assert!(right >= 0.9, "{right}");
-    train_on_arrays::main().expect("it runs");
+    train_on_arrays::main().unwrap_or_else(|e| panic!("{e}"));
 }
 
 #[test]
 fn own_network_learns_its_batch() {
-    let metrics = own_network::train(30).expect("it runs");
+    let metrics = own_network::train(30).unwrap_or_else(|e| panic!("{e}"));
     let [first, .., last] = &metrics[..] else {
         panic!("thirty steps")
     };
     assert!(last.loss_sum < 0.7 * first.loss_sum, "{first:?} {last:?}");
-    own_network::main().expect("it runs");
+    own_network::main().unwrap_or_else(|e| panic!("{e}"));
 }
 
 #[test]
 fn kernel_against_reference_finds_an_error_within_the_bound() {
-    let found = kernel_against_reference::judge(&global_average_pool::Forward).expect("it runs");
+    let found = kernel_against_reference::judge(&global_average_pool::Forward)
+        .unwrap_or_else(|e| panic!("{e}"));
     assert!(found.len() > 1);
     for (variant, cases, worst) in found {
         assert!(
@@ -47,7 +48,7 @@ fn kernel_against_reference_finds_an_error_within_the_bound() {
             "{variant}: {worst}"
         );
     }
-    kernel_against_reference::main().expect("it runs");
+    kernel_against_reference::main().unwrap_or_else(|e| panic!("{e}"));
 }
 
 /// Images of 4 x 3 pixels in two colours, two classes.
