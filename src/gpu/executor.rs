@@ -454,7 +454,7 @@ impl<'g> Executor<'g> {
         self.free_slots.push(pending.slot);
         let words = words?;
         self.estimate.learn(Instant::now(), pending.predicted);
-        let heads = || words.chunks_exact(METRICS).zip(&self.plan.heads);
+        let heads = || words.as_chunks::<METRICS>().0.iter().zip(&self.plan.heads);
         let loss_sum = match &self.plan.heads[..] {
             // As it is: a weighted sum of one would be rounded.
             [(_, 1.0)] => words[0],
