@@ -137,8 +137,7 @@ impl<'a> Batches<'a> {
 
     /// Scaled pixels in (n, c, h, w) order, zero behind the valid rows, as the gather kernel does.
     fn gather(&mut self, valid: usize) {
-        let [height, width, channels] = self.image;
-        let (pixels, elements) = (height * width, height * width * channels);
+        let elements = self.image.iter().product();
         self.pixels.resize(self.batch * elements, 0.0);
         let mut row = vec![0.0; elements];
         for (i, out) in self.pixels.chunks_mut(elements).enumerate() {
@@ -148,10 +147,16 @@ impl<'a> Batches<'a> {
             }
             self.split
                 .row_f32(self.rows[i] as usize, self.scale, &mut row);
-            for (at, value) in row.iter().enumerate() {
-                out[at % channels * pixels + at / channels] = *value;
-            }
+            planes(&row, self.image[2], out);
         }
+    }
+}
+
+/// An image (h, w, c) as (c, h, w), which is how devices hold it.
+pub fn planes(image: &[f32], channels: usize, planes: &mut [f32]) {
+    let pixels = image.len() / channels;
+    for (at, value) in image.iter().enumerate() {
+        planes[at % channels * pixels + at / channels] = *value;
     }
 }
 

@@ -18,6 +18,7 @@
 //! weights                      files of tensors, streamed, and what they say of their use
 //! tuned                        what was measured to be fastest here, kept between runs
 //! feed                         data sets to devices: batches, and where their images lie
+//! trainer                      training from a program of one's own, in a few lines
 //! verify                       kernels against references: cases, steps, a whole suite
 //! bench                        how fast kernels and steps are, and how fast they could be
 //! inference                    trained networks answer: evaluation and prediction
@@ -28,6 +29,38 @@
 //! One training step: `train` picks row numbers and uploads them with the step's scalars of the optimiser; the
 //! executor submits the plan's dispatches: gather, forward, loss (which writes loss, accuracy
 //! and the non-finite flag), backward, optimiser; the metrics come back while the next step runs.
+//!
+//! docs/architecture.md has this as a picture, the life of a step and of a weight, and how to add what is missing.
+//!
+//! From a program of one's own, on any adapter; `examples/` has more:
+//!
+//! ```
+//! use fer_gpu::gpu::{Adapter, Gpu, LimitChoice, Selector};
+//! use fer_gpu::network::Network;
+//! use fer_gpu::{Recipe, Trainer};
+//!
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let gpu = Gpu::open(&Adapter::select(&Selector::Default)?, LimitChoice::Native)?;
+//! let network = Network::find("inception-gap").expect("one of the box");
+//! let model = network.build_for([8, 8, 1], 2);
+//! let recipe = Recipe {
+//!     batch: 4,
+//!     learning_rate: 0.01,
+//!     ..Recipe::default()
+//! };
+//! let mut trainer = Trainer::new(&gpu, &model, recipe)?;
+//! // Two dark images and two light ones, (n, h, w, c).
+//! let images = [[0.1; 128], [0.9; 128]].concat();
+//! for _ in 0..40 {
+//!     let metrics = trainer.step(&images, &[0, 0, 1, 1])?;
+//!     println!("{}", metrics.loss_sum / metrics.rows as f32);
+//! }
+//! let probabilities = trainer.predict(&images)?;
+//! assert!(probabilities[0] > 0.9 && probabilities[7] > 0.9);
+//! # Ok(())
+//! # }
+//! # run().unwrap_or_else(|error| panic!("{error}"));
+//! ```
 
 pub mod bench;
 pub mod cli;
@@ -48,6 +81,9 @@ pub mod rules;
 pub mod score;
 pub mod tensor;
 pub mod train;
+pub mod trainer;
 pub mod tuned;
 pub mod verify;
 pub mod weights;
+
+pub use trainer::{Recipe, Trainer};

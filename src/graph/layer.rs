@@ -174,6 +174,8 @@ pub struct Caps {
     pub relu: bool,
     pub mask: Mask,
     pub alias: Alias,
+    /// Does each element of the output follow from the inputs' elements at its place, in whatever order they lie?
+    pub elementwise: bool,
     /// Is it a ReLU (forward), or the mask of one over its first input, by its second (backward)?
     pub is_relu: bool,
 }

@@ -168,9 +168,11 @@ impl Graph {
         let Some(node) = self.producer(tensor).map(|at| &self.nodes[at]) else {
             return 1;
         };
-        match (node.caps(self).alias, &self.shape(node.inputs[0]).0[..]) {
-            (Alias::Renamed, &[_, h, w, _]) => h * w,
-            (Alias::Renamed, _) => self.flattened_pixels(node.inputs[0]),
+        let caps = node.caps(self);
+        let renamed = caps.alias == Alias::Renamed;
+        match (&self.shape(node.inputs[0]).0[..], &self.shape(tensor).0[..]) {
+            (&[_, h, w, _], &[_, _]) if renamed => h * w,
+            (_, &[_, _]) if renamed || caps.elementwise => self.flattened_pixels(node.inputs[0]),
             _ => 1,
         }
     }

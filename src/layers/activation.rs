@@ -71,6 +71,7 @@ impl Layer for Activation {
         let Function::Relu = self.0;
         Caps {
             ranged: pass == Pass::Forward,
+            elementwise: true,
             is_relu: true,
             mask: Mask::No,
             ..Caps::default()

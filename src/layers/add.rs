@@ -57,6 +57,7 @@ impl Layer for Add {
         match pass {
             Pass::Forward => Caps {
                 ranged: inputs.len() == 2,
+                elementwise: true,
                 ..Caps::default()
             },
             _ => Caps {

@@ -1,11 +1,15 @@
 //! Writes the forward pass of a network, a layer a call, with Keras's shape rules.
 
 use super::{Head, Model};
-use crate::graph::{Graph, Held, Kind, Layer, Node, Pass, Refusal, TensorId, Window};
+use crate::graph::{
+    Declared, Graph, Held, Kind, Layer, Layout, Node, Outline, Pass, Refusal, TensorId, Window,
+};
 use crate::layers::{
-    Activation, Concatenate, Conv2D, Dense, Flatten, Function, GlobalAveragePooling2D, MaxPooling2D,
+    Activation, CategoricalCrossentropy, Concatenate, Conv2D, Dense, Flatten, Function,
+    GlobalAveragePooling2D, MaxPooling2D,
 };
 use crate::tensor::Shape;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A layer as `summary` shows it.
@@ -48,7 +52,7 @@ impl Builder {
     /// A layer with tensors of its own.
     ///
     /// # Errors
-    /// Where it cannot take these inputs.
+    /// Where it cannot take these inputs, or the name is that of another layer.
     pub fn layer(
         &mut self,
         name: &str,
@@ -56,8 +60,7 @@ impl Builder {
         inputs: &[TensorId],
     ) -> Result<TensorId, Refusal> {
         let layer: Arc<dyn Layer> = Arc::new(layer);
-        let shapes: Vec<&Shape> = inputs.iter().map(|&id| self.graph.shape(id)).collect();
-        let outline = layer.outline(&shapes)?;
+        let outline = self.outline(name, &*layer, inputs)?;
         let mut own = Vec::new();
         let mut parameters = 0;
         for declared in outline.own {
@@ -86,10 +89,11 @@ impl Builder {
     /// The layer `shared` once more, with the same tensors, on other inputs.
     ///
     /// # Errors
-    /// Where it cannot take these inputs.
+    /// Where it cannot take these inputs, its tensors would need other shapes or another order, or the name is
+    /// that of another layer.
     ///
     /// # Panics
-    /// If there is no layer of that name, or its tensors would need other shapes.
+    /// If there is no layer `shared`.
     pub fn again(
         &mut self,
         name: &str,
@@ -97,15 +101,23 @@ impl Builder {
         inputs: &[TensorId],
     ) -> Result<TensorId, Refusal> {
         let node = self.graph.nodes.iter().find(|node| node.name == shared);
-        let Node { layer, own, .. } = node.expect("a layer to share").clone();
-        let shapes: Vec<&Shape> = inputs.iter().map(|&id| self.graph.shape(id)).collect();
-        let outline = layer.outline(&shapes)?;
-        let same = own.iter().zip(&outline.own);
-        assert!(
-            same.into_iter()
-                .all(|(&id, d)| *self.graph.shape(id) == d.shape),
-            "{name}: the tensors of {shared} have other shapes"
-        );
+        let Node {
+            layer,
+            own,
+            inputs: before,
+            ..
+        } = node.expect("a layer to share").clone();
+        let outline = self.outline(name, &*layer, inputs)?;
+        let in_panels = |declared: &Declared| declared.layout == Layout::Panels;
+        let order = |ids: &[TensorId]| self.graph.flattened_pixels(ids[0]);
+        let reordered = outline.own.iter().any(in_panels) && order(inputs) != order(&before);
+        let mut tensors = own.iter().zip(&outline.own);
+        if reordered || tensors.any(|(&id, d)| *self.graph.shape(id) != d.shape) {
+            return Err(Refusal {
+                expected: format!("what `{shared}` reads, {}", self.told(&before)),
+                found: self.told(inputs),
+            });
+        }
         let outputs = self.outputs(name, outline.outputs);
         let y = outputs[0];
         let kind = layer.kind();
@@ -135,11 +147,39 @@ impl Builder {
     /// The finished network. The first head is the one that predictions come from.
     ///
     /// # Panics
-    /// If there is no head or no input, or heads differ in their classes.
+    /// If there is no head or no input; if a head is no (n, classes), or they differ in their classes; if the first
+    /// has a name, or two have the same name or logits.
     pub fn model_with_heads(self, name: &str, heads: Vec<Head>) -> Model {
-        let classes = |head: &Head| self.graph.shape(head.logits).nhwc()[3];
-        let count = classes(heads.first().expect("a head"));
-        assert!(heads.iter().all(|head| classes(head) == count), "{name}");
+        let first = heads.first().expect("a head");
+        assert!(
+            first.name.is_empty(),
+            "{name}: the first head is the main one"
+        );
+        let classes = self.graph.shape(first.logits).clone();
+        for Head { logits, weight, .. } in &heads {
+            let loss = CategoricalCrossentropy { weight: *weight };
+            if let Err(refusal) = loss.outline(&[self.graph.shape(*logits)]) {
+                panic!("{name}: {refusal}");
+            }
+            let (shape, pixels) = (
+                self.graph.shape(*logits),
+                self.graph.flattened_pixels(*logits),
+            );
+            assert!(
+                *shape == classes && pixels == 1,
+                "{name}: {}",
+                self.told(&[*logits])
+            );
+        }
+        let names: HashSet<&String> = heads.iter().map(|head| &head.name).collect();
+        let logits: HashSet<TensorId> = heads.iter().map(|head| head.logits).collect();
+        let distinct = names.len().min(logits.len());
+        assert_eq!(
+            distinct,
+            heads.len(),
+            "{name}: each head has its name and logits"
+        );
+        let count = classes.nhwc()[3];
         Model {
             name: name.into(),
             image: self.image.expect("an input"),
@@ -148,6 +188,45 @@ impl Builder {
             graph: self.graph,
             layers: self.rows,
         }
+    }
+
+    /// What a layer of that name makes of these inputs.
+    fn outline(
+        &self,
+        name: &str,
+        layer: &dyn Layer,
+        inputs: &[TensorId],
+    ) -> Result<Outline, Refusal> {
+        if self.rows.iter().any(|row| row.name == name) {
+            return Err(Refusal {
+                expected: "a name of its own".into(),
+                found: format!("that of another layer, `{name}`"),
+            });
+        }
+        let shapes: Vec<&Shape> = inputs.iter().map(|&id| self.graph.shape(id)).collect();
+        let outline = layer.outline(&shapes)?;
+        // What was flattened keeps its image's order, which a sum may share but nothing may mix.
+        let orders = || inputs.iter().map(|&id| self.graph.flattened_pixels(id));
+        let common = match layer.caps(Pass::Forward, &shapes).elementwise {
+            true => orders().next().unwrap_or(1),
+            false => 1,
+        };
+        if inputs.len() > 1 && orders().any(|order| order != common) {
+            return Err(Refusal {
+                expected: "features of one order".into(),
+                found: self.told(inputs),
+            });
+        }
+        Ok(outline)
+    }
+
+    /// Shapes, and what they were flattened from.
+    fn told(&self, tensors: &[TensorId]) -> String {
+        let told = |&id: &TensorId| match self.graph.flattened_pixels(id) {
+            1 => self.graph.shape(id).to_string(),
+            pixels => format!("{} flattened from {pixels} pixels", self.graph.shape(id)),
+        };
+        tensors.iter().map(told).collect::<Vec<_>>().join(" and ")
     }
 
     /// `filters` kernels over the window, bias, and ReLU where `relu` is set.

@@ -111,11 +111,16 @@ impl Model {
         [h, w, c]
     }
 
-    /// The nodes that a program of that mode runs. Predictions come from the first head alone.
+    /// The nodes that a program of that mode runs: what its heads need. Predictions come from the first alone.
     pub fn graph_for(&self, mode: Mode) -> Graph {
         let mut graph = self.graph.clone();
+        let heads = match mode {
+            Mode::Predict => &self.heads[..1],
+            Mode::Evaluate | Mode::Train => &self.heads[..],
+        };
+        keep(&mut graph, heads);
         match mode {
-            Mode::Predict => keep(&mut graph, self.heads[0].logits),
+            Mode::Predict => {}
             Mode::Evaluate => backward::losses(&mut graph, &self.heads),
             Mode::Train => {
                 backward::losses(&mut graph, &self.heads);
@@ -126,10 +131,10 @@ impl Model {
     }
 }
 
-/// Drops the nodes on which `output` does not depend.
-fn keep(graph: &mut Graph, output: TensorId) {
+/// Drops the nodes on which no head depends.
+fn keep(graph: &mut Graph, heads: &[Head]) {
     let mut needed = vec![false; graph.tensors.len()];
-    needed[output] = true;
+    heads.iter().for_each(|head| needed[head.logits] = true);
     let mut nodes = std::mem::take(&mut graph.nodes);
     nodes.reverse();
     nodes.retain(|node| {

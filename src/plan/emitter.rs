@@ -148,8 +148,15 @@ impl Emit for Emitter<'_> {
         self.whole_of(tensor)
     }
 
+    /// A port has its place already, and gets a copy.
     fn rename(&mut self, tensor: TensorId, place: Place) {
-        self.of.insert(tensor, place);
+        let Some(&port) = self.of.get(&tensor) else {
+            self.of.insert(tensor, place);
+            return;
+        };
+        let [n, h, w, c] = self.graph.shape(tensor).nhwc();
+        let params = Planes::whole(n, c, h * w);
+        self.push(&concat::Backward, &params, &[place, port]);
     }
 
     fn scratch(&mut self, name: String, words: usize) -> Place {

@@ -31,13 +31,17 @@ pub(super) struct Fusion {
 }
 
 impl Fusion {
-    pub fn new(graph: &Graph, concat_in_place: bool) -> Fusion {
+    /// Tensors that are `ports` lie where the host looks for them, inside no other.
+    pub fn new(graph: &Graph, ports: &[TensorId], concat_in_place: bool) -> Fusion {
         let mut fusion = Fusion {
             caps: graph.nodes.iter().map(|node| node.caps(graph)).collect(),
             ..Fusion::default()
         };
-        fusion.fuse_relu(graph);
-        fusion.alias_shapes(graph, concat_in_place);
+        fusion.fuse_relu(graph, ports);
+        if concat_in_place {
+            fusion.join_branches(graph, ports);
+        }
+        fusion.alias_shapes(graph, ports, concat_in_place);
         fusion.fuse_masks(graph);
         fusion
     }
@@ -70,7 +74,7 @@ impl Fusion {
         self.skipped.insert(node);
     }
 
-    fn fuse_relu(&mut self, graph: &Graph) {
+    fn fuse_relu(&mut self, graph: &Graph, ports: &[TensorId]) {
         for (index, node) in graph.nodes.iter().enumerate() {
             if !(self.caps[index].is_relu && node.pass == Pass::Forward) {
                 continue;
@@ -79,6 +83,7 @@ impl Fusion {
             let producer = graph.producer(before).filter(|&p| self.caps[p].relu);
             if let Some(producer) = producer
                 && graph.consumers(before).count() == 1
+                && !ports.contains(&before)
             {
                 self.relu.insert(producer);
                 self.join(index, before, node.outputs[0], 0);
@@ -86,19 +91,29 @@ impl Fusion {
         }
     }
 
-    fn alias_shapes(&mut self, graph: &Graph, concat_in_place: bool) {
+    /// Before any change of name: what was flattened out of a branch could not follow it into a range.
+    fn join_branches(&mut self, graph: &Graph, ports: &[TensorId]) {
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let joined = self.caps[index].alias == Alias::Joined;
+            if joined && self.can_join_all(graph, &node.inputs, ports) {
+                let mut first = 0;
+                for &branch in &node.inputs {
+                    self.join(index, branch, node.outputs[0], first);
+                    first += graph.shape(branch).nhwc()[3];
+                }
+            }
+        }
+    }
+
+    fn alias_shapes(&mut self, graph: &Graph, ports: &[TensorId], concat_in_place: bool) {
         for (index, node) in graph.nodes.iter().enumerate() {
             match self.caps[index].alias {
                 // A part of a concatenation is not contiguous: it stays a copy.
-                Alias::Renamed if self.is_whole(graph, node.inputs[0]) => {
+                Alias::Renamed
+                    if self.is_whole(graph, node.inputs[0])
+                        && !ports.contains(&node.outputs[0]) =>
+                {
                     self.join(index, node.outputs[0], node.inputs[0], 0);
-                }
-                Alias::Joined if concat_in_place && self.can_join_all(graph, &node.inputs) => {
-                    let mut first = 0;
-                    for &branch in &node.inputs {
-                        self.join(index, branch, node.outputs[0], first);
-                        first += graph.shape(branch).nhwc()[3];
-                    }
                 }
                 Alias::Part { first } if concat_in_place => {
                     self.join(index, node.outputs[0], node.inputs[0], first);
@@ -108,15 +123,22 @@ impl Fusion {
         }
     }
 
-    /// Each branch is computed by a kernel that can write a range, and lies nowhere else.
-    fn can_join_all(&self, graph: &Graph, branches: &[TensorId]) -> bool {
+    /// Each branch lies nowhere else, and is computed by kernels that can write a range and read no other branch:
+    /// no dispatch may read a buffer that it writes.
+    fn can_join_all(&self, graph: &Graph, branches: &[TensorId], ports: &[TensorId]) -> bool {
         let distinct = branches.iter().collect::<HashSet<_>>().len() == branches.len();
-        let writable = |&branch: &TensorId| {
-            let ranged = graph.producer(branch).is_some_and(|p| self.caps[p].ranged);
-            let activation = graph.tensors[branch].kind == Kind::Activation;
-            ranged && activation && !self.alias.contains_key(&branch)
+        let free = |branch: &TensorId| {
+            let activation = graph.tensors[*branch].kind == Kind::Activation;
+            activation && !self.alias.contains_key(branch) && !ports.contains(branch)
         };
-        distinct && branches.iter().all(writable)
+        let inside = |&id: &TensorId| branches.contains(&self.place(id).root);
+        let nodes = graph.nodes.iter().enumerate();
+        let mut writers = nodes.filter(|(index, node)| {
+            !self.skipped.contains(index) && node.outputs.iter().any(inside)
+        });
+        distinct
+            && branches.iter().all(free)
+            && writers.all(|(at, node)| self.caps[at].ranged && !node.inputs.iter().any(inside))
     }
 
     fn fuse_masks(&mut self, graph: &Graph) {

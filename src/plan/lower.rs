@@ -25,7 +25,6 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
     let mut programs: Vec<Program> = Vec::new();
     for (wanted, own) in wanted.iter().zip(&ports.of) {
         let graph = model.graph_for(wanted.mode).at(wanted.batch);
-        let fusion = Fusion::new(&graph, options.concat_in_place);
         let lowering = Lowering {
             model,
             wanted,
@@ -34,6 +33,7 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             placement: &placement,
             options,
         };
+        let fusion = Fusion::new(&graph, &lowering.logits(), options.concat_in_place);
         let mut emitter = lowering.emitter(&graph, &fusion, buffers.len());
         lowering.program(&graph, &fusion, &mut emitter);
         let (mut dispatches, transients) = emitter.finish()?;
@@ -83,6 +83,13 @@ impl<'a> Lowering<'a> {
     fn port(&self, name: &str) -> Option<Place> {
         let port = self.ports.iter().find(|port| port.name == name);
         port.map(|port| Place::of(port.buffer))
+    }
+
+    /// The logits that the program shows.
+    fn logits(&self) -> Vec<TensorId> {
+        let heads = self.model.heads.iter();
+        let shown = heads.filter(|head| self.port(&head_port("logits", &head.name)).is_some());
+        shown.map(|head| head.logits).collect()
     }
 
     fn emitter(&self, graph: &'a Graph, fusion: &'a Fusion, fixed: usize) -> Emitter<'a> {
@@ -177,10 +184,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// One dispatch updates the whole shared region; the large kernels were updated where their gradient was
-    /// made.
+    /// made. Where every layer is frozen there is nothing to update.
     fn update(&self, emitter: &mut Emitter) {
         let region = &self.placement.regions[SHARED];
         let words = self.placement.shared_words;
+        if words == 0 {
+            return;
+        }
         let gradients = self.placement.gradients.expect("a training program");
         let at = Place::of(region.values);
         emitter.begin(0, "parameters", Phase::Update);

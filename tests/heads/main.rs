@@ -1,0 +1,12 @@
+//! Networks that no registry knows, on every adapter: two heads, shared layers, sums, frozen layers, and how
+//! weights begin. Small images, grey and in colour, so that nothing depends on those of the box.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod frozen;
+mod heads;
+mod initial;
+mod places;
+mod shared;
+mod sums;
+mod trial;
