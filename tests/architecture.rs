@@ -10,9 +10,6 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Rooms that have their place in the table and in the picture before they are there.
-const AWAITED: &[&str] = &["inference"];
-
 fn read(path: impl AsRef<Path>) -> String {
     let path = Path::new(ROOT).join(path);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -152,9 +149,7 @@ fn the_table_lists_every_room_once() {
     let table = table();
     let listed: BTreeSet<String> = table.iter().cloned().collect();
     assert_eq!(listed.len(), table.len(), "{table:?}");
-    let mut expected = modules();
-    expected.extend(AWAITED.iter().map(|room| room.to_string()));
-    assert_eq!(listed, expected);
+    assert_eq!(listed, modules());
 }
 
 #[test]
@@ -206,12 +201,8 @@ fn the_picture_agrees_with_the_imports() {
     }
     let imports = arrows();
     for (from, to) in &drawn {
-        let awaited = |room: &String| AWAITED.contains(&room.as_str());
         let real = imports.contains_key(&(from.clone(), to.clone()));
-        assert!(
-            real || awaited(from) || awaited(to),
-            "{from} does not use {to}"
-        );
+        assert!(real, "{from} does not use {to}");
     }
     for ((from, to), file) in imports {
         let mut reached = BTreeSet::from([from.clone()]);
