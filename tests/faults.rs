@@ -155,6 +155,7 @@ impl AnyOp for Altered {
         vec![VariantInfo {
             name: "naive",
             family: Family::Naive,
+            twin: None,
             shader: self.shader,
             entry: "main",
             constants: &[],

@@ -51,6 +51,7 @@ impl Op for Adam {
         name: "naive",
         family: Family::Naive,
         suits: crate::ops::always,
+        twin: None,
         shader: &SHADER,
         entry: "adam",
         constants: &[("WORKGROUP", 64.0)],

@@ -44,6 +44,7 @@ impl Op for Gather {
         name: "naive",
         family: Family::Naive,
         suits: crate::ops::always,
+        twin: None,
         shader: &SHADER,
         entry: "gather",
         constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

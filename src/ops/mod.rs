@@ -179,6 +179,9 @@ pub struct Variant<P> {
     pub supports: fn(&P, &Profile) -> bool,
     /// Is it any good for these shapes? Asked where nobody measured.
     pub suits: fn(&P) -> bool,
+    /// The variant whose bits it gives: it computes each output by the same operations in the same order, in
+    /// other tiles. Between twins a batch may choose (`tests/twins.rs`).
+    pub twin: Option<&'static str>,
 }
 
 /// What a dispatch must do at the least.
@@ -267,6 +270,7 @@ pub trait Op: Sync + 'static {
 pub struct VariantInfo {
     pub name: &'static str,
     pub family: Family,
+    pub twin: Option<&'static str>,
     pub shader: &'static Shader,
     pub entry: &'static str,
     pub constants: &'static [(&'static str, f64)],
@@ -326,6 +330,7 @@ impl<T: Op> AnyOp for T {
         let info = |v: &Variant<T::Params>| VariantInfo {
             name: v.name,
             family: v.family,
+            twin: v.twin,
             shader: v.shader,
             entry: v.entry,
             constants: v.constants,

@@ -34,6 +34,7 @@ impl Op for Count {
         name: "naive",
         family: Family::Naive,
         suits: crate::ops::always,
+        twin: None,
         shader: &SHADER,
         entry: "non_finite",
         constants: &[("WORKGROUP", WORKGROUP as f64), ("SHARES", SHARES as f64)],

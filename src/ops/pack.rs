@@ -134,6 +134,7 @@ macro_rules! pack_op {
                 name: "naive",
                 family: Family::Naive,
                 suits: crate::ops::always,
+                twin: None,
                 shader: &SHADER,
                 entry: $name,
                 constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

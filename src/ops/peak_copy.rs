@@ -38,6 +38,7 @@ const fn variant(
         name,
         family: super::Family::Naive,
         suits: crate::ops::always,
+        twin: None,
         shader: &SHADER,
         entry,
         constants,

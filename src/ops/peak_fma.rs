@@ -31,6 +31,7 @@ const fn variant(name: &'static str, entry: &'static str) -> Variant<FmaParams> 
         name,
         family: super::Family::Naive,
         suits: crate::ops::always,
+        twin: None,
         shader: &SHADER,
         entry,
         constants: &[("WORKGROUP", ELEMENTWISE as f64)],

@@ -109,6 +109,7 @@ macro_rules! elementwise {
             name: "naive",
             family: $crate::ops::Family::Naive,
             suits: crate::ops::always,
+            twin: None,
             shader: &$shader,
             entry: $entry,
             constants: &[("WORKGROUP", $crate::ops::ELEMENTWISE as f64)],

@@ -25,6 +25,7 @@ const fn naive(entry: &'static str) -> Variant<Update> {
         name: "naive",
         family: Family::Naive,
         suits: crate::ops::always,
+        twin: None,
         shader: &SHADER,
         entry,
         constants: &[("WORKGROUP", 64.0)],

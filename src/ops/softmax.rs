@@ -36,6 +36,7 @@ macro_rules! by_row {
             name: "naive",
             family: Family::Naive,
             suits: crate::ops::always,
+            twin: None,
             shader: &SHADER,
             entry: $entry,
             constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],

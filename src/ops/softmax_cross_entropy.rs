@@ -50,6 +50,7 @@ impl Op for SoftmaxCrossEntropy {
         name: "naive",
         family: Family::Naive,
         suits: crate::ops::always,
+        twin: None,
         shader: &SHADER,
         entry: "softmax_cross_entropy",
         constants: &[("WORKGROUP", 64.0)],

@@ -113,9 +113,15 @@ pub(super) fn choose(
         Mode::Train => vec![exact.clone()],
         Mode::Evaluate | Mode::Predict => vec![key_of_any_batch(op, params), exact.clone()],
     };
+    // Among twins, whose bits are the same, the batch decides after all.
+    let twin = |chosen: usize| match mode {
+        Mode::Train => chosen,
+        Mode::Evaluate | Mode::Predict => fitting_twin(op, chosen, params, profile),
+    };
     for key in &keys {
         if let Some(pinned) = named(&options.pins, key) {
-            return pinned.ok_or_else(|| refused(&options.pins.0[key]));
+            let pinned = pinned.ok_or_else(|| refused(&options.pins.0[key]));
+            return pinned.map(twin);
         }
     }
     let tuned = named(&options.tuned, &exact).flatten();
@@ -125,5 +131,15 @@ pub(super) fn choose(
             preferred_for(op, params, &at_nominal_batch(op, params), profile)
         }
     });
-    chosen.ok_or_else(|| refused("any"))
+    chosen.map(twin).ok_or_else(|| refused("any"))
+}
+
+/// The twin of a variant that is preferred for these parameters, or the variant itself.
+fn fitting_twin(op: &dyn AnyOp, chosen: usize, params: &[u8], profile: &Profile) -> usize {
+    let variants = op.variants();
+    let bits = |variant: usize| variants[variant].twin.unwrap_or(variants[variant].name);
+    let preferred = preferred(op, params, profile);
+    preferred
+        .filter(|&preferred| bits(preferred) == bits(chosen))
+        .unwrap_or(chosen)
 }
