@@ -1,9 +1,10 @@
 //! `fer-gpu evaluate`: how good a trained network is on labelled images.
 
 use super::output::{self, print, tell};
-use super::{Error, score_table, write};
+use super::{Error, LARGEST_BATCH, score_table, write};
 use crate::data::{self, Dataset, SAMPLE_FACES, Validation};
 use crate::feed;
+use crate::files::Sealed;
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::inference::{self, Opened, Which};
 use crate::plan::Wanted;
@@ -21,7 +22,7 @@ pub struct Evaluate {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images at a time [default: the run's batch, else 64]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=LARGEST_BATCH))]
     batch: Option<u32>,
     /// Of a run, the weights of its last epoch or stop instead of its best
     #[arg(long)]
@@ -45,9 +46,13 @@ impl Evaluate {
         output::reserve([&self.csv]);
         let which = if self.last { Which::Last } else { Which::Best };
         let path = inference::find(&self.weights, which)?;
+        output::spare(&self.csv, [path.clone(), self.weights.join(CONFIG)].iter())?;
         let opened = Opened::open(&path)?;
         opened.notice().into_iter().for_each(tell);
-        let run = run_of(&self.weights);
+        let run = match (&self.data, self.batch) {
+            (Some(_), Some(_)) => None,
+            _ => run_of(&self.weights)?,
+        };
         let validation = self.validation(&opened, run.as_ref())?;
         let batch = self.batch.or(run.map(|run| run.batch)).unwrap_or(64);
         let adapter = Adapter::select(self.device.as_ref().unwrap_or(&Selector::Default))
@@ -97,8 +102,15 @@ impl Evaluate {
     }
 }
 
-/// The configuration of the run whose folder that is.
-fn run_of(folder: &Path) -> Option<Config> {
-    let text = std::fs::read_to_string(folder.join(CONFIG)).ok()?;
-    serde_json::from_str(&text).ok()
+/// The configuration of the run whose folder that is, as the run wrote it.
+fn run_of(folder: &Path) -> Result<Option<Config>, Error> {
+    let path = folder.join(CONFIG);
+    let Ok(text) = std::fs::read(&path) else {
+        return Ok(None);
+    };
+    let config = serde_json::from_slice(&text);
+    match (Sealed::of(&text), config) {
+        (Ok(_), Ok(config)) => Ok(Some(config)),
+        _ => Err(Error::Config(path)),
+    }
 }

@@ -62,6 +62,12 @@ pub enum Error {
     Train(#[from] crate::train::Error),
     #[error(transparent)]
     Inference(#[from] crate::inference::Error),
+    #[error("{} was edited or damaged since its run wrote it: undo that, or give --data and --batch", .0.display())]
+    Config(std::path::PathBuf),
+    #[error("{} is a folder: a report needs the name of a file", .0.display())]
+    ReportIsFolder(std::path::PathBuf),
+    #[error("{} is read by this command: a report may not replace it", .0.display())]
+    ReportOverInput(std::path::PathBuf),
     #[error("{} says not on which data: give --data DIR", .0.display())]
     NoData(std::path::PathBuf),
     #[error(transparent)]
@@ -96,6 +102,9 @@ impl Error {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
             Error::NoData(_)
+            | Error::Config(_)
+            | Error::ReportIsFolder(_)
+            | Error::ReportOverInput(_)
             | Error::File(_)
             | Error::Verify(_)
             | Error::Bench(_)
@@ -145,6 +154,9 @@ impl Cli {
         }
     }
 }
+
+/// Images that a batch of an option may have: no number of a kernel overflows.
+const LARGEST_BATCH: i64 = 65_536;
 
 /// A time that an option gives.
 fn seconds(text: &str) -> Result<f64, String> {

@@ -5,7 +5,7 @@ use super::Error;
 use crate::files::{self, Target};
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -74,6 +74,29 @@ pub fn print(text: impl Display) {
 /// Writes a line to standard error.
 pub fn tell(text: impl Display) {
     STDERR.write(&mut io::stderr(), &format!("{text}\n"));
+}
+
+/// Does nobody read standard output any more?
+pub fn is_closed() -> bool {
+    let state = STDOUT.state.lock().expect("no panic while locked");
+    matches!(*state, State::Closed)
+}
+
+/// Refuses a report that would go where nothing can be written, or over something that the command reads.
+pub fn spare<'a>(
+    report: &Option<PathBuf>,
+    mut read: impl Iterator<Item = &'a PathBuf>,
+) -> Result<(), Error> {
+    let Some(path) = report.as_deref().filter(|path| *path != Path::new("-")) else {
+        return Ok(());
+    };
+    if path.is_dir() {
+        return Err(Error::ReportIsFolder(path.into()));
+    }
+    match read.any(|other| same_file::is_same_file(path, other).unwrap_or(false)) {
+        true => Err(Error::ReportOverInput(path.into())),
+        false => Ok(()),
+    }
 }
 
 /// What a stream did not take, if it was more than nobody reading.

@@ -15,7 +15,7 @@ pub struct PlanCommand {
     #[arg(long, value_name = "NAME", default_value = "inception")]
     model: String,
     /// Images of one step
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=super::LARGEST_BATCH))]
     batch: u32,
     /// Adapter, by number or by part of its name [default: the fastest kind]
     #[arg(long, value_name = "INDEX|NAME")]

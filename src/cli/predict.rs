@@ -1,7 +1,7 @@
 //! `fer-gpu predict`: what a trained network says of pictures and arrays.
 
 use super::output::{self, print, tell};
-use super::{Error, write};
+use super::{Error, LARGEST_BATCH, write};
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::inference::{self, Answer, Input, Opened, Rows, Which};
 use crate::plan::Wanted;
@@ -30,7 +30,7 @@ pub struct Predict {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Images at a time: no probability depends on it
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=LARGEST_BATCH))]
     batch: u32,
     /// Of a run, the weights of its last epoch or stop instead of its best
     #[arg(long)]
@@ -47,7 +47,9 @@ impl Predict {
     pub fn run(self) -> Result<ExitCode, Error> {
         output::reserve([&self.csv]);
         let which = if self.last { Which::Last } else { Which::Best };
-        let opened = Opened::open(&inference::find(&self.weights, which)?)?;
+        let path = inference::find(&self.weights, which)?;
+        output::spare(&self.csv, self.inputs.iter().chain([&path]))?;
+        let opened = Opened::open(&path)?;
         opened.notice().into_iter().for_each(tell);
         let inputs: Vec<Input> = self.inputs.iter().map(|path| Input::of(path)).collect();
         let wanted = opened.record.preprocessing.clone();
@@ -79,6 +81,7 @@ struct Shown<'a> {
     header: bool,
     changed: usize,
     animated: usize,
+    answered: usize,
     faults: usize,
 }
 
@@ -108,11 +111,14 @@ impl<'a> Shown<'a> {
             header: false,
             changed: 0,
             animated: 0,
+            answered: 0,
             faults: 0,
         }
     }
 
-    fn answer(&mut self, answer: &Answer) {
+    /// Shows an answer; false where nobody looks any more.
+    fn answer(&mut self, answer: &Answer) -> bool {
+        self.answered += 1;
         self.changed += usize::from(answer.changed.is_some());
         self.animated += usize::from(answer.animated);
         let best = best(&answer.probabilities);
@@ -134,7 +140,7 @@ impl<'a> Shown<'a> {
                 best: best[0],
             };
             print(serde_json::to_string(&line).expect("plain values"));
-            return;
+            return self.is_wanted();
         }
         if !std::mem::replace(&mut self.header, true) {
             print(format_args!(
@@ -153,11 +159,18 @@ impl<'a> Shown<'a> {
             shown.join("   "),
             self.width
         ));
+        self.is_wanted()
     }
 
-    fn fault(&mut self, fault: &inference::Error) {
+    /// Tells of an image without an answer; false where nobody looks any more.
+    fn fault(&mut self, fault: &inference::Error) -> bool {
         self.faults += 1;
-        tell(format_args!("error: {}", causes(fault)));
+        tell(format_args!("error: {}", plain(&causes(fault))));
+        self.is_wanted()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.csv.is_some() || !output::is_closed()
     }
 
     /// Tells once what was done to pictures, and writes the CSV.
@@ -178,7 +191,8 @@ impl<'a> Shown<'a> {
                 pictures(self.animated)
             ));
         }
-        if let (Some(csv), Some(path)) = (self.csv, path) {
+        // Of nothing that was answered no table is made: another one may lie there.
+        if let (Some(csv), Some(path), true) = (self.csv, path, self.answered > 0) {
             let bytes = csv.into_inner().expect("into memory");
             write(path, &String::from_utf8(bytes).expect("text"))?;
         }
@@ -196,9 +210,20 @@ fn pictures(count: usize) -> String {
 /// The input, with the row where it is an array.
 fn label(input: &str, row: Option<usize>) -> String {
     match row {
-        Some(row) => format!("{input}[{row}]"),
-        None => input.into(),
+        Some(row) => format!("{}[{row}]", plain(input)),
+        None => plain(input),
     }
+}
+
+/// A text without what a terminal would obey: control characters and changes of direction.
+fn plain(text: &str) -> String {
+    let obeyed =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = |c: char| match obeyed(c) {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// Classes, the likeliest first; of equal ones the first.

@@ -23,14 +23,14 @@ pub struct Answer {
 /// Why an image has no answer; the others have theirs.
 pub type Fault = Error;
 
-/// Answers all rows, `each` in their order.
+/// Answers all rows, `each` in their order, until it says no.
 ///
 /// # Errors
 /// If the device fails. What is wrong with an image is told to `each`.
 pub fn predict(
     executor: &mut Executor,
     rows: Rows,
-    each: &mut dyn FnMut(Result<Answer, Fault>),
+    each: &mut dyn FnMut(Result<Answer, Fault>) -> bool,
 ) -> Result<(), Error> {
     let batch = executor.program(Work::PREDICT).batch as usize;
     // One chunk is read while another is computed.
@@ -38,7 +38,9 @@ pub fn predict(
     std::thread::scope(|scope| {
         scope.spawn(move || rows.read(batch, &mut |chunk| send.send(chunk).is_ok()));
         for chunk in receive {
-            answer(executor, batch, chunk, each)?;
+            if !answer(executor, batch, chunk, each)? {
+                break;
+            }
         }
         Ok(())
     })
@@ -49,8 +51,8 @@ fn answer(
     executor: &mut Executor,
     batch: usize,
     chunk: Vec<Result<Ready, Error>>,
-    each: &mut dyn FnMut(Result<Answer, Fault>),
-) -> Result<(), Error> {
+    each: &mut dyn FnMut(Result<Answer, Fault>) -> bool,
+) -> Result<bool, Error> {
     let mut pixels = Vec::new();
     for ready in chunk.iter().flatten() {
         pixels.extend_from_slice(&ready.pixels);
@@ -69,13 +71,16 @@ fn answer(
     let classes = executor.plan.classes as usize;
     let mut probabilities = probabilities.chunks_exact(classes);
     for ready in chunk {
-        each(ready.map(|ready| Answer {
+        let goes_on = each(ready.map(|ready| Answer {
             input: ready.input,
             row: ready.row,
             probabilities: probabilities.next().expect("a row each").to_vec(),
             changed: ready.changed,
             animated: ready.animated,
         }));
+        if !goes_on {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }

@@ -367,3 +367,88 @@ fn data_that_do_not_fit_are_refused_on_a_line() {
     let told = stderr(&command.output().expect("it runs"));
     assert!(told.contains("--data"), "{told}");
 }
+
+/// A report goes over no file that the command reads, and over no table where there is nothing to say.
+#[test]
+fn a_report_replaces_nothing_that_is_read() {
+    let folder = tempdir().expect("a folder");
+    let at = |name: &str| {
+        folder
+            .path()
+            .join(name)
+            .to_str()
+            .expect("utf-8")
+            .to_string()
+    };
+    fs::copy(OLD, at("w.safetensors")).expect("copied");
+    GrayImage::new(48, 48).save(at("a.png")).expect("saved");
+    fs::write(at("old.csv"), "what was there").expect("written");
+    let weights = at("w.safetensors");
+    for target in ["w.safetensors", "a.png", "."] {
+        let output = ask(Path::new(&weights), &["--csv", &at(target), &at("a.png")]);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{target}: {}",
+            stderr(&output)
+        );
+        assert!(output.stdout.is_empty(), "{target}");
+    }
+    assert_eq!(
+        fs::read(&weights).expect("read"),
+        fs::read(OLD).expect("read")
+    );
+    let output = ask(
+        Path::new(&weights),
+        &["--csv", &at("old.csv"), &at("none.png")],
+    );
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(
+        fs::read_to_string(at("old.csv")).expect("read"),
+        "what was there"
+    );
+}
+
+/// What a run does not vouch for is not taken for its word.
+#[test]
+fn an_edited_config_is_refused_where_it_is_asked() {
+    let folder = tempdir().expect("a folder");
+    let (data, run, _) = trained(folder.path());
+    let config = run.join("config.json");
+    let text = fs::read_to_string(&config).expect("a config");
+    for edited in [
+        text.replace("\"batch\": 8", "\"batch\": 0"),
+        "{".into(),
+        String::new(),
+    ] {
+        fs::write(&config, edited).expect("written");
+        let mut command = fer_gpu();
+        let output = command.arg("evaluate").arg(&run).output().expect("it runs");
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("config.json was edited or damaged"), "{told}");
+        let data = data.to_str().expect("utf-8");
+        assert_eq!(
+            evaluate(&run, &["--data", data, "--batch", "8"])["rows"],
+            37
+        );
+    }
+}
+
+/// A name may not talk to the terminal.
+#[cfg(unix)]
+#[test]
+fn control_characters_of_names_are_shown_not_obeyed() {
+    let folder = tempdir().expect("a folder");
+    let name = folder.path().join("a\u{1b}[31m\nb.png");
+    GrayImage::new(48, 48).save(&name).expect("saved");
+    let missing = folder.path().join("\u{202e}gnp.png");
+    let inputs = [&name, &missing].map(|path| path.to_str().expect("utf-8"));
+    let output = ask(Path::new(OLD), &inputs);
+    let shown = String::from_utf8(output.stdout.clone()).expect("utf-8") + &stderr(&output);
+    assert!(
+        !shown.contains('\u{1b}') && !shown.contains('\u{202e}'),
+        "{shown:?}"
+    );
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+}
