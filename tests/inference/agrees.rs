@@ -52,6 +52,7 @@ fn image(number: usize) -> Vec<f32> {
 /// The rows of a port for all images, batch by batch.
 fn answers(executor: &mut Executor, work: Work, port: &str) -> Vec<Vec<f32>> {
     let batch = executor.program(work).batch as usize;
+    let classes = executor.plan.classes as usize;
     let mut rows = Vec::new();
     for first in (0..IMAGES).step_by(batch) {
         let valid = batch.min(IMAGES - first);
@@ -64,7 +65,12 @@ fn answers(executor: &mut Executor, work: Work, port: &str) -> Vec<Vec<f32>> {
             step: Step::new(0, valid as u32, [0.0; 4]),
         };
         let values = executor.compute(work, &batch, port).expect("an answer");
-        rows.extend(values.chunks_exact(7).take(valid).map(<[f32]>::to_vec));
+        rows.extend(
+            values
+                .chunks_exact(classes)
+                .take(valid)
+                .map(<[f32]>::to_vec),
+        );
     }
     rows
 }
