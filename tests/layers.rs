@@ -4,7 +4,7 @@
 mod common;
 
 use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Tensor, Work};
-use fer_gpu::graph::{Caps, Emit, Gradient, Layer, Node, Outline, Pass, Refusal, TensorId, Window};
+use fer_gpu::graph::{TensorId, Window};
 use fer_gpu::layers::{Add, Concatenate, Flatten, LAYERS, parse};
 use fer_gpu::network::{Builder, Model};
 use fer_gpu::ops::Step;
@@ -15,7 +15,6 @@ use fer_gpu::random::unit;
 use fer_gpu::tensor::Shape;
 use fer_gpu::verify::check_step;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// Arguments of each layer, all that it has.
 fn examples() -> Vec<(&'static str, Value)> {
@@ -95,31 +94,6 @@ fn a_pool_without_arguments_is_as_in_keras() {
     }
 }
 
-/// A layer of the registry as the builder takes them.
-#[derive(Clone, Debug)]
-struct Parsed(Arc<dyn Layer>);
-
-impl Layer for Parsed {
-    fn kind(&self) -> &'static str {
-        self.0.kind()
-    }
-    fn config(&self) -> Value {
-        self.0.config()
-    }
-    fn outline(&self, inputs: &[&Shape]) -> Result<Outline, Refusal> {
-        self.0.outline(inputs)
-    }
-    fn gradients(&self, inputs: usize) -> Vec<Gradient> {
-        self.0.gradients(inputs)
-    }
-    fn caps(&self, pass: Pass, inputs: &[&Shape]) -> Caps {
-        self.0.caps(pass, inputs)
-    }
-    fn lower(&self, node: &Node, emit: &mut dyn Emit) {
-        self.0.lower(node, emit)
-    }
-}
-
 const IMAGE: [u32; 3] = [7, 6, 2];
 const CLASSES: u32 = 3;
 const BATCH: u32 = 3;
@@ -128,7 +102,7 @@ const LABELS: [u32; 3] = [2, 0, 1];
 /// A network with the layer in it twice, between concatenations: it reads ranges of channels, writes them
 /// where it can, and its gradient is one.
 fn network(kind: &str, config: &Value) -> Model {
-    let layer = Parsed(parse(kind, config).expect("a layer"));
+    let layer = parse(kind, config).expect("a layer");
     let mut b = Builder::new();
     let image = b.input("image", IMAGE);
     let stem = Window::square(3, 1, Padding::Same);
@@ -138,11 +112,11 @@ fn network(kind: &str, config: &Value) -> Model {
     let put = |b: &mut Builder, name: &str, x: TensorId, beside: TensorId| {
         let flat = format!("{name}/flat");
         // Of two inputs where it takes them, else of one image, else of a row.
-        b.layer(name, layer.clone(), &[x, beside])
-            .or_else(|_| b.layer(name, layer.clone(), &[x]))
+        b.add(name, layer.clone(), &[x, beside])
+            .or_else(|_| b.add(name, layer.clone(), &[x]))
             .or_else(|_| {
                 let x = b.layer(&flat, Flatten, &[x])?;
-                b.layer(name, layer.clone(), &[x])
+                b.add(name, layer.clone(), &[x])
             })
             .unwrap_or_else(|refusal| panic!("{kind}: {refusal}"))
     };

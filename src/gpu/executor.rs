@@ -7,11 +7,11 @@
 
 use super::Error;
 use super::device::{Buffer, Gpu};
+use super::estimate::{Estimate, predicted_seconds};
 use super::kernel::{Bound, Checks, Kernel};
 use crate::ops::softmax_cross_entropy::METRICS;
 use crate::ops::{Access, Step};
 use crate::plan::{self, Dispatch, Plan, Port, Program, Range};
-use crate::profile::Class;
 use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
@@ -131,33 +131,6 @@ pub struct Executor<'g> {
     free_slots: Vec<usize>,
     pending: VecDeque<Pending>,
     estimate: Estimate,
-}
-
-/// How long work takes, as far as it was predicted and measured.
-#[derive(Clone, Copy, Debug)]
-struct Estimate {
-    /// Measured over predicted seconds.
-    slowness: f64,
-    /// When the last step was read.
-    last_read: Option<Instant>,
-}
-
-impl Estimate {
-    fn new() -> Estimate {
-        Estimate {
-            slowness: 1.0,
-            last_read: None,
-        }
-    }
-
-    /// Learns from a step that was read at `now`, behind another one: what counts is the prediction of that
-    /// step, whichever program it ran.
-    fn learn(&mut self, now: Instant, predicted: f64) {
-        if let Some(before) = self.last_read.replace(now) {
-            let measured = (now - before).as_secs_f64() / predicted;
-            self.slowness = 0.5 * self.slowness + 0.5 * measured;
-        }
-    }
 }
 
 impl<'g> Executor<'g> {
@@ -308,7 +281,7 @@ impl<'g> Executor<'g> {
         while first < launches.len() {
             let mut seconds = 0.0;
             let fits = |launch: &&Launch| {
-                seconds += launch.seconds * self.estimate.slowness;
+                seconds += launch.seconds * self.estimate.slowness();
                 seconds <= SUBMIT_SECONDS
             };
             let count = launches[first..].iter().take_while(fits).count().max(1);
@@ -342,7 +315,7 @@ impl<'g> Executor<'g> {
     pub fn metrics(&mut self, work: Work, rows: u32) -> Result<Metrics, Error> {
         self.read_metrics(work, rows);
         let metrics = self.finish_oldest()?.expect("a step is pending");
-        self.estimate.last_read = None;
+        self.estimate.pause();
         Ok(metrics)
     }
 
@@ -485,7 +458,7 @@ impl<'g> Executor<'g> {
         while let Some(metrics) = self.finish_oldest()? {
             all.push(metrics);
         }
-        self.estimate.last_read = None;
+        self.estimate.pause();
         Ok(all)
     }
 
@@ -575,40 +548,5 @@ impl Resolver<'_> {
             })
         };
         dispatches.iter().zip(starts).map(resolve).collect()
-    }
-}
-
-/// A careful guess, corrected by the first measured steps.
-fn predicted_seconds(dispatch: &Dispatch, class: Class) -> f64 {
-    let (flops, bytes) = match class {
-        Class::Gpu => (2e11, 2e10),
-        Class::Software => (1e10, 5e9),
-    };
-    let cost = dispatch.cost();
-    20e-6 + cost.flops as f64 / flops + cost.bytes as f64 / bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    /// Validation takes a third of a training step: that is no reason to take steps for faster.
-    #[test]
-    fn a_shorter_program_does_not_change_the_estimate_of_a_longer_one() {
-        let mut estimate = Estimate::new();
-        let mut now = Instant::now();
-        let mut steps = |predicted: f64, count: u32| {
-            for _ in 0..count {
-                now += Duration::from_secs_f64(4.0 * predicted);
-                estimate.learn(now, predicted);
-            }
-            estimate.slowness
-        };
-        assert!(
-            (steps(0.3, 30) - 4.0).abs() < 1e-3,
-            "four times as slow as predicted"
-        );
-        assert!((steps(0.1, 30) - 4.0).abs() < 1e-3, "and so in validation");
     }
 }

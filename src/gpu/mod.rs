@@ -6,6 +6,7 @@
 
 pub mod adapter;
 pub mod device;
+mod estimate;
 pub mod executor;
 mod faults;
 pub mod kernel;

@@ -59,7 +59,19 @@ impl Builder {
         layer: impl Layer + 'static,
         inputs: &[TensorId],
     ) -> Result<TensorId, Refusal> {
-        let layer: Arc<dyn Layer> = Arc::new(layer);
+        self.add(name, Arc::new(layer), inputs)
+    }
+
+    /// The same for a layer that was read from text, as [`crate::layers::parse`] does.
+    ///
+    /// # Errors
+    /// Those of [`Builder::layer`].
+    pub fn add(
+        &mut self,
+        name: &str,
+        layer: Arc<dyn Layer>,
+        inputs: &[TensorId],
+    ) -> Result<TensorId, Refusal> {
         let outline = self.outline(name, &*layer, inputs)?;
         let mut own = Vec::new();
         let mut parameters = 0;
