@@ -122,7 +122,10 @@ fn network(kind: &str, config: &Value) -> Model {
     };
     let first = put(&mut b, "first", left, right);
     let second = put(&mut b, "second", right, left);
-    let joined = b.layer("joined", Concatenate, &[first, second]);
+    // Rows that keep their image's order are added, for nothing may mix them.
+    let joined = b
+        .layer("joined", Concatenate, &[first, second])
+        .or_else(|_| b.layer("joined", Add, &[first, second]));
     let joined = joined.expect("they are of one shape");
     // An image becomes a row; a row refuses.
     let row = b.layer("row", Flatten, &[joined]).unwrap_or(joined);
