@@ -1,7 +1,7 @@
 //! `fer-gpu summary`: a network's layers, as Keras's `Model.summary` shows them.
 
 use super::{Error, print};
-use crate::network::{Model, NETWORKS, Network};
+use crate::network::{Model, Network};
 use crate::train;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
@@ -21,11 +21,7 @@ pub struct Summary {
 pub(super) fn network(name: &str) -> Result<&'static Network, train::Error> {
     Network::find(name).ok_or_else(|| train::Error::UnknownModel {
         found: name.into(),
-        known: NETWORKS
-            .iter()
-            .map(|network| network.name)
-            .collect::<Vec<_>>()
-            .join(", "),
+        known: Network::names(),
     })
 }
 

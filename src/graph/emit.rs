@@ -68,7 +68,6 @@ pub struct Schedule {
 
 /// A program under construction, seen from the layer whose node is being lowered.
 pub trait Emit {
-    fn mode(&self) -> Mode;
     fn schedule(&self) -> &Schedule;
     /// The graph, at the program's batch.
     fn graph(&self) -> &Graph;
@@ -91,13 +90,9 @@ pub trait Emit {
     fn gradient(&mut self, gradient: TensorId) -> Option<(Place, usize)>;
     /// The kernel that computes a weight gradient and spends it, if the rule has one and the schedule wants
     /// it: and what it binds behind the operands, for a window of the weight.
-    fn update_in_gradient(
-        &self,
-        weight: TensorId,
-        window: &PanelRange,
-    ) -> Option<(&'static dyn AnyOp, Vec<Place>)>;
+    fn update_in_gradient(&self, window: &PanelRange) -> Option<(&'static dyn AnyOp, Vec<Place>)>;
     /// Updates `count` words of a weight, from `at`, with the gradient that lies at `gradient`.
-    fn update(&mut self, weight: TensorId, at: Place, count: u32, gradient: Place);
+    fn update(&mut self, at: Place, count: u32, gradient: Place);
 
     /// Is ReLU to be applied to what this node writes?
     fn relu(&self) -> bool;

@@ -123,6 +123,31 @@ pub struct Declared {
     pub layout: Layout,
 }
 
+impl Declared {
+    /// The kernel of a layer of Keras: Glorot uniform.
+    pub fn kernel(shape: Shape, layout: Layout) -> Declared {
+        let (fan_in, fan_out) = shape.fans();
+        Declared {
+            suffix: "kernel",
+            shape,
+            trainable: true,
+            init: Init::GlorotUniform { fan_in, fan_out },
+            layout,
+        }
+    }
+
+    /// Its bias, one number an output, from zero.
+    pub fn bias(outputs: u32) -> Declared {
+        Declared {
+            suffix: "bias",
+            shape: Shape::new([outputs]),
+            trainable: true,
+            init: Init::Zeros,
+            layout: Layout::Flat,
+        }
+    }
+}
+
 /// What a layer makes of its inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outline {

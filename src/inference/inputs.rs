@@ -3,6 +3,7 @@
 
 use super::Error;
 use crate::data::{self, Split};
+use crate::feed;
 use crate::pictures::{self, Changed, Preprocessing};
 use rayon::prelude::*;
 use std::io::Read;
@@ -182,8 +183,8 @@ impl Item {
 }
 
 /// (h, w, c) to (c, h, w).
-fn planes(values: &[f32], [height, width, channels]: [usize; 3]) -> Vec<f32> {
-    let pixels = height * width;
-    let at = |i: usize| values[i % pixels * channels + i / pixels];
-    (0..pixels * channels).map(at).collect()
+fn planes(values: &[f32], [_, _, channels]: [usize; 3]) -> Vec<f32> {
+    let mut planes = vec![0.0; values.len()];
+    feed::planes(values, channels, &mut planes);
+    planes
 }

@@ -3,9 +3,9 @@
 use super::Error;
 use crate::files::Sealed;
 use crate::gpu::{Checks, Executor, Gpu};
-use crate::network::{Model, NETWORKS, Network};
+use crate::network::{Model, Network};
 use crate::plan::{self, Options, Wanted};
-use crate::weights::{Contents, Record, TensorFile};
+use crate::weights::{BEST, Contents, LAST, Record, TensorFile};
 use std::path::{Path, PathBuf};
 
 /// Which weights of a run.
@@ -16,10 +16,6 @@ pub enum Which {
     /// Those of its last epoch or stop.
     Last,
 }
-
-/// File names of a run's weights.
-const BEST: &str = "best.safetensors";
-const LAST: &str = "last.safetensors";
 
 /// The file of weights that a path means: itself, or one of a run's folder.
 ///
@@ -63,11 +59,10 @@ impl Opened {
         let file = TensorFile::open(path, "weights of a trained network")?;
         let record = Record::of(&file)?;
         let Some(network) = Network::find(&record.model) else {
-            let names: Vec<&str> = NETWORKS.iter().map(|network| network.name).collect();
             return Err(Error::UnknownModel {
                 path: path.into(),
                 found: record.model,
-                known: names.join(", "),
+                known: Network::names(),
             });
         };
         let image = record.preprocessing.image.map(|extent| extent as u32);

@@ -1,7 +1,7 @@
 //! Activation: a function of each element (Keras `Activation`, and the `activation` of other layers).
 
 use super::{Arguments, Unreadable, planes};
-use crate::graph::{Caps, Emit, Gradient, Layer, Mask, Node, Outline, Pass, Refusal, Slot};
+use crate::graph::{Caps, Emit, Gradient, Layer, Node, Outline, Pass, Refusal, Slot};
 use crate::ops::relu;
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -73,7 +73,6 @@ impl Layer for Activation {
             ranged: pass == Pass::Forward,
             elementwise: true,
             is_relu: true,
-            mask: Mask::No,
             ..Caps::default()
         }
     }

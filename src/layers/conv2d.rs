@@ -4,8 +4,8 @@
 
 use super::{Arguments, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Init, Layer, Layout, Mask, Node, Outline, Pass, Place, Refusal,
-    Slot, TensorId, Window,
+    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, Pass, Place, Refusal, Slot,
+    TensorId, Window,
 };
 use crate::ops::conv2d::{self, Conv2d};
 use crate::tensor::Shape;
@@ -121,22 +121,9 @@ impl Layer for Conv2D {
             return Err(Refusal::new(expected, inputs));
         }
         let kernel = Shape::new([kh, kw, c, self.filters]);
-        let (fan_in, fan_out) = kernel.fans();
         let own = vec![
-            Declared {
-                suffix: "kernel",
-                shape: kernel,
-                trainable: true,
-                init: Init::GlorotUniform { fan_in, fan_out },
-                layout: Layout::Flat,
-            },
-            Declared {
-                suffix: "bias",
-                shape: Shape::new([self.filters]),
-                trainable: true,
-                init: Init::Zeros,
-                layout: Layout::Flat,
-            },
+            Declared::kernel(kernel, Layout::Flat),
+            Declared::bias(self.filters),
         ];
         let outputs = vec![Shape::new([n, output[0], output[1], self.filters])];
         Ok(Outline { outputs, own })

@@ -5,8 +5,8 @@
 
 use super::{Arguments, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Init, Layer, Layout, Mask, Node, Outline, PanelRange, Pass,
-    Place, Refusal, Slot,
+    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, PanelRange, Pass, Place,
+    Refusal, Slot,
 };
 use crate::ops::matmul::{self, Matmul, MatmulWeight, PANEL};
 use crate::tensor::Shape;
@@ -96,7 +96,7 @@ impl Dense {
         let kernel = node.own[0];
         for window in emit.panels(kernel) {
             let inside = within(&params, &window);
-            match emit.update_in_gradient(kernel, &window) {
+            match emit.update_in_gradient(&window) {
                 Some((op, behind)) => {
                     let places = [&[x, dy], &behind[..]].concat();
                     emit.dispatch(op, &MatmulWeight::new(&inside), &places);
@@ -143,7 +143,7 @@ fn gradient_then_update(
             offset: place.offset + start as u64 * panel_bytes,
             ..place
         };
-        emit.update(node.own[0], at, words as u32, gradient);
+        emit.update(at, words as u32, gradient);
     }
 }
 
@@ -167,22 +167,9 @@ impl Layer for Dense {
             ));
         };
         let kernel = Shape::new([features, self.units]);
-        let (fan_in, fan_out) = kernel.fans();
         let own = vec![
-            Declared {
-                suffix: "kernel",
-                shape: kernel,
-                trainable: true,
-                init: Init::GlorotUniform { fan_in, fan_out },
-                layout: Layout::Panels,
-            },
-            Declared {
-                suffix: "bias",
-                shape: Shape::new([self.units]),
-                trainable: true,
-                init: Init::Zeros,
-                layout: Layout::Flat,
-            },
+            Declared::kernel(kernel, Layout::Panels),
+            Declared::bias(self.units),
         ];
         let outputs = vec![Shape::new([n, self.units])];
         Ok(Outline { outputs, own })

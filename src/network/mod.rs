@@ -75,6 +75,12 @@ impl Network {
         NETWORKS.iter().find(|network| network.name == name)
     }
 
+    /// All names, for whoever asked for another.
+    pub fn names() -> String {
+        let names: Vec<&str> = NETWORKS.iter().map(|network| network.name).collect();
+        names.join(", ")
+    }
+
     /// The forward pass for images of its own shape.
     pub fn build(&self, classes: u32) -> Model {
         self.build_for(self.image, classes)

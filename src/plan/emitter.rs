@@ -127,10 +127,6 @@ impl Emitter<'_> {
 }
 
 impl Emit for Emitter<'_> {
-    fn mode(&self) -> Mode {
-        self.mode
-    }
-
     fn schedule(&self) -> &Schedule {
         &self.options.schedule
     }
@@ -210,11 +206,7 @@ impl Emit for Emitter<'_> {
         }
     }
 
-    fn update_in_gradient(
-        &self,
-        _: TensorId,
-        window: &PanelRange,
-    ) -> Option<(&'static dyn AnyOp, Vec<Place>)> {
+    fn update_in_gradient(&self, window: &PanelRange) -> Option<(&'static dyn AnyOp, Vec<Place>)> {
         if !self.options.schedule.fuse_update {
             return None;
         }
@@ -222,7 +214,7 @@ impl Emit for Emitter<'_> {
         Some((op, self.updated(window.place)))
     }
 
-    fn update(&mut self, _: TensorId, at: Place, count: u32, gradient: Place) {
+    fn update(&mut self, at: Place, count: u32, gradient: Place) {
         self.push_update(at, count, gradient);
     }
 

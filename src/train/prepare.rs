@@ -7,7 +7,7 @@ use super::state::{CONFIG, Config, HISTORY, Origin, RESUME, Saved};
 use crate::data::{Dataset, SAMPLE_FACES};
 use crate::feed;
 use crate::files::{self, Lock};
-use crate::network::{NETWORKS, Network};
+use crate::network::Network;
 use crate::weights::TensorFile;
 use std::path::{Path, PathBuf};
 
@@ -140,11 +140,7 @@ fn check_options(config: &Config) -> Result<&'static Network, Error> {
     config.rule()?;
     Network::find(&config.model).ok_or_else(|| Error::UnknownModel {
         found: config.model.clone(),
-        known: NETWORKS
-            .iter()
-            .map(|network| network.name)
-            .collect::<Vec<_>>()
-            .join(", "),
+        known: Network::names(),
     })
 }
 

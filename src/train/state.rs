@@ -118,12 +118,12 @@ pub enum Origin {
     },
 }
 
-/// File names of a run's folder.
+pub use crate::weights::{BEST, LAST};
+
+/// File names of a run's folder, beside those of its weights.
 pub const CONFIG: &str = "config.json";
 pub const HISTORY: &str = "history.csv";
 pub const STEPS: &str = "steps.csv";
-pub const BEST: &str = "best.safetensors";
-pub const LAST: &str = "last.safetensors";
 pub const RESUME: &str = "resume.safetensors";
 
 /// Every file that a run writes by replacing it.

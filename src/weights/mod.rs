@@ -62,6 +62,10 @@ fn parts(plan: &Plan, contents: Contents) -> Vec<Part> {
     }
 }
 
+/// File names of a run's weights: those of the lowest validation loss, and of its last epoch or stop.
+pub const BEST: &str = "best.safetensors";
+pub const LAST: &str = "last.safetensors";
+
 /// The member of the metadata that says who wrote a file: whatever has it has a seal too.
 const WRITER: &str = "fer-gpu";
 
