@@ -1,6 +1,7 @@
 //! The generated faces: the same everywhere, balanced, and neither given away
 //! by brightness nor solved by a linear model.
 
+use fer_gpu::data::Dataset;
 use fer_gpu::data::faces::{CLASS_NAMES, SIZE, Stream, draw};
 
 const CLASSES: usize = CLASS_NAMES.len();
@@ -162,4 +163,26 @@ fn softmax(scores: [f32; CLASSES]) -> [f32; CLASSES] {
     let powers = scores.map(|score| (score - highest).exp());
     let total: f32 = powers.iter().sum();
     powers.map(|power| power / total)
+}
+
+/// What networks are tried with where no face has their shape: as many images and labels as were asked for,
+/// the same each time, of all values.
+#[test]
+fn images_of_any_shape_can_be_drawn() {
+    let drawn = || Dataset::trial([5, 7, 3], [90, 14]);
+    let set = drawn();
+    assert_eq!((set.image, set.class_names.len()), ([5, 7, 3], 7));
+    assert_eq!((set.train.rows(), set.test.rows()), (90, 14));
+    let mut row = vec![0.0; 5 * 7 * 3];
+    let mut seen = [false; 256];
+    for number in 0..90 {
+        set.train.row_f32(number, 1.0, &mut row);
+        row.iter().for_each(|&value| seen[value as usize] = true);
+    }
+    assert!(seen.iter().all(|&value| value));
+    assert_eq!(set.hash, drawn().hash);
+    assert_eq!(
+        Dataset::trial([48, 48, 1], [7, 7]).name,
+        "generated sample faces"
+    );
 }
