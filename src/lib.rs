@@ -8,6 +8,7 @@
 //! ops                          what each kernel computes: bindings, cost, cases, and the same in f64
 //! data                         npy files or generated faces -> two labelled splits
 //! pictures                     picture files -> the pixels that a network expects
+//! ingest                       CSVs, folders of pictures by class, votes -> npy files with their classes' names
 //! score                        how good a classifier's answers are
 //! rules                        the optimisers: slots, scalars, one formula
 //! graph                        tensors and nodes; what a layer must say of itself
@@ -70,6 +71,7 @@ pub mod files;
 pub mod gpu;
 pub mod graph;
 pub mod inference;
+pub mod ingest;
 pub mod layers;
 pub mod network;
 pub mod ops;

@@ -2,7 +2,7 @@
 //! were the fastest, and which schedules. A new run, a benchmark and a printed plan ask here; a
 //! change of the adapter, of its driver or of any shader makes another file, so nothing is stale.
 
-use crate::files::Sealed;
+use crate::files::{self, Sealed};
 use crate::gpu::adapter::Info;
 use crate::ops::REGISTRY;
 use crate::plan::{Options, Pins, Schedule};
@@ -10,9 +10,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
-
-/// Names another folder than the user's cache for the files.
-pub const FOLDER: &str = "FER_GPU_CACHE";
 
 /// The winners on one adapter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,11 +34,7 @@ pub enum Found {
 impl Tuned {
     /// The file of an adapter, or none where the system names no folder for caches.
     pub fn path(adapter: &Info) -> Option<PathBuf> {
-        let folder = match std::env::var_os(FOLDER) {
-            Some(folder) => PathBuf::from(folder),
-            None => dirs::cache_dir()?.join("fer-gpu"),
-        };
-        Some(folder.join(Tuned::file_name(adapter)))
+        Some(files::cache_folder()?.join(Tuned::file_name(adapter)))
     }
 
     /// Adapter, driver and shaders in short.

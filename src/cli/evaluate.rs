@@ -7,6 +7,7 @@ use crate::feed;
 use crate::files::Sealed;
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::inference::{self, Opened, Which};
+use crate::ingest;
 use crate::plan::Wanted;
 use crate::train::{CONFIG, Config};
 use clap::Args;
@@ -78,10 +79,18 @@ impl Evaluate {
     fn validation(&self, opened: &Opened, run: Option<&Config>) -> Result<Validation, Error> {
         let record = &opened.record;
         let wanted = &record.preprocessing;
-        let read = |folder: &Path| {
+        let read = |data: &Path| {
+            let ready = ingest::resolve(data, wanted.image, &mut |_| ())?;
+            ready.notice.into_iter().for_each(output::note);
             let classes = &record.class_names;
-            let read = data::validation(folder, wanted.image, wanted.range, classes);
-            read.map_err(inference::Error::from)
+            let read = data::validation(&ready.folder, wanted.image, wanted.range, classes)?;
+            if read.reordered {
+                output::note(format_args!(
+                    "{} numbers its classes in another order than the network: they were matched by name",
+                    data.display()
+                ));
+            }
+            Ok::<Validation, Error>(read)
         };
         match (&self.data, run) {
             (Some(folder), _) => Ok(read(folder)?),
@@ -94,6 +103,7 @@ impl Evaluate {
                     Ok(Validation {
                         dataset: faces,
                         duplicates,
+                        reordered: false,
                     })
                 }
             },

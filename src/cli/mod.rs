@@ -18,7 +18,7 @@ mod tune;
 mod verify;
 
 use clap::{Parser, Subcommand};
-pub(crate) use output::{print, write};
+pub(crate) use output::{next, print, write};
 use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -51,7 +51,7 @@ enum Command {
     Bench(bench::Bench),
     /// Find the fastest kernels for a network on this machine, and keep them for later runs
     Tune(tune::Tune),
-    /// Make data sets
+    /// Import, part, look at and draw data sets
     Data(data::Data),
 }
 
@@ -60,6 +60,10 @@ enum Command {
 pub enum Error {
     #[error(transparent)]
     Train(#[from] crate::train::Error),
+    #[error(transparent)]
+    Data(#[from] crate::data::Error),
+    #[error(transparent)]
+    Ingest(#[from] crate::ingest::Error),
     #[error(transparent)]
     Inference(#[from] crate::inference::Error),
     #[error("{} was edited or damaged since its run wrote it: undo that, or give --data and --batch", .0.display())]
@@ -101,7 +105,9 @@ impl Error {
         match self {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
-            Error::NoData(_)
+            Error::Data(_)
+            | Error::Ingest(_)
+            | Error::NoData(_)
             | Error::Config(_)
             | Error::ReportIsFolder(_)
             | Error::ReportOverInput(_)

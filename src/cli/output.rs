@@ -76,6 +76,48 @@ pub fn tell(text: impl Display) {
     STDERR.write(&mut io::stderr(), &format!("{text}\n"));
 }
 
+/// Writes a line that tells of something the user should know.
+pub fn note(text: impl Display) {
+    tell(format_args!("note: {text}"));
+}
+
+/// The last lines of a command: what to type next.
+pub fn next(commands: &[&str]) {
+    for (i, command) in commands.iter().enumerate() {
+        let head = if i == 0 { "next:" } else { "     " };
+        tell(format_args!("{head} {command}"));
+    }
+}
+
+/// `1 image`, `2 images`
+pub fn plural(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        count => format!("{count} {thing}s"),
+    }
+}
+
+/// A path as a word of a command that a shell would read.
+pub fn told(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_safe = |c: char| c.is_alphanumeric() || "/._-+,@%=:".contains(c);
+    match !text.is_empty() && text.chars().all(is_safe) {
+        true => text,
+        false => plain(&format!("'{}'", text.replace('\'', "'\\''"))),
+    }
+}
+
+/// A text without what a terminal would obey: control characters and changes of direction.
+pub fn plain(text: &str) -> String {
+    let obeyed =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = |c: char| match obeyed(c) {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// Does nobody read standard output any more?
 pub fn is_closed() -> bool {
     let state = STDOUT.state.lock().expect("no panic while locked");

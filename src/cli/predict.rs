@@ -1,6 +1,6 @@
 //! `fer-gpu predict`: what a trained network says of pictures and arrays.
 
-use super::output::{self, print, tell};
+use super::output::{self, plain, print, tell};
 use super::{Error, LARGEST_BATCH, write};
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::inference::{self, Answer, Input, Opened, Rows, Which};
@@ -213,17 +213,6 @@ fn label(input: &str, row: Option<usize>) -> String {
         Some(row) => format!("{}[{row}]", plain(input)),
         None => plain(input),
     }
-}
-
-/// A text without what a terminal would obey: control characters and changes of direction.
-fn plain(text: &str) -> String {
-    let obeyed =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let escaped = |c: char| match obeyed(c) {
-        true => c.escape_unicode().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(escaped).collect()
 }
 
 /// Classes, the likeliest first; of equal ones the first.

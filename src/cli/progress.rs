@@ -13,3 +13,12 @@ pub fn set(bar: &ProgressBar, done: usize, of: usize, what: &'static str) {
     bar.set_position(done.min(of) as u64);
     bar.set_message(what);
 }
+
+/// Of much that is read, the part that is done.
+pub fn part(bar: &ProgressBar, done: u64, total: u64, what: &'static str) {
+    let style = ProgressStyle::with_template("{percent:>3} % {bar:30} {msg}");
+    bar.set_style(style.expect("a template of ours").progress_chars("━━─"));
+    bar.set_length(total);
+    bar.set_position(done.min(total));
+    bar.set_message(what);
+}

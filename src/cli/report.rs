@@ -2,8 +2,8 @@
 //! begins, each epoch, at least every minute and where it ends; or one JSON object a line.
 
 use super::output::tell;
-use super::print;
 use super::status::Status;
+use super::{print, progress};
 use crate::data::Dataset;
 use crate::gpu::adapter::{Info, Kind};
 use crate::train::{EpochRow, Event, Summary};
@@ -50,6 +50,7 @@ impl Reporter {
 
     pub fn event(&mut self, event: Event) {
         match event {
+            Event::Importing { done, total } => self.importing(done, total),
             Event::Planned {
                 adapter,
                 device_bytes,
@@ -83,6 +84,14 @@ impl Reporter {
                 accuracy,
             } => self.step(epoch, batch, batches, loss, accuracy),
             Event::Epoch(row) => self.epoch(&row),
+        }
+    }
+
+    fn importing(&self, done: u64, total: u64) {
+        self.now(|| format!("importing, {} % read", 100 * done / total.max(1)));
+        match done < total {
+            true => progress::part(&self.bar, done, total, "importing"),
+            false => self.bar.set_message(""),
         }
     }
 

@@ -14,7 +14,7 @@ pub fn duplicates(train: &Split, test: &Split) -> Vec<bool> {
 }
 
 /// The xxh3-128 of each image: of its bytes, or else of its values as f32.
-fn hashes(split: &Split, bytes: bool) -> Vec<u128> {
+pub(super) fn hashes(split: &Split, bytes: bool) -> Vec<u128> {
     // A split without rows has no image to measure.
     let width = split.pixels.len() / split.rows().max(1);
     let mut values = vec![0.0f32; width];

@@ -115,13 +115,15 @@ pub enum Error {
         found: f64,
     },
     #[error(
-        "{file}, row {row}: label {found}, but y_train.npy has {classes} classes, 0 to {}: use one numbering for both",
+        "{file}, row {row}: label {found}, but {by} has {classes} classes, 0 to {}: use one numbering for both",
         classes - 1
     )]
     UnknownClass {
         file: String,
         row: usize,
         found: usize,
+        /// What says how many classes there are.
+        by: String,
         classes: usize,
     },
     #[error("{file}, row {row}, column {column}: {}; one-hot rows hold only zeros and a single 1", number(*found))]
@@ -138,13 +140,32 @@ pub enum Error {
         found: usize,
     },
     #[error(
-        "{file} is one-hot with {found} classes, but y_train.npy has {expected}: use one coding for both"
+        "{file} is one-hot with {found} classes, but {by} has {expected}: use one coding for both"
     )]
     Width {
         file: String,
         found: usize,
+        by: String,
         expected: usize,
     },
+    #[error(
+        "{file}, row {row} is a share of each class: training takes class numbers as yet; import the set with --targets majority"
+    )]
+    Shares { file: String, row: usize },
+    #[error("{} is no list of class names: {why}", path.display())]
+    Classes { path: PathBuf, why: String },
+    #[error(
+        "{} has the class `{class}`, which the network does not know; it knows {known}", path.display()
+    )]
+    OtherClasses {
+        path: PathBuf,
+        class: String,
+        known: String,
+    },
+    #[error(
+        "a part of {asked} of {rows} rows leaves nothing to train on or nothing to validate on"
+    )]
+    Part { asked: usize, rows: usize },
     #[error("{file} labels every image 0: at least two classes are needed")]
     OneClass { file: String },
 

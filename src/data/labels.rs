@@ -4,7 +4,7 @@ use super::Error;
 use super::npy::Npy;
 
 /// The most classes a set may have.
-const MOST_CLASSES: usize = 1000;
+pub(super) const MOST_CLASSES: usize = 1000;
 
 /// Checks that `npy` can hold labels: (N,), (N, 1) or one-hot (N, 2 to 1000).
 pub(super) fn check_shape(npy: &Npy) -> Result<(), Error> {
@@ -20,23 +20,23 @@ pub(super) fn check_shape(npy: &Npy) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads the labels in `npy`, whose shape has been checked, and the number of classes: that of
-/// the training set where it is known already, else the width of one-hot rows or one more than
-/// the largest label.
+/// Reads the labels in `npy`, whose shape has been checked, and the number of classes: the one that is known,
+/// with the file that says so, else the width of one-hot rows or one more than the largest label.
 ///
 /// # Errors
 /// The first row that is not a class number or not one-hot, or names a class that the training
 /// set lacks; one-hot rows of another width than the training set's; a single class.
-pub(super) fn read(npy: Npy, known: Option<usize>) -> Result<(Vec<u32>, usize), Error> {
+pub(super) fn read(npy: Npy, known: Option<(&str, usize)>) -> Result<(Vec<u32>, usize), Error> {
     let name = npy.name().to_owned();
     let width = npy.row_len();
-    if let Some(expected) = known
+    if let Some((by, expected)) = known
         && width > 1
         && width != expected
     {
         return Err(Error::Width {
             file: name,
             found: width,
+            by: by.into(),
             expected,
         });
     }
@@ -47,13 +47,14 @@ pub(super) fn read(npy: Npy, known: Option<usize>) -> Result<(Vec<u32>, usize), 
             [value] => class_number(&name, row, *value)?,
             _ => hot_column(&name, row, values)?,
         };
-        if let Some(classes) = known
+        if let Some((by, classes)) = known
             && label >= classes
         {
             return Err(Error::UnknownClass {
                 file: name.clone(),
                 row,
                 found: label,
+                by: by.into(),
                 classes,
             });
         }
@@ -61,7 +62,7 @@ pub(super) fn read(npy: Npy, known: Option<usize>) -> Result<(Vec<u32>, usize), 
         labels.push(label as u32);
         Ok(())
     })?;
-    let classes = known.unwrap_or(classes);
+    let classes = known.map_or(classes, |(_, classes)| classes);
     if classes < 2 {
         return Err(Error::OneClass { file: name });
     }
@@ -83,6 +84,10 @@ fn class_number(file: &str, row: usize, found: f64) -> Result<usize, Error> {
 /// The column of the single 1 in a row that must be zeros otherwise.
 fn hot_column(file: &str, row: usize, values: &[f64]) -> Result<usize, Error> {
     let file = || file.into();
+    let fraction = |&value: &f64| value > 0.0 && value < 1.0;
+    if values.iter().any(fraction) && (values.iter().sum::<f64>() - 1.0).abs() < 1e-4 {
+        return Err(Error::Shares { file: file(), row });
+    }
     if let Some(column) = values
         .iter()
         .position(|&value| value != 0.0 && value != 1.0)

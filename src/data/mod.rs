@@ -2,10 +2,12 @@
 //!
 //! `npy` opens a file, checks its header against its length and streams rows as `f64`; `images`
 //! judges the rows of X and stores them as `u8` or `f32`; `labels` turns the rows of y into class
-//! numbers; this file holds the two splits against each other, and `duplicates` finds the images
-//! that lie in both. `write` goes the other way.
+//! numbers, which `classes` names; this file holds the two splits against each other, and `duplicates` finds the
+//! images that lie in both. `survey` tells what a set holds, `split` parts it; `write` and, row by row, `stream`
+//! go the other way.
 //! Nothing here knows of networks or GPUs: training takes a [`Dataset`] and needs no file again.
 
+pub mod classes;
 mod duplicates;
 mod error;
 pub mod faces;
@@ -13,11 +15,18 @@ mod images;
 mod labels;
 mod npy;
 mod reading;
+mod split;
+mod stream;
+mod survey;
 mod write;
 
+pub use classes::CLASSES;
 pub use duplicates::duplicates;
 pub use error::Error;
-pub use reading::{Validation, images_of, validation};
+pub use reading::{Validation, image_shape, images_of, validation};
+pub use stream::{Counts, SetWriter, Target};
+pub use survey::{Conflict, SplitSurvey, Survey};
+pub use write::must_be_free;
 
 use crate::random;
 use npy::Npy;
@@ -28,7 +37,7 @@ use std::path::Path;
 use std::str::FromStr;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The class names of FER-2013, by class number; any set of seven classes bears them.
+/// The class names of FER-2013, by class number; a set of seven classes without names bears them.
 pub const FER_CLASSES: [&str; 7] = [
     "angry", "disgust", "fear", "happy", "sad", "surprise", "neutral",
 ];
@@ -84,7 +93,8 @@ impl Dataset {
     ///
     /// X: any integer type, `f32` or `f64`, of shape (N, h, w, c), (N, h * w * c) or, with one
     /// channel, (N, h, w). y: class numbers of shape (N,) or (N, 1), or one-hot (N, classes), of
-    /// any numeric or bool type; y_train decides how many classes there are.
+    /// any numeric or bool type. `classes.json`, where it is there, names the classes; else y_train decides how
+    /// many there are.
     ///
     /// The range is the narrowest of 0..1, -1..1 and 0..255 that holds every pixel of X_train,
     /// whatever its dtype: whole numbers that never pass 1 are taken as a black-and-white set in
@@ -97,8 +107,10 @@ impl Dataset {
         let dir = folder(dir)?;
         let [train_x, train_y] = open_pair(dir, FILES[0], FILES[1], image)?;
         let [test_x, test_y] = open_pair(dir, FILES[2], FILES[3], image)?;
-        let (train_labels, classes) = labels::read(train_y, None)?;
-        let (test_labels, _) = labels::read(test_y, Some(classes))?;
+        let names = classes::read(dir)?;
+        let named = names.as_ref().map(|names| (CLASSES, names.len()));
+        let (train_labels, classes) = labels::read(train_y, named)?;
+        let (test_labels, _) = labels::read(test_y, named.or(Some((FILES[1], classes))))?;
         let mut train = images::read(train_x)?;
         let range = train.range();
         let mut test = images::read(test_x)?;
@@ -116,14 +128,9 @@ impl Dataset {
             pixels: test.pixels,
             labels: test_labels,
         };
-        Ok(Self::of(
-            train,
-            test,
-            range,
-            image,
-            classes,
-            dir.display().to_string(),
-        ))
+        let names = names.unwrap_or_else(|| class_names(classes));
+        let name = dir.display().to_string();
+        Ok(Self::of(train, test, range, image, names, name))
     }
 }
 
@@ -147,7 +154,7 @@ impl Dataset {
             test,
             PixelRange::ZeroTo255,
             [faces::SIZE, faces::SIZE, 1],
-            faces::CLASS_NAMES.len(),
+            faces::CLASS_NAMES.map(String::from).to_vec(),
             "generated sample faces".into(),
         )
     }
@@ -169,7 +176,19 @@ impl Dataset {
         };
         let [train, test] = [split(1, counts[0]), split(2, counts[1])];
         let range = PixelRange::ZeroTo255;
-        Self::of(train, test, range, image, 7, "noise".into())
+        Self::of(train, test, range, image, class_names(7), "noise".into())
+    }
+
+    /// A set all of which is to train on.
+    pub fn whole(
+        train: Split,
+        range: PixelRange,
+        image: [usize; 3],
+        class_names: Vec<String>,
+        name: String,
+    ) -> Self {
+        let none = Split::empty(&train);
+        Self::of(train, none, range, image, class_names, name)
     }
 
     fn of(
@@ -177,11 +196,10 @@ impl Dataset {
         test: Split,
         range: PixelRange,
         image: [usize; 3],
-        classes: usize,
+        class_names: Vec<String>,
         name: String,
     ) -> Self {
-        let hash = hash(image, classes, [&train, &test]);
-        let class_names = class_names(classes);
+        let hash = hash(image, class_names.len(), [&train, &test]);
         Self {
             train,
             test,
@@ -226,7 +244,6 @@ impl Split {
     }
 }
 
-/// Opens the images and labels of one split and checks shapes and row counts, from the headers.
 /// The path, if it is that of a folder.
 fn folder(dir: &Path) -> Result<&Path, Error> {
     match fs::metadata(dir) {
@@ -240,6 +257,7 @@ fn folder(dir: &Path) -> Result<&Path, Error> {
     }
 }
 
+/// Opens the images and labels of one split and checks shapes and row counts, from the headers.
 fn open_pair(dir: &Path, x: &str, y: &str, image: [usize; 3]) -> Result<[Npy; 2], Error> {
     let x = Npy::open(dir, x)?;
     images::check_shape(&x, image)?;
@@ -298,6 +316,15 @@ impl Split {
     /// The number of images.
     pub fn rows(&self) -> usize {
         self.labels.len()
+    }
+
+    /// Rows by class number.
+    pub fn counts(&self, classes: usize) -> Vec<u64> {
+        let mut counts = vec![0; classes];
+        for &label in &self.labels {
+            counts[label as usize] += 1;
+        }
+        counts
     }
 
     /// Writes image `row` into `out`, height * width * channels long, each value as f32 times

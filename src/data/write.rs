@@ -1,20 +1,20 @@
-//! Writes a data set: a `Dataset` in, the four npy files out, as `Dataset::load` reads them.
+//! Writes a data set: a `Dataset` in, the four npy files and `classes.json` out, as `Dataset::load` reads them.
 
-use super::{Dataset, Error, FILES, Pixels, Split};
+use super::{CLASSES, Dataset, Error, FILES, Pixels, Split, classes};
 use crate::files::{self, Draft};
 use ndarray::{ArrayRef, ArrayView1, ArrayView4, Dimension, ShapeError};
 use ndarray_npy::{WritableElement, WriteNpyError, WriteNpyExt};
 use std::fs;
 use std::io;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Dataset {
-    /// Writes the four files into `dir`, making it where it is missing: images of shape
+    /// Writes the five files into `dir`, making it where it is missing: images of shape
     /// (N, height, width, channels) in `u8` or `f32`, as they are stored here, labels of shape (N,)
     /// in `u8` (in `u32` where there are more than 256 classes).
     ///
-    /// Each file is written under a temporary name beside; only when all four are complete are
+    /// Each file is written under a temporary name beside; only when all are complete are
     /// they renamed. Nothing is ever overwritten.
     ///
     /// # Errors
@@ -22,14 +22,13 @@ impl Dataset {
     pub fn write(&self, dir: &Path) -> Result<(), Error> {
         fs::create_dir_all(dir).map_err(|source| files::Error::write(dir, source))?;
         let [train_x, train_y, test_x, test_y] = FILES;
-        for path in FILES.map(|name| dir.join(name)) {
-            must_be_free(&path)?;
-        }
+        must_be_free(dir)?;
         let drafts = [
             self.draft_images(dir, train_x, &self.train)?,
             self.draft_labels(dir, train_y, &self.train)?,
             self.draft_images(dir, test_x, &self.test)?,
             self.draft_labels(dir, test_y, &self.test)?,
+            self.draft_names(dir)?,
         ];
         for draft in drafts {
             draft.publish_new()?;
@@ -44,6 +43,15 @@ impl Dataset {
             Pixels::U8(all) => draft(dir, name, ArrayView4::from_shape(shape, all)),
             Pixels::F32(all) => draft(dir, name, ArrayView4::from_shape(shape, all)),
         }
+    }
+
+    fn draft_names(&self, dir: &Path) -> Result<Draft, Error> {
+        let path = dir.join(CLASSES);
+        let failed = |source| files::Error::write(&path, source);
+        let mut draft = Draft::begin(&path)?;
+        let text = classes::text(&self.class_names);
+        draft.fill(|out| out.write_all(text.as_bytes()).map_err(failed))?;
+        Ok(draft)
     }
 
     fn draft_labels(&self, dir: &Path, name: &str, split: &Split) -> Result<Draft, Error> {
@@ -77,10 +85,15 @@ where
     Ok(draft)
 }
 
-/// Refuses a path that something lies at, be it a dangling link.
-fn must_be_free(path: &Path) -> Result<(), Error> {
-    match path.symlink_metadata() {
-        Ok(_) => Err(files::Error::Exists(path.into()).into()),
-        Err(_) => Ok(()),
+/// Refuses a folder in which something bears the name of a set's file, be it a dangling link.
+///
+/// # Errors
+/// If so.
+pub fn must_be_free(folder: &Path) -> Result<(), Error> {
+    let taken = |path: &PathBuf| path.symlink_metadata().is_ok();
+    let mut paths = FILES.iter().chain([&CLASSES]).map(|name| folder.join(name));
+    match paths.find(taken) {
+        Some(path) => Err(files::Error::Exists(path).into()),
+        None => Ok(()),
     }
 }

@@ -21,6 +21,17 @@ pub use target::Target;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The variable that names another folder for caches than the user's.
+pub const CACHE: &str = "FER_GPU_CACHE";
+
+/// Where what can be made again is kept; none where the system names no such folder.
+pub fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os(CACHE) {
+        Some(folder) => Some(folder.into()),
+        None => Some(dirs::cache_dir()?.join("fer-gpu")),
+    }
+}
+
 /// What can go wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

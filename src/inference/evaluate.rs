@@ -15,6 +15,7 @@ pub fn evaluate(
     let Validation {
         dataset,
         duplicates,
+        ..
     } = validation;
     feed::upload(executor, &dataset)?;
     let rows = dataset.test.rows();

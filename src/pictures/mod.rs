@@ -102,3 +102,30 @@ pub fn decode(bytes: &[u8], name: &str, wanted: &Preprocessing) -> Result<Pictur
         animated: decoded.animated,
     })
 }
+
+/// Pixels of an 8-bit grey picture of (height, width), as `wanted` asks for them.
+///
+/// # Errors
+/// If `wanted` contradicts itself.
+///
+/// # Panics
+/// If the pixels are not those of the size.
+pub fn of_grey(
+    pixels: Vec<u8>,
+    [height, width]: [usize; 2],
+    wanted: &Preprocessing,
+) -> Result<Picture, Error> {
+    wanted.check()?;
+    let grey = image::GrayImage::from_raw(width as u32, height as u32, pixels);
+    let grey = image::DynamicImage::from(grey.expect("as many pixels as the size has"));
+    let coloured = match wanted.colour {
+        Colour::Grey => grey,
+        Colour::Rgb => grey.to_rgb8().into(),
+    };
+    let (picture, changed) = fit::fit(coloured, wanted);
+    Ok(Picture {
+        pixels: picture.into_bytes(),
+        changed,
+        animated: false,
+    })
+}

@@ -64,6 +64,20 @@ impl Colour {
 }
 
 impl Preprocessing {
+    /// What images of (height, width, channels) are, where nobody says otherwise.
+    pub fn usual(image: [usize; 3], range: PixelRange) -> Preprocessing {
+        Preprocessing {
+            image,
+            colour: match image[2] {
+                1 => Colour::Grey,
+                _ => Colour::Rgb,
+            },
+            range,
+            crop: Crop::Centre,
+            resize: Resize::Bilinear,
+        }
+    }
+
     /// Whether a picture can be brought to this: metadata of weights may say anything.
     ///
     /// # Errors

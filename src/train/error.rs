@@ -1,12 +1,14 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, files, gpu, plan, rules, weights};
+use crate::{data, files, gpu, ingest, plan, rules, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Data(#[from] data::Error),
+    #[error(transparent)]
+    Ingest(#[from] ingest::Error),
     #[error(transparent)]
     Gpu(#[from] gpu::Error),
     #[error(transparent)]

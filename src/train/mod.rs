@@ -36,6 +36,11 @@ use steps::StepLog;
 
 /// What happens while a run goes on.
 pub enum Event<'a> {
+    /// So much of a source that is no data set yet was read.
+    Importing {
+        done: u64,
+        total: u64,
+    },
     /// The device is open and the plan made.
     Planned {
         adapter: &'a crate::gpu::adapter::Info,

@@ -1,12 +1,13 @@
 //! Finds whatever can be wrong with a run before a device is opened or a byte written: options, files,
 //! data, and whether they belong together.
 
-use super::Error;
 use super::settings::{Out, Start};
 use super::state::{CONFIG, Config, HISTORY, Origin, RESUME, Saved};
+use super::{Error, Event};
 use crate::data::{Dataset, SAMPLE_FACES};
 use crate::feed;
 use crate::files::{self, Lock};
+use crate::ingest;
 use crate::network::Network;
 use crate::weights::TensorFile;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-pub(super) fn prepare(start: Start) -> Result<Prepared, Error> {
+pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Prepared, Error> {
     let (mut config, prior) = match start {
         Start::New {
             config,
@@ -74,10 +75,11 @@ pub(super) fn prepare(start: Start) -> Result<Prepared, Error> {
         }
     };
     let network = check_options(&config)?;
-    let dataset = load(&mut config, network)?;
+    let dataset = load(&mut config, network, observe)?;
     match &prior {
         Prior::Run { saved, folder, .. } => {
             same_data(saved, &dataset)?;
+            same_classes(&config, &dataset)?;
             let rows = dataset.train.rows();
             let fits = saved.state.fits(rows, config.batch);
             fits.map_err(|why| Error::Resume {
@@ -145,13 +147,27 @@ fn check_options(config: &Config) -> Result<&'static Network, Error> {
 }
 
 /// The data set of a run, reduced to its first batch where that is to be overfitted.
-fn load(config: &mut Config, network: &Network) -> Result<Dataset, Error> {
+fn load(
+    config: &mut Config,
+    network: &Network,
+    observe: &mut dyn FnMut(Event),
+) -> Result<Dataset, Error> {
     let image = network.image.map(|d| d as usize);
     let dataset = match &config.data {
-        Some(folder) => {
-            let folder = where_data_are(folder, config.data_absolute.as_deref())?;
-            let dataset = Dataset::load(&folder, image)?;
-            config.data_absolute = std::path::absolute(&folder).ok();
+        Some(data) => {
+            let data = where_data_are(data, config.data_absolute.as_deref())?;
+            let ready = ingest::resolve(&data, image, &mut |event| {
+                if let ingest::Event::Progress { done, total } = event {
+                    observe(Event::Importing { done, total });
+                }
+            })?;
+            ready
+                .notice
+                .into_iter()
+                .for_each(|text| observe(Event::Notice(text)));
+            let mut dataset = Dataset::load(&ready.folder, image)?;
+            dataset.name = data.display().to_string();
+            config.data_absolute = std::path::absolute(&data).ok();
             dataset
         }
         None => Dataset::sample_faces(config.seed, SAMPLE_FACES),
@@ -170,7 +186,7 @@ fn load(config: &mut Config, network: &Network) -> Result<Dataset, Error> {
     Ok(dataset.overfit(&order[..config.batch as usize]))
 }
 
-/// The data folder as it was named, or where it was seen from another folder.
+/// The data as they were named, or where it was seen from another folder.
 fn where_data_are(stored: &Path, absolute: Option<&Path>) -> Result<PathBuf, Error> {
     match absolute {
         Some(absolute) if !stored.exists() && absolute != stored => {
@@ -196,6 +212,18 @@ fn same_data(saved: &Saved, dataset: &Dataset) -> Result<(), Error> {
         what: "data",
         stored: of(&saved.data_hash),
         given: of(&given),
+    })
+}
+
+/// A run's class numbers keep their meaning.
+fn same_classes(config: &Config, dataset: &Dataset) -> Result<(), Error> {
+    if config.class_names == dataset.class_names {
+        return Ok(());
+    }
+    Err(Error::Differs {
+        what: "the classes",
+        stored: config.class_names.join(", "),
+        given: dataset.class_names.join(", "),
     })
 }
 

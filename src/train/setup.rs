@@ -54,7 +54,7 @@ fn open_and_train(
     observe: &mut dyn FnMut(Event),
     begun: &mut Option<Begun>,
 ) -> Result<super::Summary, Error> {
-    let prepared = prepare(settings.start.clone())?;
+    let prepared = prepare(settings.start.clone(), observe)?;
     let epochs = prepared.config.epochs;
     if let Prior::Run { folder, saved, .. } = &prepared.start {
         tidy(folder, &saved.state)?;

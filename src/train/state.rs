@@ -5,9 +5,10 @@ use super::Error;
 use super::steps::Written;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
+use crate::pictures::Preprocessing;
 use crate::plan::{self, Pins, Plan, Schedule};
 use crate::rules::{self, Choices, Rule};
-use crate::weights::{self, Contents, Record, TensorFile, usual_preprocessing};
+use crate::weights::{self, Contents, Record, TensorFile};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
@@ -349,7 +350,7 @@ impl Config {
         Record {
             model: self.model.clone(),
             class_names: self.class_names.clone(),
-            preprocessing: usual_preprocessing(self.image, range),
+            preprocessing: Preprocessing::usual(self.image, range),
             variants: evaluate
                 .map(|program| program.variants())
                 .unwrap_or_default(),

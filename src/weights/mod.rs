@@ -5,7 +5,7 @@ mod error;
 mod record;
 
 pub use error::Error;
-pub use record::{Record, usual_preprocessing};
+pub use record::Record;
 
 use crate::files::{self, Draft, Sealed, Unsealed};
 use crate::gpu::{Executor, Tensor};

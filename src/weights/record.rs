@@ -2,8 +2,7 @@
 //! that its run validated with. `train` writes it into the file's metadata, `evaluate` and `predict` obey it.
 
 use super::{Error, TensorFile};
-use crate::data::PixelRange;
-use crate::pictures::{Colour, Crop, Preprocessing, Resize};
+use crate::pictures::Preprocessing;
 use crate::plan::{Pins, Schedule};
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -31,20 +30,6 @@ const EPOCH: &str = "epoch";
 const PREPROCESSING: &str = "preprocessing";
 const VARIANTS: &str = "variants";
 const SCHEDULE: &str = "schedule";
-
-/// What images of that shape are, where nobody says otherwise.
-pub fn usual_preprocessing(image: [usize; 3], range: PixelRange) -> Preprocessing {
-    Preprocessing {
-        image,
-        colour: match image[2] {
-            1 => Colour::Grey,
-            _ => Colour::Rgb,
-        },
-        range,
-        crop: Crop::Centre,
-        resize: Resize::Bilinear,
-    }
-}
 
 impl Record {
     /// The metadata that say this.
@@ -103,7 +88,7 @@ impl Record {
                     .map_err(|why| unreadable(RANGE, &why))?;
                 let image = image(needed(IMAGE)?)
                     .ok_or_else(|| unreadable(IMAGE, &"height x width x channels is expected"))?;
-                usual_preprocessing(image, range)
+                Preprocessing::usual(image, range)
             }
         };
         let preprocessing: Preprocessing = preprocessing;

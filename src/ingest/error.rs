@@ -1,0 +1,93 @@
+//! What can be wrong with a source as a whole, and with one row or picture of it.
+
+use crate::{data, files, pictures};
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Data(#[from] data::Error),
+    #[error(transparent)]
+    File(#[from] files::Error),
+    #[error(transparent)]
+    Pictures(#[from] pictures::Error),
+    #[error("there is no {}: give a CSV, a folder of pictures by class, or a folder of npy arrays", .0.display())]
+    Nothing(PathBuf),
+    #[error(
+        "{} is neither a folder nor a file that ends in .csv: give a CSV, a folder of pictures by class, or a folder of npy arrays", .0.display()
+    )]
+    Unknown(PathBuf),
+    #[error("{}, line 1: {why}", path.display())]
+    Header { path: PathBuf, why: String },
+    #[error("{} has nothing to {side}{faults}", path.display())]
+    NoRows {
+        path: PathBuf,
+        side: &'static str,
+        faults: String,
+    },
+    #[error(
+        "{} holds no folders of classes: pictures lie in a folder for each class, or in train/CLASS and test/CLASS", .0.display()
+    )]
+    NoClasses(PathBuf),
+    #[error("{} has the single class `{class}`: at least two are needed", path.display())]
+    OneClass { path: PathBuf, class: String },
+    #[error("{} has the class `{class}`, which {} lacks", test.display(), train.display())]
+    OtherClass {
+        test: PathBuf,
+        train: PathBuf,
+        class: String,
+    },
+    #[error("{} cannot name a class: {why}", path.display())]
+    ClassName { path: PathBuf, why: String },
+    #[error(
+        "{} has no test part: say which share of its images is to become one, as `fer-gpu data import {} --test-share 0.1 --out DIR` does", .0.display(), .0.display()
+    )]
+    NoTest(PathBuf),
+    #[error("{} has a test part of its own: leave out --test-share", .0.display())]
+    HasTest(PathBuf),
+    #[error("votes go with the rows of FER-2013's CSV: {} is none", .0.display())]
+    VotesWithoutCsv(PathBuf),
+    #[error("{}, line {line}: {why}", path.display())]
+    Votes {
+        path: PathBuf,
+        line: u64,
+        why: String,
+    },
+    #[error(
+        "this system names no folder for caches: set {} to one, or import by `fer-gpu data import`",
+        files::CACHE
+    )]
+    NoCache,
+    #[error("{fault} (--strict)")]
+    Strict { fault: Fault },
+}
+
+/// Why a row or a picture is left out.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("{}, line {line}: {why}", path.display())]
+    Row {
+        path: PathBuf,
+        /// From 1, the header.
+        line: u64,
+        why: String,
+    },
+    #[error("{}", with_cause(.0))]
+    Picture(pictures::Error),
+}
+
+fn with_cause(error: &pictures::Error) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or(error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// At most 60 characters of a text, on one line.
+pub(super) fn short(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let mut left = text.trim().chars().map(printable);
+    let mut short: String = left.by_ref().take(60).collect();
+    if left.next().is_some() {
+        short.push_str("...");
+    }
+    short
+}
