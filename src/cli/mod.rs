@@ -4,12 +4,14 @@ mod bench;
 mod data;
 mod devices;
 mod evaluate;
+mod home;
 mod output;
 mod plan;
 mod predict;
 mod progress;
 mod report;
 mod score_table;
+mod shell;
 mod status;
 mod stop;
 mod summary;
@@ -17,7 +19,7 @@ mod train;
 mod tune;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(crate) use output::{next, print, write};
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -25,10 +27,29 @@ use std::time::Instant;
 
 /// Trains convolutional networks for facial expressions on any GPU.
 #[derive(Parser)]
-#[command(name = "fer-gpu", version, about, max_term_width = 100)]
+#[command(
+    name = "fer-gpu",
+    version,
+    about,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 struct Cli {
+    /// Tell only results and errors
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    quiet: bool,
+    /// Colours on a terminal; NO_COLOR is obeyed too
+    #[arg(
+        long,
+        value_name = "WHEN",
+        global = true,
+        default_value = "auto",
+        help_heading = "Everywhere",
+        hide_short_help = true
+    )]
+    color: ColorChoice,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -53,6 +74,40 @@ enum Command {
     Tune(tune::Tune),
     /// Import, part, look at and draw data sets
     Data(data::Data),
+    /// Print a script that completes the command in a shell
+    Completions(shell::Completions),
+    /// Write manual pages
+    Man(shell::Man),
+}
+
+/// The commands as `--help` shows them.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Train and use", &["train", "evaluate", "predict", "data"]),
+    ("Look inside", &["summary", "plan"]),
+    ("This machine", &["devices", "verify", "bench", "tune"]),
+    ("Shell", &["completions", "man"]),
+];
+
+/// The command with its subcommands in groups.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let style = command.get_styles().get_header().to_owned();
+    let literal = command.get_styles().get_literal().to_owned();
+    let mut groups = String::new();
+    for (heading, names) in GROUPS {
+        groups += &format!("{style}{heading}:{style:#}\n");
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(|inner| inner.get_about());
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            groups += &format!("  {literal}{name:12}{literal:#} {about}\n");
+        }
+        groups += "\n";
+    }
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{style}Options:{style:#}\n{{options}}{{after-help}}"
+    ))
 }
 
 /// Whatever a subcommand failed of.
@@ -119,9 +174,30 @@ impl Error {
     }
 }
 
+/// What `--color` says, also where the rest of the line is wrong.
+fn colour_wanted() -> ColorChoice {
+    let words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let behind = |at: usize| words.get(at + 1).map(String::as_str);
+    let said = words.iter().enumerate().find_map(|(at, word)| {
+        word.strip_prefix("--color=")
+            .or_else(|| (word == "--color").then(|| behind(at)).flatten())
+    });
+    said.and_then(|word| word.parse().ok())
+        .unwrap_or(ColorChoice::Auto)
+}
+
 /// The command: parses, runs and tells what went wrong. `started` is when the process began.
 pub fn main(started: Instant) -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let colour = colour_wanted();
+    match colour {
+        ColorChoice::Auto => {}
+        ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+        ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let parsed = command().color(colour).try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         // Help, the version, or what is wrong with the options.
         Err(told) => {
@@ -132,9 +208,12 @@ pub fn main(started: Instant) -> ExitCode {
             return ExitCode::from(code as u8);
         }
     };
+    if cli.quiet {
+        output::be_quiet();
+    }
     let outcome = cli.run(started);
     let complain = |error: Error| {
-        output::tell(format_args!("error: {}", crate::train::causes(&error)));
+        output::error(crate::train::causes(&error));
         ExitCode::from(error.exit_code())
     };
     match (outcome, output::failure()) {
@@ -146,7 +225,10 @@ pub fn main(started: Instant) -> ExitCode {
 
 impl Cli {
     fn run(self, started: Instant) -> Result<ExitCode, Error> {
-        match self.command {
+        let Some(command) = self.command else {
+            return home::run();
+        };
+        match command {
             Command::Train(train) => train.run(started),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
@@ -157,6 +239,8 @@ impl Cli {
             Command::Bench(bench) => bench.run(),
             Command::Tune(tune) => tune.run(),
             Command::Data(data) => data.run(),
+            Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(),
         }
     }
 }
@@ -169,5 +253,26 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("a number of seconds from 0 to 86400".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, GROUPS};
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_is_in_one_group_of_the_help() {
+        let mut listed: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        let command = Cli::command();
+        let mut commands: Vec<&str> = command.get_subcommands().map(|c| c.get_name()).collect();
+        listed.sort();
+        commands.sort();
+        assert_eq!(listed, commands);
+        super::command().debug_assert();
     }
 }

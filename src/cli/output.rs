@@ -1,8 +1,12 @@
 //! Standard output and error. Nothing here panics: a closed pipe ends what goes there quietly,
 //! and any other failure is kept until the command ends, which it then makes an error of.
+//!
+//! Results go to standard output, all else to standard error; the word that a line begins with says what it is,
+//! in colour where a terminal shows it.
 
 use super::Error;
 use crate::files::{self, Target};
+use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +39,18 @@ static STDERR: Stream = Stream {
 
 /// Does a report go to standard output? Then tables go to standard error.
 static REPORTING: AtomicBool = AtomicBool::new(false);
+
+/// Are only results and errors wanted?
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Keeps notes, progress and what to type next to itself from now on.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
 
 impl Stream {
     fn write(&self, out: &mut dyn Write, text: &str) {
@@ -76,16 +92,47 @@ pub fn tell(text: impl Display) {
     STDERR.write(&mut io::stderr(), &format!("{text}\n"));
 }
 
-/// Writes a line that tells of something the user should know.
+/// Writes a line to standard error that begins with a word in bold colour.
+fn tell_of(word: &str, colour: AnsiColor, text: impl Display) {
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    match anstream::AutoStream::choice(&io::stderr()) {
+        anstream::ColorChoice::Never => tell(format_args!("{word} {text}")),
+        _ => tell(format_args!("{style}{word}{style:#} {text}")),
+    }
+}
+
+/// Tells why a command failed.
+pub fn error(text: impl Display) {
+    tell_of("error:", AnsiColor::Red, text);
+}
+
+/// Tells what went wrong though the command goes on.
+pub fn warn(text: impl Display) {
+    tell_of("warning:", AnsiColor::Yellow, text);
+}
+
+/// Tells how an error can be mended.
+pub fn help(text: impl Display) {
+    tell_of("help:", AnsiColor::Cyan, text);
+}
+
+/// Tells what the user should know.
 pub fn note(text: impl Display) {
-    tell(format_args!("note: {text}"));
+    if !is_quiet() {
+        tell_of("note:", AnsiColor::Cyan, text);
+    }
 }
 
 /// The last lines of a command: what to type next.
-pub fn next(commands: &[&str]) {
+pub fn next<S: AsRef<str>>(commands: &[S]) {
+    if is_quiet() {
+        return;
+    }
     for (i, command) in commands.iter().enumerate() {
-        let head = if i == 0 { "next:" } else { "     " };
-        tell(format_args!("{head} {command}"));
+        match i {
+            0 => tell_of("next:", AnsiColor::Green, command.as_ref()),
+            _ => tell(format_args!("      {}", command.as_ref())),
+        }
     }
 }
 

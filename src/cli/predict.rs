@@ -165,7 +165,7 @@ impl<'a> Shown<'a> {
     /// Tells of an image without an answer; false where nobody looks any more.
     fn fault(&mut self, fault: &inference::Error) -> bool {
         self.faults += 1;
-        tell(format_args!("error: {}", plain(&causes(fault))));
+        output::error(plain(&causes(fault)));
         self.is_wanted()
     }
 

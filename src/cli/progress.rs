@@ -1,9 +1,14 @@
 //! The one-line progress bar of the commands that measure.
 
+use super::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 pub fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let target = match output::is_quiet() {
+        true => ProgressDrawTarget::hidden(),
+        false => ProgressDrawTarget::stderr(),
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
     let style = ProgressStyle::with_template("{pos:>3}/{len} {bar:30} {msg}");
     bar.with_style(style.expect("a template of ours").progress_chars("━━─"))
 }

@@ -1,14 +1,14 @@
 //! Shows a run: a progress bar and a line an epoch on a terminal; elsewhere a line where it
 //! begins, each epoch, at least every minute and where it ends; or one JSON object a line.
 
-use super::output::tell;
+use super::output::{self, tell};
 use super::status::Status;
 use super::{print, progress};
 use crate::data::Dataset;
 use crate::gpu::adapter::{Info, Kind};
 use crate::train::{EpochRow, Event, Summary};
 use crate::verify::Outcome;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
@@ -31,13 +31,13 @@ pub struct Reporter {
 
 impl Reporter {
     pub fn new(mode: Mode, status_every: Duration) -> Reporter {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let terminal = stderr().is_terminal();
+        let silent = output::is_quiet();
         Reporter {
             mode,
             terminal,
-            bar,
-            status: (!terminal).then(|| Status::every(status_every)),
+            bar: progress::bar(),
+            status: (!terminal && !silent).then(|| Status::every(status_every)),
         }
     }
 
@@ -73,7 +73,7 @@ impl Reporter {
                     ));
                 }
             }
-            Event::Notice(text) => self.bar.suspend(|| tell(format_args!("note: {text}"))),
+            Event::Notice(text) => self.bar.suspend(|| output::note(text)),
             Event::Compiling { done, total } => self.compiling(done, total),
             Event::Checked { label, op, outcome } => self.checked(label, op, outcome),
             Event::Step {
@@ -101,8 +101,8 @@ impl Reporter {
         }
         tell(format_args!("adapter  {adapter}"));
         if adapter.kind == Kind::Software {
-            tell(
-                "warning: this adapter is software and runs on the CPU; a GPU with its driver is many times faster",
+            output::warn(
+                "this adapter is software and runs on the CPU; a GPU with its driver is many times faster",
             );
         }
         tell(format_args!(

@@ -2,7 +2,7 @@
 //! so are all that follow, for a shell, `timeout` and a terminal each send theirs; only a second
 //! Ctrl-C by a person who has read what the first one does ends the process at once.
 
-use super::output::tell;
+use super::output::{self, tell};
 use crate::files;
 use std::io::{IsTerminal, stdin};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub fn listen() -> Arc<AtomicBool> {
         announced: None,
     };
     if let Err(error) = platform::each(move |is_ctrl_c| requests.receive(is_ctrl_c)) {
-        tell(format_args!("note: Ctrl-C will not save: {error}"));
+        output::warn(format_args!("Ctrl-C will not save: {error}"));
     }
     stop
 }

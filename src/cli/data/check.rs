@@ -44,7 +44,7 @@ impl Check {
             return Ok(ExitCode::SUCCESS);
         }
         text(&survey);
-        next(&[&format!("fer-gpu train --data {}", told(&self.data))]);
+        next(&[format!("fer-gpu train --data {}", told(&self.data))]);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -116,7 +116,7 @@ fn listed(rows: &[usize]) -> String {
 
 fn figures(survey: &Survey) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(["", "training", "validation"]);
     let mut row = |name: &str, of: &dyn Fn(&SplitSurvey) -> String| {
         table.add_row([name.to_string(), of(&survey.train), of(&survey.test)]);

@@ -24,7 +24,7 @@ Sources:
 Examples:
   fer-gpu data import fer2013.csv --out fer
   fer-gpu data import fer2013.csv --votes fer2013new.csv --out ferplus
-  fer-gpu data import pictures --test-share 0.1 --size 64 --colour rgb --out mine")]
+  fer-gpu data import pictures --test-share 0.1 --size 64 --rgb --out mine")]
 pub struct Import {
     /// CSV, folder of pictures by class, or folder of arrays
     #[arg(value_name = "SOURCE")]
@@ -35,9 +35,9 @@ pub struct Import {
     /// Size of the images: pictures of another are cropped to the centre and resized
     #[arg(long, value_name = "N|HxW", default_value = "48", value_parser = size)]
     size: [usize; 2],
-    /// Colour of the images
-    #[arg(long, value_enum, default_value = "grey")]
-    colour: Colours,
+    /// Images of three channels, red, green and blue [default: grey ones]
+    #[arg(long)]
+    rgb: bool,
     /// Of a source without a test part, the share of its images to validate on: of each class alike,
     /// identical images on one side
     #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
@@ -60,12 +60,6 @@ pub struct Import {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Colours {
-    Grey,
-    Rgb,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -126,7 +120,7 @@ impl Import {
         bar.finish_and_clear();
         let imported = imported?;
         if faults > TOLD {
-            output::tell(format_args!("warning: and {} more", faults - TOLD));
+            output::warn(format_args!("and {} more", faults - TOLD));
         }
         if self.json {
             print(json(&imported, &self.out));
@@ -140,9 +134,9 @@ impl Import {
         Options {
             wanted: Wanted {
                 size: self.size,
-                colour: match self.colour {
-                    Colours::Grey => Colour::Grey,
-                    Colours::Rgb => Colour::Rgb,
+                colour: match self.rgb {
+                    false => Colour::Grey,
+                    true => Colour::Rgb,
                 },
             },
             private: match self.private {
@@ -195,14 +189,14 @@ fn text(imported: &Imported, out: &Path) {
     );
     say(imported.animated, "moved: the first frame was taken");
     if imported.faults > 0 {
-        output::tell(format_args!(
-            "warning: {} could not be read and left out",
+        output::warn(format_args!(
+            "{} could not be read and left out",
             plural(imported.faults, things)
         ));
     }
     next(&[
-        &format!("fer-gpu data check {}", told(out)),
-        &format!("fer-gpu train --data {}", told(out)),
+        format!("fer-gpu data check {}", told(out)),
+        format!("fer-gpu train --data {}", told(out)),
     ]);
 }
 

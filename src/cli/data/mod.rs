@@ -43,7 +43,7 @@ impl Data {
 /// Images of both splits by class.
 fn class_table(classes: &[String], [train, test]: [&[u64]; 2]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(["class", "", "training", "", "validation", ""]);
     let sums = [train, test].map(|counts| counts.iter().sum::<u64>());
     let share = |count: u64, sum: u64| match sum {

@@ -33,7 +33,7 @@ impl Sample {
             FILES.join(", "),
             told(&self.out)
         ));
-        next(&[&format!("fer-gpu train --data {}", told(&self.out))]);
+        next(&[format!("fer-gpu train --data {}", told(&self.out))]);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -48,7 +48,7 @@ impl Split {
                 self.rows
             ));
         }
-        next(&[&format!("fer-gpu train --data {}", told(&self.out))]);
+        next(&[format!("fer-gpu train --data {}", told(&self.out))]);
         Ok(ExitCode::SUCCESS)
     }
 }
