@@ -116,11 +116,16 @@ impl Bench {
         }
     }
 
+    fn adapters(&self) -> Result<Vec<Adapter>, crate::gpu::Error> {
+        let selector = self.device.as_ref().unwrap_or(&Selector::Default);
+        Adapter::selected(selector, &mut |error| output::warn(error))
+    }
+
     fn train(&self) -> Result<ExitCode, Error> {
         let network = summary::network(&self.model)?;
         let min_time = Duration::from_secs_f64(self.min_time);
         let mut reports = Vec::new();
-        for adapter in Adapter::selected(self.device.as_ref().unwrap_or(&Selector::Default))? {
+        for adapter in self.adapters()? {
             let report = bench::train::train(&adapter, network, self.batch, min_time)?;
             print(&adapter.info);
             print(table::train(&report));
@@ -152,7 +157,7 @@ impl Bench {
             min_time: Duration::from_secs_f64(self.min_time),
         };
         let old = self.compare.as_deref().map(read).transpose()?;
-        let adapters = Adapter::selected(self.device.as_ref().unwrap_or(&Selector::Default))?;
+        let adapters = self.adapters()?;
         if self.plot.is_some() && adapters.len() > 1 {
             return Err(BenchError::ManyPlots.into());
         }

@@ -67,6 +67,8 @@ enum Fit {
     Yes(u64),
     /// Bytes that it would take, where they are known, and why not.
     No(Option<u64>, String),
+    /// The adapter gives no device at all.
+    Closed(String),
 }
 
 impl<'a> Listed<'a> {
@@ -135,6 +137,7 @@ impl<'a> Listed<'a> {
                     )
                 }
                 Fit::No(None, why) => format!("does not fit at batch {BATCH}: {why}"),
+                Fit::Closed(why) => format!("cannot run: {why}"),
             },
         );
         lines.push(String::new());
@@ -146,6 +149,7 @@ impl<'a> Listed<'a> {
         let (fits, needed, why) = match &self.fit {
             Fit::Yes(needed) => (true, Some(*needed), None),
             Fit::No(needed, why) => (false, *needed, Some(why)),
+            Fit::Closed(why) => (false, None, Some(why)),
         };
         json!({
             "index": index,
@@ -185,6 +189,7 @@ fn fit(adapter: &Adapter, profile: &Profile) -> Fit {
     let needed = plan.device_bytes();
     match take(adapter, &plan) {
         Ok(()) => Fit::Yes(needed),
+        Err(error @ crate::gpu::Error::Request { .. }) => Fit::Closed(error.to_string()),
         Err(error) => Fit::No(Some(needed), error.to_string()),
     }
 }

@@ -210,7 +210,7 @@ impl Reporter {
             }));
         }
         let median = step_ms_median
-            .map(|ms| format!(", {ms:.0} ms a step"))
+            .map(|ms| format!(", {} a step", milliseconds(ms)))
             .unwrap_or_default();
         let best = best
             .map(|(loss, epoch)| format!(", best val_loss {loss:.4} in epoch {epoch}"))
@@ -222,11 +222,21 @@ impl Reporter {
     }
 }
 
+/// With the digits that tell fast devices apart.
+fn milliseconds(ms: f64) -> String {
+    let decimals = match ms {
+        ..10.0 => 2,
+        10.0..100.0 => 1,
+        _ => 0,
+    };
+    format!("{ms:.decimals$} ms")
+}
+
 fn style(template: &str) -> ProgressStyle {
     let per_step = |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
         let rate = state.per_sec();
         if rate > 0.0 {
-            let _ = write!(out, "{:.0} ms/step", 1e3 / rate);
+            let _ = write!(out, "{}/step", milliseconds(1e3 / rate));
         }
     };
     ProgressStyle::with_template(template)

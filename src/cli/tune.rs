@@ -3,7 +3,7 @@
 
 mod table;
 
-use super::{Error, print, progress, summary, write};
+use super::{Error, output, print, progress, summary, write};
 use crate::bench::race;
 use crate::bench::tune::{self, Outcome, Progress};
 use crate::files;
@@ -50,7 +50,7 @@ impl Tune {
     pub fn run(self) -> Result<ExitCode, Error> {
         let network = summary::network(&self.model)?;
         let selector = self.device.as_ref().unwrap_or(&Selector::Default);
-        for adapter in Adapter::selected(selector)? {
+        for adapter in Adapter::selected(selector, &mut |error| output::warn(error))? {
             print(&adapter.info);
             if self.forget {
                 forget(&adapter)?;

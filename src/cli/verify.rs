@@ -79,7 +79,7 @@ impl Verify {
 
     /// Opens every device that is to be verified.
     fn devices(&self) -> Result<Vec<Device>, gpu::Error> {
-        let adapters = Adapter::selected(&self.device)?;
+        let adapters = Adapter::selected(&self.device, &mut |error| output::warn(error))?;
         let choices = match self.limits {
             Some(choice) => vec![choice],
             None => vec![LimitChoice::Native, LimitChoice::Webgpu],

@@ -1,6 +1,6 @@
 //! Finds the adapters of this machine, ranks them, and says what a plan must know of each.
 
-use super::Error;
+use super::{Error, Gpu};
 use crate::profile::{Class, Limits, Profile};
 use std::fmt;
 
@@ -124,14 +124,31 @@ impl Adapter {
         duplicates(&infos)
     }
 
-    /// The adapters that a user asked for, of which `all` means every one.
-    pub fn selected(selector: &Selector) -> Result<Vec<Adapter>, Error> {
-        match selector {
-            Selector::Name(name) if name == "all" => match Adapter::all() {
-                all if all.is_empty() => Err(Error::NoAdapter),
-                all => Ok(all),
-            },
-            one => Ok(vec![Adapter::select(one)?]),
+    /// The adapters that a user asked for, of which `all` means every one that gives a device: `refused` hears
+    /// of the others. (NVIDIA's GL is listed and gives none.)
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn selected(
+        selector: &Selector,
+        refused: &mut dyn FnMut(&Error),
+    ) -> Result<Vec<Adapter>, Error> {
+        if *selector != Selector::Name("all".into()) {
+            return Ok(vec![Adapter::select(selector)?]);
+        }
+        let (mut adapters, mut last) = (Vec::new(), Error::NoAdapter);
+        for adapter in Adapter::all() {
+            match Gpu::open(&adapter, LimitChoice::Native) {
+                Err(error @ Error::Request { .. }) => {
+                    refused(&error);
+                    last = error;
+                }
+                Ok(_) | Err(_) => adapters.push(adapter),
+            }
+        }
+        match adapters.is_empty() {
+            true => Err(last),
+            false => Ok(adapters),
         }
     }
 

@@ -24,7 +24,7 @@ pub use timing::{Sample, Timed, Timer};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "no GPU adapter was found; on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` installs a software one, for a real GPU install its Vulkan driver"
+        "no GPU adapter was found; on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` installs a software one, for a real GPU install its Vulkan driver (NVIDIA's needs libegl1 and libgl1 too)"
     )]
     NoAdapter,
     #[error("no adapter matches `--device {wanted}`; there are: {present}")]

@@ -95,16 +95,18 @@ fn told(folder: &Path) -> Option<Told> {
 }
 
 fn notice(source: &Path, imported: &Imported) -> Option<String> {
-    (imported.faults > 0).then(|| {
-        format!(
-            "{} of {} could not be read and are left out: `fer-gpu data import` names them",
-            match imported.kind {
-                Kind::Csv => format!("{} rows", imported.faults),
-                _ => format!("{} pictures", imported.faults),
-            },
-            source.display()
-        )
-    })
+    let things = match (imported.kind, imported.faults) {
+        (_, 0) => return None,
+        (Kind::Csv, 1) => "row",
+        (Kind::Csv, _) => "rows",
+        (_, 1) => "picture",
+        (_, _) => "pictures",
+    };
+    Some(format!(
+        "{} {things} of {} could not be read and left out: `fer-gpu data import` names them",
+        imported.faults,
+        source.display()
+    ))
 }
 
 /// Where the source lies, and the names, lengths and times of its files.

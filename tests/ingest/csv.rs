@@ -16,8 +16,7 @@ fn both_forms_of_the_csv_give_the_faces_back() {
     for (usage, label, pixels) in rows() {
         icml += &format!("{label},{usage},{pixels}\n");
     }
-    let quoted = plain.replace("emotion,pixels,Usage", "\"emotion\",\"pixels\",\"Usage\"");
-    let quoted: String = quoted
+    let quoted: String = plain
         .lines()
         .map(|line| match line.split(',').collect::<Vec<_>>()[..] {
             [a, b, c] => format!("{a},\"{b}\",\"{c}\"\r\n"),
