@@ -36,11 +36,13 @@ impl Default for Recipe {
 }
 
 /// Why a trainer refuses or fails.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Gpu(#[from] gpu::Error),
     #[error("the recipe's batch is 0 images, at least one is needed")]
     NoBatch,

@@ -4,9 +4,10 @@
 mod run;
 
 use fer_gpu::files;
+use fer_gpu::files::CACHE;
 use fer_gpu::gpu::{Adapter, Selector};
 use fer_gpu::plan::{Pins, Schedule};
-use fer_gpu::tuned::{FOLDER, Tuned};
+use fer_gpu::tuned::Tuned;
 use run::{fer_gpu, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -19,7 +20,7 @@ fn file_in(folder: &Path) -> PathBuf {
 
 fn with_cache(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = fer_gpu();
-    command.env(FOLDER, folder).args(arguments);
+    command.env(CACHE, folder).args(arguments);
     command.output().expect("the binary runs")
 }
 

@@ -31,11 +31,13 @@ use subjects::Subjects;
 pub use subjects::Variants;
 
 /// Why a benchmark could not be run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Gpu(#[from] gpu::Error),
     #[error("--op names nothing that runs on {0}; `fer-gpu plan` shows the names")]
     NothingNamed(String),

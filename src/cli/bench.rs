@@ -68,17 +68,20 @@ pub struct Bench {
 }
 
 /// What a benchmark can fail of, apart from the device.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum BenchError {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Run(bench::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Pattern(#[from] verify::BadPattern),
     #[error("{} is no JSON of `fer-gpu bench --kernels`: {why}", path.display())]
     NotARun { path: PathBuf, why: String },
     #[error("{} has no run on {adapter}", path.display())]
     OtherAdapter { path: PathBuf, adapter: String },
-    #[error("--plot draws one adapter: name one by --device")]
+    #[error("--plot draws one adapter")]
+    #[diagnostic(help("name one by --device"))]
     ManyPlots,
 }
 

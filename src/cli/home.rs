@@ -6,6 +6,7 @@ use crate::gpu::Adapter;
 use crate::gpu::adapter::Kind;
 use crate::train::{BEST, CONFIG, Config, EpochRow, HISTORY};
 use comfy_table::{Table, presets};
+use miette::Diagnostic;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -48,7 +49,11 @@ fn adapters() {
                 );
             }
         }
-        None => print(format_args!("adapter  {}", crate::gpu::Error::NoAdapter)),
+        None => {
+            let missing = crate::gpu::Error::NoAdapter;
+            print(format_args!("adapter  none: {missing}"));
+            missing.help().into_iter().for_each(output::help);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod tune;
 mod verify;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use miette::Diagnostic;
 pub(crate) use output::{next, print, write};
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -111,31 +112,41 @@ fn command() -> clap::Command {
 }
 
 /// Whatever a subcommand failed of.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Train(#[from] crate::train::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Data(#[from] crate::data::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Ingest(#[from] crate::ingest::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Inference(#[from] crate::inference::Error),
-    #[error("{} was edited or damaged since its run wrote it: undo that, or give --data and --batch", .0.display())]
+    #[error("{} was edited or damaged since its run wrote it", .0.display())]
+    #[diagnostic(help("undo that, or give --data and --batch"))]
     Config(std::path::PathBuf),
     #[error("{} is a folder: a report needs the name of a file", .0.display())]
     ReportIsFolder(std::path::PathBuf),
     #[error("{} is read by this command: a report may not replace it", .0.display())]
     ReportOverInput(std::path::PathBuf),
-    #[error("{} says not on which data: give --data DIR", .0.display())]
+    #[error("{} says not on which data", .0.display())]
+    #[diagnostic(help("give --data DIR"))]
     NoData(std::path::PathBuf),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     File(#[from] crate::files::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Verify(#[from] verify::VerifyError),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Tune(tune::TuneError),
 }
 
@@ -214,6 +225,7 @@ pub fn main(started: Instant) -> ExitCode {
     let outcome = cli.run(started);
     let complain = |error: Error| {
         output::error(crate::train::causes(&error));
+        error.help().into_iter().for_each(output::help);
         ExitCode::from(error.exit_code())
     };
     match (outcome, output::failure()) {

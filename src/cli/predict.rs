@@ -7,6 +7,7 @@ use crate::inference::{self, Answer, Input, Opened, Rows, Which};
 use crate::plan::Wanted;
 use crate::train::causes;
 use clap::Args;
+use miette::Diagnostic;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -165,7 +166,9 @@ impl<'a> Shown<'a> {
     /// Tells of an image without an answer; false where nobody looks any more.
     fn fault(&mut self, fault: &inference::Error) -> bool {
         self.faults += 1;
-        output::error(plain(&causes(fault)));
+        let remedy = fault.help().map(|remedy| format!("; {remedy}"));
+        let text = causes(fault) + &remedy.unwrap_or_default();
+        output::error(plain(&text));
         self.is_wanted()
     }
 

@@ -34,9 +34,10 @@ pub struct Tune {
 }
 
 /// What tuning can fail of, apart from the device.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum TuneError {
-    #[error("this system names no folder for caches; set FER_GPU_CACHE to one")]
+    #[error("this system names no folder for caches")]
+    #[diagnostic(help("set FER_GPU_CACHE to one"))]
     NoFolder,
     #[error("{what} {}", path.display())]
     File {

@@ -34,11 +34,13 @@ pub struct Verify {
 }
 
 /// What a verification can fail of, apart from wrong numbers.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum VerifyError {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Pattern(#[from] verify::BadPattern),
-    #[error("--op {0} names nothing; `fer-gpu plan` and a run of `fer-gpu verify` show the names")]
+    #[error("--op {0} names nothing")]
+    #[diagnostic(help("`fer-gpu plan` and a run of `fer-gpu verify` show the names"))]
     NothingNamed(String),
     #[error("--op {pattern} names nothing that runs on {adapters} with these limits")]
     NothingRan { pattern: String, adapters: String },

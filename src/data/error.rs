@@ -6,32 +6,36 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a data set could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
-    #[error(
-        "no folder {}: give a folder that holds X_train.npy, y_train.npy, X_test.npy and y_test.npy", .0.display()
-    )]
+    #[error("no folder {}", .0.display())]
+    #[diagnostic(help(
+        "give a folder that holds X_train.npy, y_train.npy, X_test.npy and y_test.npy"
+    ))]
     NoFolder(PathBuf),
-    #[error("{} is not a folder: give the folder that holds X_train.npy and the rest", .0.display())]
+    #[error("{} is not a folder", .0.display())]
+    #[diagnostic(help("give the folder that holds X_train.npy and the rest"))]
     NotAFolder(PathBuf),
-    #[error("no file {}: a data set is X_train.npy, y_train.npy, X_test.npy and y_test.npy", .0.display())]
+    #[error("no file {}", .0.display())]
+    #[diagnostic(help("a data set is X_train.npy, y_train.npy, X_test.npy and y_test.npy"))]
     NoFile(PathBuf),
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]
+    #[diagnostic(transparent)]
     File(#[from] crate::files::Error),
     #[error("{file} needs {bytes} bytes of memory, more than there is")]
     Memory { file: String, bytes: usize },
 
-    #[error("{file} is not an npy file: write it with numpy.save")]
+    #[error("{file} is not an npy file")]
+    #[diagnostic(help("write it with numpy.save"))]
     NotNpy { file: String },
     #[error("{file} is of npy version {major}.{minor}: versions 1.0, 2.0 and 3.0 are known")]
     Version { file: String, major: u8, minor: u8 },
-    #[error(
-        "{file} has a header of {found} bytes, at most {limit} are read: write it again with numpy.save"
-    )]
+    #[error("{file} has a header of {found} bytes, at most {limit} are read")]
+    #[diagnostic(help("write it again with numpy.save"))]
     HeaderLength {
         file: String,
         found: u64,
@@ -55,7 +59,8 @@ pub enum Error {
         expected: u64,
         found: u64,
     },
-    #[error("{file} holds {found}: save it as {remedy}")]
+    #[error("{file} holds {found}")]
+    #[diagnostic(help("save it as {remedy}"))]
     Type {
         file: String,
         found: String,
@@ -69,7 +74,8 @@ pub enum Error {
     },
     #[error("{file} has no rows")]
     Empty { file: String },
-    #[error("{x} has {x_rows} rows, but {y} has {y_rows}: one label an image is needed")]
+    #[error("{x} has {x_rows} rows, but {y} has {y_rows}")]
+    #[diagnostic(help("one label an image is needed"))]
     RowCounts {
         x: String,
         x_rows: usize,
@@ -77,31 +83,29 @@ pub enum Error {
         y_rows: usize,
     },
 
-    #[error("{file}, row {row}: a pixel is {}; remove the row or repair it", number(*found))]
+    #[error("{file}, row {row}: a pixel is {}", number(*found))]
+    #[diagnostic(help("remove the row or repair it"))]
     NotFinite {
         file: String,
         row: usize,
         found: f64,
     },
-    #[error(
-        "{file}, row {row}: a pixel is {}; with the rows before it that fits none of 0..255, 0..1 and -1..1: \
-         rescale the set to one of them", number(*found)
-    )]
+    #[error("{file}, row {row}: a pixel is {}; with the rows before it that fits none of 0..255, 0..1 and -1..1", number(*found))]
+    #[diagnostic(help("rescale the set to one of them"))]
     Pixel {
         file: String,
         row: usize,
         found: f64,
     },
-    #[error(
-        "{file}, row {row}: a pixel is {}, yet most of the set looks like 0..1: clip it to 0..1, \
-         or store 0..255 throughout", number(*found)
-    )]
+    #[error("{file}, row {row}: a pixel is {}, yet most of the set looks like 0..1", number(*found))]
+    #[diagnostic(help("clip it to 0..1, or store 0..255 throughout"))]
     Ambiguous {
         file: String,
         row: usize,
         found: f64,
     },
-    #[error("{file} holds pixels in {found}, but X_train.npy in {expected}: scale both alike")]
+    #[error("{file} holds pixels in {found}, but X_train.npy in {expected}")]
+    #[diagnostic(help("scale both alike"))]
     OtherRange {
         file: String,
         found: PixelRange,
@@ -114,10 +118,8 @@ pub enum Error {
         row: usize,
         found: f64,
     },
-    #[error(
-        "{file}, row {row}: label {found}, but {by} has {classes} classes, 0 to {}: use one numbering for both",
-        classes - 1
-    )]
+    #[error("{file}, row {row}: label {found}, but {by} has {classes} classes, 0 to {}", classes - 1)]
+    #[diagnostic(help("use one numbering for both"))]
     UnknownClass {
         file: String,
         row: usize,
@@ -139,18 +141,18 @@ pub enum Error {
         row: usize,
         found: usize,
     },
-    #[error(
-        "{file} is one-hot with {found} classes, but {by} has {expected}: use one coding for both"
-    )]
+    #[error("{file} is one-hot with {found} classes, but {by} has {expected}")]
+    #[diagnostic(help("use one coding for both"))]
     Width {
         file: String,
         found: usize,
         by: String,
         expected: usize,
     },
-    #[error(
-        "{file}, row {row} is a share of each class: training takes class numbers as yet; import the set with --targets majority"
-    )]
+    #[error("{file}, row {row} is a share of each class")]
+    #[diagnostic(help(
+        "training takes class numbers as yet; import the set with --targets majority"
+    ))]
     Shares { file: String, row: usize },
     #[error("{} is no list of class names: {why}", path.display())]
     Classes { path: PathBuf, why: String },
@@ -166,7 +168,8 @@ pub enum Error {
         "a part of {asked} of {rows} rows leaves nothing to train on or nothing to validate on"
     )]
     Part { asked: usize, rows: usize },
-    #[error("{file} labels every image 0: at least two classes are needed")]
+    #[error("{file} labels every image 0")]
+    #[diagnostic(help("at least two classes are needed"))]
     OneClass { file: String },
 
     #[error("unknown pixel range {0:?}: 0..255, 0..1 and -1..1 are known")]

@@ -33,19 +33,21 @@ pub fn cache_folder() -> Option<PathBuf> {
 }
 
 /// What can go wrong with a file.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} is in use by {holder}: one run at a time may write there", path.display())]
+    #[error("{} is in use by {holder}", path.display())]
+    #[diagnostic(help("one run at a time may write there"))]
     Locked { path: PathBuf, holder: String },
     #[error(
         "{} was moved away or replaced by another folder while it was in use: nothing was written there", .0.display()
     )]
     Replaced(PathBuf),
-    #[error("{} exists and is not overwritten: choose another folder", .0.display())]
+    #[error("{} exists and is not overwritten", .0.display())]
+    #[diagnostic(help("choose another folder"))]
     Exists(PathBuf),
     #[error("{} is no regular file: only such a one can hold this", .0.display())]
     Irregular(PathBuf),

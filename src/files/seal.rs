@@ -21,7 +21,7 @@ pub enum Sealed {
 }
 
 /// A seal that does not fit: the file was changed after it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("it was changed or damaged since it was written (its xxh3-128 differs)")]
 pub struct Unsealed;
 

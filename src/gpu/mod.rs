@@ -21,43 +21,42 @@ pub use parameters::Tensor;
 pub use timing::{Sample, Timed, Timer};
 
 /// What can go wrong between the host and a device.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
-    #[error(
-        "no GPU adapter was found; on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` installs a software one, for a real GPU install its Vulkan driver (NVIDIA's needs libegl1 and libgl1 too)"
-    )]
+    #[error("no GPU adapter was found")]
+    #[diagnostic(help(
+        "on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` installs a software one, for a real GPU install its Vulkan driver (NVIDIA's needs libegl1 and libgl1 too)"
+    ))]
     NoAdapter,
     #[error("no adapter matches `--device {wanted}`; there are: {present}")]
     UnknownDevice { wanted: String, present: String },
-    #[error(
-        "{adapter} lacks {lacks}, which the kernels need; update its driver or choose another --device, such as the software one that `apt-get install mesa-vulkan-drivers` installs"
-    )]
+    #[error("{adapter} lacks {lacks}, which the kernels need")]
+    #[diagnostic(help(
+        "update its driver or choose another --device, such as the software one that `apt-get install mesa-vulkan-drivers` installs"
+    ))]
     Incapable { adapter: String, lacks: String },
-    #[error("{adapter} refuses a device: {cause}; update its driver or choose another --device")]
+    #[error("{adapter} refuses a device: {cause}")]
+    #[diagnostic(help("update its driver or choose another --device"))]
     Request { adapter: String, cause: String },
-    #[error(
-        "{adapter} ran out of memory ({what}); free some, or begin with a smaller --batch or on another --device"
-    )]
+    #[error("{adapter} ran out of memory ({what})")]
+    #[diagnostic(help("free some, or begin with a smaller --batch or on another --device"))]
     OutOfMemory { adapter: String, what: String },
-    #[error(
-        "{adapter} was lost in {what} ({cause}); if it happens again, update its driver or choose another --device"
-    )]
+    #[error("{adapter} was lost in {what} ({cause})")]
+    #[diagnostic(help("if it happens again, update its driver or choose another --device"))]
     Lost {
         adapter: String,
         what: String,
         cause: String,
     },
-    #[error(
-        "{adapter} rejects {what}: {cause}; update its driver or choose another --device, and report this line"
-    )]
+    #[error("{adapter} rejects {what}: {cause}")]
+    #[diagnostic(help("update its driver or choose another --device, and report this line"))]
     Rejected {
         adapter: String,
         what: String,
         cause: String,
     },
-    #[error(
-        "{adapter} allows {limit} of {allowed}, {what} needs {needed}; a smaller --batch needs less"
-    )]
+    #[error("{adapter} allows {limit} of {allowed}, {what} needs {needed}")]
+    #[diagnostic(help("a smaller --batch needs less"))]
     Limit {
         adapter: String,
         limit: &'static str,

@@ -34,7 +34,7 @@ pub trait Layer: fmt::Debug + Send + Sync {
 }
 
 /// Why a layer cannot take its inputs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{expected} is needed, not {found}")]
 pub struct Refusal {
     pub expected: String,

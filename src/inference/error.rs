@@ -3,25 +3,33 @@
 use crate::{data, files, gpu, pictures, plan, score, weights};
 use std::path::PathBuf;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Gpu(#[from] gpu::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     File(#[from] files::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Weights(#[from] weights::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Data(#[from] data::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Pictures(#[from] pictures::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Score(#[from] score::Error),
     #[error("{} is neither a run's folder nor a file of weights: there is no such file", .0.display())]
     Nothing(PathBuf),
-    #[error("{} has no {missing}; {remedy}", folder.display())]
+    #[error("{} has no {missing}", folder.display())]
+    #[diagnostic(help("{remedy}"))]
     NoWeights {
         folder: PathBuf,
         missing: &'static str,

@@ -3,19 +3,22 @@
 use crate::{data, files, pictures};
 use std::path::PathBuf;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Data(#[from] data::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     File(#[from] files::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Pictures(#[from] pictures::Error),
-    #[error("there is no {}: give a CSV, a folder of pictures by class, or a folder of npy arrays", .0.display())]
+    #[error("there is no {}", .0.display())]
+    #[diagnostic(help("give a CSV, a folder of pictures by class, or a folder of npy arrays"))]
     Nothing(PathBuf),
-    #[error(
-        "{} is neither a folder nor a file that ends in .csv: give a CSV, a folder of pictures by class, or a folder of npy arrays", .0.display()
-    )]
+    #[error("{} is neither a folder nor a file that ends in .csv", .0.display())]
+    #[diagnostic(help("give a CSV, a folder of pictures by class, or a folder of npy arrays"))]
     Unknown(PathBuf),
     #[error("{}, line 1: {why}", path.display())]
     Header { path: PathBuf, why: String },
@@ -25,11 +28,13 @@ pub enum Error {
         side: &'static str,
         faults: String,
     },
-    #[error(
-        "{} holds no folders of classes: pictures lie in a folder for each class, or in train/CLASS and test/CLASS", .0.display()
-    )]
+    #[error("{} holds no folders of classes", .0.display())]
+    #[diagnostic(help(
+        "pictures lie in a folder for each class, or in train/CLASS and test/CLASS"
+    ))]
     NoClasses(PathBuf),
-    #[error("{} has the single class `{class}`: at least two are needed", path.display())]
+    #[error("{} has the single class `{class}`", path.display())]
+    #[diagnostic(help("at least two are needed"))]
     OneClass { path: PathBuf, class: String },
     #[error("{} has the class `{class}`, which {} lacks", test.display(), train.display())]
     OtherClass {
@@ -39,11 +44,11 @@ pub enum Error {
     },
     #[error("{} cannot name a class: {why}", path.display())]
     ClassName { path: PathBuf, why: String },
-    #[error(
-        "{} has no test part: say which share of its images is to become one, as `fer-gpu data import {} --test-share 0.1 --out DIR` does", .0.display(), .0.display()
-    )]
+    #[error("{} has no test part", .0.display())]
+    #[diagnostic(help("say which share of its images is to become one, as `fer-gpu data import {} --test-share 0.1 --out DIR` does", .0.display()))]
     NoTest(PathBuf),
-    #[error("{} has a test part of its own: leave out --test-share", .0.display())]
+    #[error("{} has a test part of its own", .0.display())]
+    #[diagnostic(help("leave out --test-share"))]
     HasTest(PathBuf),
     #[error("votes go with the rows of FER-2013's CSV: {} is none", .0.display())]
     VotesWithoutCsv(PathBuf),
@@ -53,17 +58,15 @@ pub enum Error {
         line: u64,
         why: String,
     },
-    #[error(
-        "this system names no folder for caches: set {} to one, or import by `fer-gpu data import`",
-        files::CACHE
-    )]
+    #[error("this system names no folder for caches")]
+    #[diagnostic(help("set {} to one, or import by `fer-gpu data import`", files::CACHE))]
     NoCache,
     #[error("{fault} (--strict)")]
     Strict { fault: Fault },
 }
 
 /// Why a row or a picture is left out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Fault {
     #[error("{}, line {line}: {why}", path.display())]
     Row {

@@ -6,7 +6,7 @@ use crate::ops::conv2d::Padding;
 use serde_json::{Map, Value, json};
 
 /// A layer that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{layer}: {what}")]
 pub struct Unreadable {
     pub layer: String,

@@ -9,41 +9,52 @@ use std::path::PathBuf;
 const READ: &str = "PNG, JPEG, BMP, GIF, WebP and PNM are read";
 
 /// Why a picture, or a folder of pictures, could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
-    #[error("no folder {}: give a folder that holds pictures", .0.display())]
+    #[error("no folder {}", .0.display())]
+    #[diagnostic(help("give a folder that holds pictures"))]
     NoFolder(PathBuf),
-    #[error("{} is not a folder: give a folder that holds pictures", .0.display())]
+    #[error("{} is not a folder", .0.display())]
+    #[diagnostic(help("give a folder that holds pictures"))]
     NotAFolder(PathBuf),
     #[error("cannot read the folder {}", path.display())]
     ReadFolder { path: PathBuf, source: io::Error },
-    #[error("no picture in the folder {}: the names of pictures end in {endings}", path.display())]
+    #[error("no picture in the folder {}", path.display())]
+    #[diagnostic(help("the names of pictures end in {endings}"))]
     NoPictures { path: PathBuf, endings: String },
 
-    #[error("no file {0}: give a picture file")]
+    #[error("no file {0}")]
+    #[diagnostic(help("give a picture file"))]
     NoFile(String),
     #[error("{0} is a folder, expected a picture file")]
     IsAFolder(String),
     #[error("cannot read {name}")]
     Read { name: String, source: io::Error },
-    #[error("{name} is longer than {} MiB: save the picture smaller", MEMORY >> 20)]
+    #[error("{name} is longer than {} MiB", MEMORY >> 20)]
+    #[diagnostic(help("save the picture smaller"))]
     LongFile { name: String },
 
-    #[error("{name} is empty, 0 bytes: copy or save the picture again")]
+    #[error("{name} is empty, 0 bytes")]
+    #[diagnostic(help("copy or save the picture again"))]
     Empty { name: String },
-    #[error("{name} is no picture, whatever its name says: {READ}")]
+    #[error("{name} is no picture, whatever its name says")]
+    #[diagnostic(help("{READ}"))]
     NotAPicture { name: String },
-    #[error("{name} is of kind {found}, which is not read: save it as PNG or JPEG")]
+    #[error("{name} is of kind {found}, which is not read")]
+    #[diagnostic(help("save it as PNG or JPEG"))]
     OtherKind { name: String, found: &'static str },
-    #[error("{name} is a {kind} of a form that is not read ({reason}): save it as plain PNG")]
+    #[error("{name} is a {kind} of a form that is not read ({reason})")]
+    #[diagnostic(help("save it as plain PNG"))]
     OtherForm {
         name: String,
         kind: &'static str,
         reason: String,
     },
-    #[error("{name} is a truncated {kind}: it ends before its picture does; copy or save it again")]
+    #[error("{name} is a truncated {kind}: it ends before its picture does")]
+    #[diagnostic(help("copy or save it again"))]
     Truncated { name: String, kind: &'static str },
-    #[error("{name} is a damaged {kind} ({reason}): copy or save it again")]
+    #[error("{name} is a damaged {kind} ({reason})")]
+    #[diagnostic(help("copy or save it again"))]
     Damaged {
         name: String,
         kind: &'static str,
@@ -56,17 +67,16 @@ pub enum Error {
         width: u32,
         height: u32,
     },
-    #[error(
-        "{name} is a {kind}, {width} wide and {height} high: at most {LARGEST_SIDE} pixels a side and \
-         {} MiB in all are read; save it smaller", MEMORY >> 20
-    )]
+    #[error("{name} is a {kind}, {width} wide and {height} high: at most {LARGEST_SIDE} pixels a side and {} MiB in all are read", MEMORY >> 20)]
+    #[diagnostic(help("save it smaller"))]
     TooLarge {
         name: String,
         kind: &'static str,
         width: u32,
         height: u32,
     },
-    #[error("{name} is a {kind} that takes more than {} MiB to decode: save it smaller", MEMORY >> 20)]
+    #[error("{name} is a {kind} that takes more than {} MiB to decode", MEMORY >> 20)]
+    #[diagnostic(help("save it smaller"))]
     Memory { name: String, kind: &'static str },
 
     #[error(

@@ -291,9 +291,10 @@ impl Plan {
 }
 
 /// Why a network cannot be planned.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, miette::Diagnostic, PartialEq, Eq)]
 pub enum Error {
-    #[error("{tensor}: {what} takes {needed} bytes, {target} allows {allowed}; {remedy}")]
+    #[error("{tensor}: {what} takes {needed} bytes, {target} allows {allowed}")]
+    #[diagnostic(help("{remedy}"))]
     TooLarge {
         tensor: String,
         what: &'static str,

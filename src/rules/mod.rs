@@ -54,18 +54,20 @@ impl Choices {
 }
 
 /// Why there is no such rule.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error("no optimizer `{found}`; there are: {known}")]
     Unknown { found: String, known: String },
-    #[error("--{option} is nothing that {rule} takes: leave it out, or give another --optimizer")]
+    #[error("--{option} is nothing that {rule} takes")]
+    #[diagnostic(help("leave it out, or give another --optimizer"))]
     NotTaken {
         option: &'static str,
         rule: &'static str,
     },
     #[error("--momentum {0}: a number from 0 to below 1 is needed")]
     Momentum(f64),
-    #[error("--nesterov looks ahead by the momentum: give a --momentum above 0")]
+    #[error("--nesterov looks ahead by the momentum")]
+    #[diagnostic(help("give a --momentum above 0"))]
     Nesterov,
 }
 

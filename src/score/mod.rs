@@ -11,13 +11,13 @@ mod tests;
 pub use report::{PerClass, Report};
 
 /// Why there is no report.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
-    #[error("no rows to score: at least one labelled image is needed")]
+    #[error("no rows to score")]
+    #[diagnostic(help("at least one labelled image is needed"))]
     NoRows,
-    #[error(
-        "the device counts {correct} correct rows, by their logits {diagonal} of {rows} are: hold its kernels against their references with `fer-gpu verify`"
-    )]
+    #[error("the device counts {correct} correct rows, by their logits {diagonal} of {rows} are")]
+    #[diagnostic(help("hold its kernels against their references with `fer-gpu verify`"))]
     Disagree {
         correct: u64,
         diagonal: u64,

@@ -3,22 +3,29 @@
 use crate::{data, files, gpu, ingest, plan, rules, weights};
 use std::path::PathBuf;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Data(#[from] data::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Ingest(#[from] ingest::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Gpu(#[from] gpu::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     File(#[from] files::Error),
     /// A run that has a folder was ended; `remedy` says how to go on.
-    #[error("{}; {remedy}", causes(cause.as_ref()))]
+    #[error("{}", causes(cause.as_ref()))]
+    #[diagnostic(help("{remedy}"))]
     Ended { cause: Box<Error>, remedy: String },
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Rule(#[from] rules::Error),
     #[error("no model `{found}`; there are: {known}")]
     UnknownModel { found: String, known: String },
@@ -28,35 +35,38 @@ pub enum Error {
         found: String,
         expected: &'static str,
     },
-    #[error("--batch {batch} is larger than the training set of {rows} images: give a smaller one")]
+    #[error("--batch {batch} is larger than the training set of {rows} images")]
+    #[diagnostic(help("give a smaller one"))]
     BatchTooLarge { batch: u32, rows: usize },
-    #[error("{} holds a run already: choose another --out, or go on with it by --resume", .0.display())]
+    #[error("{} holds a run already", .0.display())]
+    #[diagnostic(help("choose another --out, or go on with it by --resume"))]
     HoldsRun(PathBuf),
     #[error("{} is a file: --out takes a folder", .0.display())]
     NotAFolder(PathBuf),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Weights(weights::Error),
     #[error("{} is no resume point of fer-gpu: {why}", path.display())]
     Resume { path: PathBuf, why: String },
-    #[error(
-        "{} has no hash that tells whether it is as it was written: if an older fer-gpu wrote it, give --accept-unhashed", .0.display()
-    )]
+    #[error("{} has no hash that tells whether it is as it was written", .0.display())]
+    #[diagnostic(help("if an older fer-gpu wrote it, give --accept-unhashed"))]
     Unhashed(PathBuf),
-    #[error(
-        "{} was edited: {differences}; undo that or remove the file. A resumed run takes another --epochs, --lr and --data from the command line", path.display()
-    )]
+    #[error("{} was edited: {differences}", path.display())]
+    #[diagnostic(help(
+        "undo that or remove the file. A resumed run takes another --epochs, --lr and --data from the command line"
+    ))]
     Edited { path: PathBuf, differences: String },
-    #[error(
-        "{} was changed since the run wrote it: move it away, and the run goes on with a new one", .0.display()
-    )]
+    #[error("{} was changed since the run wrote it", .0.display())]
+    #[diagnostic(help("move it away, and the run goes on with a new one"))]
     StepLog(PathBuf),
-    #[error(
-        "the run began with the weights of {}, which {what}: bring that file back, or begin a new run", path.display()
-    )]
+    #[error("the run began with the weights of {}, which {what}", path.display())]
+    #[diagnostic(help("bring that file back, or begin a new run"))]
     InitialWeights { path: PathBuf, what: String },
-    #[error("the data of this run are neither in {} nor in {}: give --data", stored.display(), absolute.display())]
+    #[error("the data of this run are neither in {} nor in {}", stored.display(), absolute.display())]
+    #[diagnostic(help("give --data"))]
     NoData { stored: PathBuf, absolute: PathBuf },
-    #[error("this run has {what} {stored}, the command line says {given}: start a new run instead")]
+    #[error("this run has {what} {stored}, the command line says {given}")]
+    #[diagnostic(help("start a new run instead"))]
     Differs {
         what: &'static str,
         stored: String,

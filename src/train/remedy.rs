@@ -3,6 +3,7 @@
 use super::Error;
 use super::state::Saved;
 use crate::{files, gpu};
+use miette::Diagnostic;
 use std::path::PathBuf;
 
 /// A run that has a resume point.
@@ -53,6 +54,10 @@ pub(super) fn how_to_go_on(error: Error, begun: &Begun) -> Error {
                 ),
             }
         }
+    };
+    let remedy = match error.help() {
+        Some(own) => format!("{own}; {remedy}"),
+        None => remedy,
     };
     let cause = Box::new(error);
     Error::Ended { cause, remedy }

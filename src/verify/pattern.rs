@@ -6,7 +6,7 @@ pub struct Pattern {
     parts: [Option<glob::Pattern>; 3],
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum BadPattern {
     #[error("--op {pattern}: a pattern has at most three parts, OP/VARIANT/CASE")]
     Parts { pattern: String },

@@ -128,11 +128,13 @@ pub(super) struct Trial<'g> {
 }
 
 /// Why a network's step could not be tried.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(super) enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Gpu(#[from] gpu::Error),
 }
 

@@ -3,11 +3,13 @@
 use crate::{files, gpu};
 use std::path::PathBuf;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Gpu(#[from] gpu::Error),
     #[error(transparent)]
+    #[diagnostic(transparent)]
     File(#[from] files::Error),
     #[error("{} is no safetensors file that fer-gpu can read: {why}", path.display())]
     Safetensors { path: PathBuf, why: String },

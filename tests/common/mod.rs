@@ -17,7 +17,9 @@ pub fn devices(limits: LimitChoice) -> Vec<Gpu> {
 /// REQUIRE_ADAPTERS (comma-separated: lavapipe, swiftshader, gl, gpu) names and is missing.
 pub fn adapters() -> Vec<Adapter> {
     let adapters = Adapter::all();
-    assert!(!adapters.is_empty(), "{}", fer_gpu::gpu::Error::NoAdapter);
+    let missing = fer_gpu::gpu::Error::NoAdapter;
+    let remedy = miette::Diagnostic::help(&missing).expect("a remedy");
+    assert!(!adapters.is_empty(), "{missing}; {remedy}");
     let names: Vec<&str> = adapters.iter().map(|a| a.info.nickname()).collect();
     let required = std::env::var("REQUIRE_ADAPTERS").unwrap_or_default();
     for name in required.split(',').filter(|name| !name.is_empty()) {
