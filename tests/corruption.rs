@@ -4,9 +4,10 @@
 #[path = "common/run.rs"]
 mod run;
 
+use fer_gpu::files::CACHE;
 use fer_gpu::gpu::{Adapter, Selector};
 use fer_gpu::plan::{Pins, Schedule};
-use fer_gpu::tuned::{FOLDER, Tuned};
+use fer_gpu::tuned::Tuned;
 use run::{bytes, faces, fer_gpu, resume, same, stderr, succeed, train};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -178,7 +179,7 @@ fn a_flipped_bit_in_what_was_tuned_is_told() {
     let plan = || {
         let mut command = fer_gpu();
         command.args(["plan", "--model", "inception-gap", "--batch", "2"]);
-        let output = command.env(FOLDER, folder.path()).output().expect("a plan");
+        let output = command.env(CACHE, folder.path()).output().expect("a plan");
         assert!(output.status.success(), "{}", stderr(&output));
         String::from_utf8(output.stdout).expect("UTF-8")
     };

@@ -96,7 +96,9 @@ pub fn refused(name: &str, bytes: &[u8], words: &[&str]) {
 
 #[track_caller]
 pub fn check_refused(result: Result<Dataset, Error>, words: &[&str]) {
-    let message = result.expect_err("it should be refused").to_string();
+    let error = result.expect_err("it should be refused");
+    let remedy = miette::Diagnostic::help(&error);
+    let message = error.to_string() + &remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
     for word in words {
         assert!(message.contains(word), "{word:?} is not in: {message}");
     }

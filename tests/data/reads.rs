@@ -213,7 +213,13 @@ fn writes_what_it_reads_and_overwrites_nothing() {
     set.write(&out).unwrap();
     assert_eq!(
         names(&out),
-        ["X_test.npy", "X_train.npy", "y_test.npy", "y_train.npy"]
+        [
+            "X_test.npy",
+            "X_train.npy",
+            "classes.json",
+            "y_test.npy",
+            "y_train.npy"
+        ]
     );
     let again = Dataset::load(&out, IMAGE).unwrap();
     assert_eq!(
@@ -224,7 +230,10 @@ fn writes_what_it_reads_and_overwrites_nothing() {
     fs::remove_file(out.join("X_train.npy")).unwrap();
     let error = set.write(&out).unwrap_err().to_string();
     assert!(error.contains("y_train.npy exists"), "{error}");
-    assert_eq!(names(&out), ["X_test.npy", "y_test.npy", "y_train.npy"]);
+    assert_eq!(
+        names(&out),
+        ["X_test.npy", "classes.json", "y_test.npy", "y_train.npy"]
+    );
     assert_eq!(fs::read(out.join("y_test.npy")).unwrap(), before);
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();

@@ -98,8 +98,13 @@ fn refuses_bad_labels_by_file_row_and_value() {
     );
     refused(
         "y_test",
-        &rows([0., 0.5, 0.5]),
+        &rows([0., 0.5, 0.25]),
         &["y_test.npy, row 1, column 1: 0.5"],
+    );
+    refused(
+        "y_train",
+        &rows([0., 0.75, 0.25]),
+        &["y_train.npy, row 1 is a share of each class", "--targets"],
     );
     let wide = npy("|u1", "(4, 5)", &[1, 0, 0, 0, 0].repeat(4));
     refused(

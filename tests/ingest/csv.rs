@@ -162,7 +162,7 @@ fn votes_are_joined_row_by_row() {
     let refusal = Dataset::load(&out, IMAGE)
         .expect_err("no class numbers")
         .to_string();
-    assert!(refusal.contains("--targets majority"), "{refusal}");
+    assert!(refusal.contains("a share of each class"), "{refusal}");
 }
 
 #[test]

@@ -32,7 +32,10 @@ pub fn imported(source: &Path, out: &Path, options: &Options) -> (Imported, Vec<
 
 pub fn refused(source: &Path, out: &Path, options: &Options) -> String {
     let outcome = import(source, out, options, &mut |_| ());
-    let error = fer_gpu::train::causes(&outcome.expect_err("a refusal"));
+    let error = outcome.expect_err("a refusal");
+    let remedy = miette::Diagnostic::help(&error);
+    let remedy = remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
+    let error = fer_gpu::train::causes(&error) + &remedy;
     let left = fs::read_dir(out).map_or(0, Iterator::count);
     assert_eq!(left, 0, "{error}: something was written");
     error

@@ -40,7 +40,8 @@ pub fn refusal(bytes: &[u8]) -> Error {
 }
 
 pub fn check_words(error: &Error, words: &[&str]) {
-    let text = error.to_string();
+    let remedy = miette::Diagnostic::help(error);
+    let text = error.to_string() + &remedy.map_or(String::new(), |remedy| format!("; {remedy}"));
     assert!(!text.contains('\n'), "{text}");
     for word in words {
         assert!(text.contains(word), "{word:?} is not in {text:?}");
