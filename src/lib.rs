@@ -9,6 +9,7 @@
 //! data                         npy files or generated faces -> two labelled splits
 //! pictures                     picture files -> the pixels that a network expects
 //! score                        how good a classifier's answers are
+//! charts                       results as pictures: curves and confusion matrices in SVG
 //! rules                        the optimisers: slots, scalars, one formula
 //! graph                        tensors and nodes; what a layer must say of itself
 //! layers                       the layers, a file each
@@ -23,6 +24,7 @@
 //! bench                        how fast kernels and steps are, and how fast they could be
 //! inference                    trained networks answer: evaluation and prediction
 //! train                        the epochs, checkpoints and the run's folder
+//! report                       what a run came to, on one page of HTML that loads nothing
 //! cli                          the command line
 //! ```
 //!
@@ -63,6 +65,7 @@
 //! ```
 
 pub mod bench;
+pub mod charts;
 pub mod cli;
 pub mod data;
 pub mod feed;
@@ -77,6 +80,7 @@ pub mod pictures;
 pub mod plan;
 pub mod profile;
 pub mod random;
+pub mod report;
 pub mod rules;
 pub mod score;
 pub mod tensor;

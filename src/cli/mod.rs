@@ -4,11 +4,14 @@ mod bench;
 mod data;
 mod devices;
 mod evaluate;
+mod make_report;
 mod output;
 mod plan;
 mod predict;
 mod progress;
 mod report;
+mod run_data;
+mod run_end;
 mod score_table;
 mod status;
 mod stop;
@@ -39,6 +42,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Tell what a trained network sees in pictures
     Predict(predict::Predict),
+    /// Write a page about a run: curves, confusion matrix, mistakes; or about several side by side
+    Report(make_report::Report),
     /// Print a network's layers, shapes and parameters
     Summary(summary::Summary),
     /// Print the schedule of a training step: dispatches, buffers, flops, bytes
@@ -68,6 +73,10 @@ pub enum Error {
     ReportIsFolder(std::path::PathBuf),
     #[error("{} is read by this command: a report may not replace it", .0.display())]
     ReportOverInput(std::path::PathBuf),
+    #[error(transparent)]
+    Page(#[from] crate::report::Error),
+    #[error("{} is there and is no report of fer-gpu: name another file by -o", .0.display())]
+    ReportOverOther(std::path::PathBuf),
     #[error("{} says not on which data: give --data DIR", .0.display())]
     NoData(std::path::PathBuf),
     #[error(transparent)]
@@ -101,7 +110,9 @@ impl Error {
         match self {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
+            Error::Page(error) => error.exit_code(),
             Error::NoData(_)
+            | Error::ReportOverOther(_)
             | Error::Config(_)
             | Error::ReportIsFolder(_)
             | Error::ReportOverInput(_)
@@ -144,6 +155,7 @@ impl Cli {
             Command::Train(train) => train.run(started),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
+            Command::Report(report) => report.run(),
             Command::Summary(summary) => summary.run(),
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),

@@ -52,6 +52,12 @@ pub enum Error {
         "the run began with the weights of {}, which {what}: bring that file back, or begin a new run", path.display()
     )]
     InitialWeights { path: PathBuf, what: String },
+    #[error("{} is no history of a run: line {line}: {why}", path.display())]
+    History {
+        path: PathBuf,
+        line: usize,
+        why: String,
+    },
     #[error("the data of this run are neither in {} nor in {}: give --data", stored.display(), absolute.display())]
     NoData { stored: PathBuf, absolute: PathBuf },
     #[error("this run has {what} {stored}, the command line says {given}: start a new run instead")]
