@@ -10,6 +10,7 @@
 //! pictures                     picture files -> the pixels that a network expects
 //! ingest                       CSVs, folders of pictures by class, votes -> npy files with their classes' names
 //! score                        how good a classifier's answers are
+//! charts                       results as pictures: curves and confusion matrices in SVG
 //! rules                        the optimisers: slots, scalars, one formula
 //! graph                        tensors and nodes; what a layer must say of itself
 //! layers                       the layers, a file each
@@ -24,6 +25,7 @@
 //! bench                        how fast kernels and steps are, and how fast they could be
 //! inference                    trained networks answer: evaluation and prediction
 //! train                        the epochs, checkpoints and the run's folder
+//! report                       what a run came to, on one page of HTML that loads nothing
 //! cli                          the command line
 //! ```
 //!
@@ -64,6 +66,7 @@
 //! ```
 
 pub mod bench;
+pub mod charts;
 pub mod cli;
 pub mod data;
 pub mod feed;
@@ -79,6 +82,7 @@ pub mod pictures;
 pub mod plan;
 pub mod profile;
 pub mod random;
+pub mod report;
 pub mod rules;
 pub mod score;
 pub mod tensor;

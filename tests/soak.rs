@@ -44,6 +44,7 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
         seed: 0,
         shuffle: true,
         overfit_batch: false,
+        init_from: None,
         data: Some(run::faces(folder, 500, 20)),
         data_absolute: None,
         class_names: Vec::new(),

@@ -1,17 +1,15 @@
 //! `fer-gpu evaluate`: how good a trained network is on labelled images.
 
 use super::output::{self, print, tell};
+use super::run_data::{run_of, validation};
 use super::{Error, LARGEST_BATCH, score_table, write};
-use crate::data::{self, Dataset, SAMPLE_FACES, Validation};
 use crate::feed;
-use crate::files::Sealed;
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::inference::{self, Opened, Which};
-use crate::ingest;
 use crate::plan::Wanted;
-use crate::train::{CONFIG, Config};
+use crate::train::CONFIG;
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -54,7 +52,8 @@ impl Evaluate {
             (Some(_), Some(_)) => None,
             _ => run_of(&self.weights)?,
         };
-        let validation = self.validation(&opened, run.as_ref())?;
+        let data = self.data.as_deref();
+        let validation = validation(&self.weights, data, &opened.record, run.as_ref())?;
         let batch = self.batch.or(run.map(|run| run.batch)).unwrap_or(64);
         let adapter = Adapter::select(self.device.as_ref().unwrap_or(&Selector::Default))
             .map_err(inference::Error::from)?;
@@ -62,7 +61,7 @@ impl Evaluate {
         let [_, source] = feed::placement(&validation.dataset, &gpu.profile.limits);
         let wanted = Wanted::evaluation(batch, source);
         let mut executor = opened.load(&gpu, &wanted)?;
-        let report = inference::evaluate(&mut executor, validation, &mut |_| ())?;
+        let report = inference::evaluate(&mut executor, &validation, &mut |_| true)?;
         if let Some(csv) = &self.csv {
             write(csv, &score_table::csv(&report))?;
         }
@@ -73,54 +72,5 @@ impl Evaluate {
             print(score_table::text(&report));
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// The images that were named, or those that the run validates on.
-    fn validation(&self, opened: &Opened, run: Option<&Config>) -> Result<Validation, Error> {
-        let record = &opened.record;
-        let wanted = &record.preprocessing;
-        let read = |data: &Path| {
-            let ready = ingest::resolve(data, wanted.image, &mut |_| ())?;
-            ready.notice.into_iter().for_each(output::note);
-            let classes = &record.class_names;
-            let read = data::validation(&ready.folder, wanted.image, wanted.range, classes)?;
-            if read.reordered {
-                output::note(format_args!(
-                    "{} numbers its classes in another order than the network: they were matched by name",
-                    data.display()
-                ));
-            }
-            Ok::<Validation, Error>(read)
-        };
-        match (&self.data, run) {
-            (Some(folder), _) => Ok(read(folder)?),
-            (None, Some(run)) => match (&run.data, &run.data_absolute) {
-                (Some(folder), Some(absolute)) if !folder.exists() => Ok(read(absolute)?),
-                (Some(folder), _) => Ok(read(folder)?),
-                (None, _) => {
-                    let faces = Dataset::sample_faces(run.seed, SAMPLE_FACES);
-                    let duplicates = Some(data::duplicates(&faces.train, &faces.test));
-                    Ok(Validation {
-                        dataset: faces,
-                        duplicates,
-                        reordered: false,
-                    })
-                }
-            },
-            (None, None) => Err(Error::NoData(self.weights.clone())),
-        }
-    }
-}
-
-/// The configuration of the run whose folder that is, as the run wrote it.
-fn run_of(folder: &Path) -> Result<Option<Config>, Error> {
-    let path = folder.join(CONFIG);
-    let Ok(text) = std::fs::read(&path) else {
-        return Ok(None);
-    };
-    let config = serde_json::from_slice(&text);
-    match (Sealed::of(&text), config) {
-        (Ok(_), Ok(config)) => Ok(Some(config)),
-        _ => Err(Error::Config(path)),
     }
 }

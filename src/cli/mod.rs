@@ -5,11 +5,14 @@ mod data;
 mod devices;
 mod evaluate;
 mod home;
+mod make_report;
 mod output;
 mod plan;
 mod predict;
 mod progress;
 mod report;
+mod run_data;
+mod run_end;
 mod score_table;
 mod shell;
 mod status;
@@ -61,6 +64,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Tell what a trained network sees in pictures
     Predict(predict::Predict),
+    /// Write a page about a run: curves, confusion matrix, mistakes; or about several side by side
+    Report(make_report::Report),
     /// Print a network's layers, shapes and parameters
     Summary(summary::Summary),
     /// Print the schedule of a training step: dispatches, buffers, flops, bytes
@@ -83,7 +88,10 @@ enum Command {
 
 /// The commands as `--help` shows them.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Train and use", &["train", "evaluate", "predict", "data"]),
+    (
+        "Train and use",
+        &["train", "evaluate", "predict", "report", "data"],
+    ),
     ("Look inside", &["summary", "plan"]),
     ("This machine", &["devices", "verify", "bench", "tune"]),
     ("Shell", &["completions", "man"]),
@@ -133,6 +141,12 @@ pub enum Error {
     ReportIsFolder(std::path::PathBuf),
     #[error("{} is read by this command: a report may not replace it", .0.display())]
     ReportOverInput(std::path::PathBuf),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Page(#[from] crate::report::Error),
+    #[error("{} is there and is no report of fer-gpu", .0.display())]
+    #[diagnostic(help("name another file by -o"))]
+    ReportOverOther(std::path::PathBuf),
     #[error("{} says not on which data", .0.display())]
     #[diagnostic(help("give --data DIR"))]
     NoData(std::path::PathBuf),
@@ -171,9 +185,11 @@ impl Error {
         match self {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
+            Error::Page(error) => error.exit_code(),
             Error::Data(_)
             | Error::Ingest(_)
             | Error::NoData(_)
+            | Error::ReportOverOther(_)
             | Error::Config(_)
             | Error::ReportIsFolder(_)
             | Error::ReportOverInput(_)
@@ -244,6 +260,7 @@ impl Cli {
             Command::Train(train) => train.run(started),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
+            Command::Report(report) => report.run(),
             Command::Summary(summary) => summary.run(),
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),

@@ -2,6 +2,7 @@
 //! begins, each epoch, at least every minute and where it ends; or one JSON object a line.
 
 use super::output::{self, tell};
+use super::run_end::End;
 use super::status::Status;
 use super::{print, progress};
 use crate::data::Dataset;
@@ -175,11 +176,13 @@ impl Reporter {
             val_loss,
             val_accuracy,
             seconds,
+            learning_rate,
         } = row;
         self.bar.suspend(|| match self.mode {
             Mode::Json => print(json!({
                 "event": "epoch", "epoch": epoch, "loss": loss, "accuracy": accuracy,
                 "val_loss": val_loss, "val_accuracy": val_accuracy, "seconds": seconds,
+                "learning_rate": learning_rate,
             })),
             Mode::Text => print(format_args!(
                 "epoch {epoch}  loss {loss:.4}  accuracy {accuracy:.4}  val_loss {val_loss:.4}  val_accuracy {val_accuracy:.4}  {seconds:.1} s"
@@ -193,7 +196,7 @@ impl Reporter {
         self.status = None;
     }
 
-    pub fn done(&self, summary: &Summary) {
+    pub fn done(&self, summary: &Summary, end: Option<&End>) {
         let Summary {
             folder,
             steps,
@@ -204,10 +207,13 @@ impl Reporter {
             ..
         } = summary;
         if self.mode == Mode::Json {
-            print(json!({
+            let mut done = json!({
                 "event": "done", "run_dir": folder, "steps": steps, "step_ms_median": step_ms_median,
                 "first_step_ms": first_step_ms, "planned_device_bytes": planned_device_bytes,
-            }));
+            });
+            let fields = done.as_object_mut().expect("an object");
+            fields.extend(end.map(End::fields).unwrap_or_default());
+            print(done);
         }
         let median = step_ms_median
             .map(|ms| format!(", {} a step", milliseconds(ms)))
@@ -219,6 +225,7 @@ impl Reporter {
             "done     {steps} steps{median}{best}; the run is in {}",
             folder.display()
         ));
+        end.map(End::lines).into_iter().flatten().for_each(tell);
     }
 }
 

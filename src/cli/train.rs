@@ -2,6 +2,7 @@
 
 use super::output::tell;
 use super::report::{Mode, Reporter};
+use super::run_end::Ending;
 use super::{Error, stop};
 use crate::gpu::{LimitChoice, Selector};
 use crate::rules::{self, Choices};
@@ -83,6 +84,12 @@ pub struct Train {
     /// Where no terminal is, say at least that often how far the run is
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = positive_seconds, allow_negative_numbers = true)]
     status_seconds: f64,
+    /// Leave the images of the data set out of report.html
+    #[arg(long)]
+    no_pictures: bool,
+    /// Write no report.html at the end
+    #[arg(long)]
+    no_report: bool,
     /// Print one JSON object a line instead of text
     #[arg(long)]
     json: bool,
@@ -107,12 +114,19 @@ impl Train {
         let stop = stop::listen();
         let mode = if self.json { Mode::Json } else { Mode::Text };
         let status_every = Duration::from_secs_f64(self.status_seconds);
+        let ending = Ending {
+            report: !self.no_report,
+            pictures: !self.no_pictures,
+            device: self.device.clone().unwrap_or(Selector::Default),
+            limits: self.limits,
+        };
         let settings = self.settings(started)?;
         let mut reporter = Reporter::new(mode, status_every);
         let result = train::run(settings, &stop, &mut |event| reporter.event(event));
         reporter.close();
         let summary = result?;
-        reporter.done(&summary);
+        let end = summary.completed.then(|| ending.of(&summary, &stop));
+        reporter.done(&summary, end.flatten().as_ref());
         if summary.interrupted {
             tell(format_args!(
                 "stopped and saved; go on with: fer-gpu train --resume {}",
@@ -190,6 +204,10 @@ impl Train {
             seed: self.seed.unwrap_or(0),
             shuffle: !self.no_shuffle,
             overfit_batch: self.overfit_batch,
+            init_from: self
+                .init_from
+                .as_ref()
+                .and_then(|p| std::path::absolute(p).ok()),
             data: self.data.clone(),
             // Known once the data are read.
             data_absolute: None,

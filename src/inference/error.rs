@@ -35,6 +35,8 @@ pub enum Error {
         missing: &'static str,
         remedy: &'static str,
     },
+    #[error("stopped before every image was answered")]
+    Stopped,
     #[error("{}: its network is `{found}`, this fer-gpu has: {known}", path.display())]
     UnknownModel {
         path: PathBuf,

@@ -6,25 +6,38 @@ use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Work};
 use crate::score::{Report, Tally};
 
-/// Runs the `evaluate` program over all images, in their order. `observe` hears how many are done.
+/// One image and what the network says of it.
+pub struct Answered<'a> {
+    /// From 0, as in the file.
+    pub row: usize,
+    /// Its class number.
+    pub label: u32,
+    /// By class number.
+    pub logits: &'a [f32],
+}
+
+/// Runs the `evaluate` program over all images, in their order. `each` hears of every image, until it says no.
+///
+/// # Errors
+/// If the device fails, or [`Error::Stopped`] if `each` said no.
 pub fn evaluate(
     executor: &mut Executor,
-    validation: Validation,
-    observe: &mut dyn FnMut(usize),
+    validation: &Validation,
+    each: &mut dyn FnMut(Answered) -> bool,
 ) -> Result<Report, Error> {
     let Validation {
         dataset,
         duplicates,
         ..
     } = validation;
-    feed::upload(executor, &dataset)?;
+    feed::upload(executor, dataset)?;
     let rows = dataset.test.rows();
     let order = feed::order(rows, false, 0, 0);
     let on_device = executor.gathers(Work::EVALUATE);
     let batch = executor.program(Work::EVALUATE).batch;
-    let mut batches = Batches::new(&dataset, &dataset.test, order, batch, on_device);
+    let mut batches = Batches::new(dataset, &dataset.test, order, batch, on_device);
     let classes = dataset.class_names.len();
-    let mut tally = Tally::new(dataset.class_names.clone(), duplicates);
+    let mut tally = Tally::new(dataset.class_names.clone(), duplicates.clone());
     // Summed as validation sums them.
     let (mut loss, mut correct) = (0.0, 0);
     for index in 0..batches.count() {
@@ -37,9 +50,12 @@ pub fn evaluate(
         let done = tally.rows() as usize;
         let labels = &dataset.test.labels[done..done + metrics.rows as usize];
         for (&label, logits) in labels.iter().zip(logits.chunks_exact(classes)) {
+            let row = tally.rows() as usize;
             tally.add(label, logits);
+            if !each(Answered { row, label, logits }) {
+                return Err(Error::Stopped);
+            }
         }
-        observe(tally.rows() as usize);
     }
     Ok(tally.report(loss, correct)?)
 }

@@ -9,7 +9,7 @@ mod open;
 mod predict;
 
 pub use error::Error;
-pub use evaluate::evaluate;
+pub use evaluate::{Answered, evaluate};
 pub use inputs::{Input, Item, Ready, Rows};
 pub use open::{Opened, Which, find};
 pub use predict::{Answer, Fault, predict};

@@ -75,6 +75,11 @@ impl Opened {
         })
     }
 
+    /// xxh3-128 of the file, but for the hash that it carries.
+    pub fn hash(&self) -> &str {
+        &self.file.hash
+    }
+
     /// What the user should know of the file, if there is something.
     pub fn notice(&self) -> Option<String> {
         (self.file.seal == Sealed::Never).then(|| {

@@ -62,6 +62,12 @@ pub enum Error {
     #[error("the run began with the weights of {}, which {what}", path.display())]
     #[diagnostic(help("bring that file back, or begin a new run"))]
     InitialWeights { path: PathBuf, what: String },
+    #[error("{} is no history of a run: line {line}: {why}", path.display())]
+    History {
+        path: PathBuf,
+        line: usize,
+        why: String,
+    },
     #[error("the data of this run are neither in {} nor in {}", stored.display(), absolute.display())]
     #[diagnostic(help("give --data"))]
     NoData { stored: PathBuf, absolute: PathBuf },

@@ -2,10 +2,11 @@
 //!
 //! `prepare` checks everything before anything is written; `setup` opens the device and loads or
 //! draws the weights; this file runs the epochs and `save` keeps them; `state` and `tensors` are
-//! the run on the disk; `remedy` says how to go on after an error. The terminal's side is told
+//! the run on the disk, `history` is its table and curves; `remedy` says how to go on after an error. The terminal's side is told
 //! through [`Event`]s.
 
 mod error;
+mod history;
 mod pace;
 mod prepare;
 mod remedy;
@@ -18,9 +19,12 @@ mod state;
 mod steps;
 
 pub use error::{Error, causes};
+pub use history::{curve, read_history, run_name};
 pub use settings::{Given, Out, Settings, Start};
 pub use setup::run;
-pub use state::{BEST, CONFIG, Config, EpochRow, HISTORY, LAST, RESUME, STEPS, State};
+pub use state::{
+    BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, REPORT, RESUME, STEPS, State,
+};
 
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
@@ -94,6 +98,8 @@ pub struct Summary {
     pub planned_device_bytes: u64,
     /// The lowest validation loss, and its epoch.
     pub best: Option<(f64, u32)>,
+    /// This process did its last epoch.
+    pub completed: bool,
     /// Stopped by the user before its last epoch.
     pub interrupted: bool,
     /// The last epoch's validation loss is not finite.
@@ -110,6 +116,7 @@ impl Summary {
             first_step_ms: 0.0,
             planned_device_bytes: 0,
             best: state.best,
+            completed: false,
             interrupted: false,
             overflows: state.overflows(),
         }
@@ -133,6 +140,8 @@ struct Session<'a, 'g> {
     loss_computed: Option<u64>,
     /// Did the last save fail?
     missed_save: bool,
+    /// Could curves.svg not be written the last time?
+    missed_curves: bool,
     steps_here: u64,
     /// (epoch, batch, step) of the steps in flight, oldest first.
     in_flight: std::collections::VecDeque<(u32, u32, u64)>,
@@ -166,6 +175,7 @@ impl Session<'_, '_> {
             first_step_ms: self.pace.first_ms(),
             planned_device_bytes: self.executor.plan.device_bytes(),
             best: self.state.best,
+            completed: ending == Ending::Complete,
             interrupted: ending == Ending::Interrupted,
             overflows: self.state.overflows(),
         })
@@ -335,6 +345,7 @@ impl Session<'_, '_> {
             val_loss,
             val_accuracy,
             seconds: before + begun.elapsed().as_secs_f64(),
+            learning_rate: Some(self.run.config.learning_rate),
         };
         state.history.push(row);
         state.epoch += 1;

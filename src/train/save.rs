@@ -4,7 +4,8 @@
 //! anything is saved the device counts the weights that are not finite, and computes the loss of
 //! the very batch that comes next: the head of the next step, which then goes on from there.
 
-use super::state::{self, BEST, LAST, Origin, Saved};
+use super::history::{write_curves, write_history};
+use super::state::{BEST, LAST, Origin, Saved};
 use super::{Error, Event, Session, replay};
 use crate::files;
 use crate::gpu::Work;
@@ -104,9 +105,25 @@ impl Session<'_, '_> {
         };
         saved.write(&self.executor, &run.folder)?;
         if what == What::Epoch {
-            state::write_history(&run.folder, &self.state.history)?;
+            write_history(&run.folder, &run.config, &self.state.history)?;
+            self.draw_curves();
         }
         run.config.write(&run.folder)
+    }
+
+    /// Rewrites curves.svg; a run does not end for want of a picture.
+    fn draw_curves(&mut self) {
+        let best = self.state.best.map(|(_, epoch)| epoch);
+        let (run, history) = (&self.run, &self.state.history);
+        let drawn = write_curves(&run.folder, &run.config, history, best);
+        if let Err(error) = &drawn
+            && !self.missed_curves
+        {
+            let why = super::causes(error);
+            let text = format!("no curves: {why}; each epoch tries again");
+            (self.observe)(Event::Notice(text));
+        }
+        self.missed_curves = drawn.is_err();
     }
 
     fn save_weights(&self, name: &str) -> Result<(), Error> {

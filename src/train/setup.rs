@@ -1,10 +1,11 @@
 //! Opens a run: what `prepare` found good gets a device, a plan, a folder and its weights.
 
+use super::history::{write_curves, write_history};
 use super::pace::Pace;
 use super::prepare::{INITIAL, Prepared, Prior, check_folder, prepare};
 use super::remedy::{Begun, how_to_go_on};
 use super::settings::{Out, Settings};
-use super::state::{Config, Origin, REPLACED, Saved, State, write_history};
+use super::state::{Config, Origin, REPLACED, Saved, State};
 use super::steps::{StepLog, Written};
 use super::{Error, Event, Session};
 use crate::data::Dataset;
@@ -57,7 +58,7 @@ fn open_and_train(
     let prepared = prepare(settings.start.clone(), observe)?;
     let epochs = prepared.config.epochs;
     if let Prior::Run { folder, saved, .. } = &prepared.start {
-        tidy(folder, &saved.state)?;
+        tidy(folder, saved)?;
         if saved.state.epoch >= epochs {
             observe(Event::Notice(format!(
                 "nothing to do: this run has done its {epochs} epochs; --epochs N trains on"
@@ -153,6 +154,7 @@ fn session<'a, 'g>(
         saved: Instant::now(),
         loss_computed: None,
         missed_save: false,
+        missed_curves: false,
         steps_here: 0,
         in_flight: Default::default(),
     })
@@ -266,9 +268,15 @@ fn begin(
 }
 
 /// Mends what a kill left: drafts, and a history that is older than the resume point.
-fn tidy(folder: &Path, state: &State) -> Result<(), Error> {
+fn tidy(folder: &Path, Saved { config, state, .. }: &Saved) -> Result<(), Error> {
     files::remove_drafts(folder, &REPLACED)?;
-    write_history(folder, &state.history)
+    write_history(folder, config, &state.history)?;
+    if !state.history.is_empty() {
+        // Without them the run goes on as well; the next epoch tries again and tells.
+        let best = state.best.map(|(_, epoch)| epoch);
+        drop(write_curves(folder, config, &state.history, best));
+    }
+    Ok(())
 }
 
 /// The plan of a run; one that goes on keeps its kernels, if they run here.

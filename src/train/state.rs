@@ -34,6 +34,9 @@ pub struct Config {
     pub shuffle: bool,
     /// Train on the first batch alone.
     pub overfit_batch: bool,
+    /// The file of weights that it began with, from the root; none for weights drawn from the seed.
+    #[serde(default)]
+    pub init_from: Option<PathBuf>,
     /// The data folder; none for generated sample faces.
     pub data: Option<PathBuf>,
     /// The same from the root, for those who resume elsewhere.
@@ -58,6 +61,9 @@ pub struct EpochRow {
     pub val_loss: f64,
     pub val_accuracy: f64,
     pub seconds: f64,
+    /// None in files of before it was written down: then that of the run.
+    #[serde(default)]
+    pub learning_rate: Option<f64>,
 }
 
 /// JSON has no NaN: it is written as null.
@@ -124,11 +130,13 @@ pub use crate::weights::{BEST, LAST};
 /// File names of a run's folder, beside those of its weights.
 pub const CONFIG: &str = "config.json";
 pub const HISTORY: &str = "history.csv";
+pub const CURVES: &str = "curves.svg";
+pub const REPORT: &str = "report.html";
 pub const STEPS: &str = "steps.csv";
 pub const RESUME: &str = "resume.safetensors";
 
 /// Every file that a run writes by replacing it.
-pub const REPLACED: [&str; 6] = [CONFIG, HISTORY, STEPS, BEST, LAST, RESUME];
+pub const REPLACED: [&str; 8] = [CONFIG, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, RESUME];
 
 const KEY: &str = "fer-gpu resume point";
 
@@ -314,6 +322,7 @@ impl Config {
     fn is_of_later(&self, field: &str) -> bool {
         match field {
             "data_absolute" => true,
+            "init_from" => self.init_from.is_none(),
             "momentum" => self.momentum == 0.0,
             "nesterov" => !self.nesterov,
             _ => false,
@@ -358,23 +367,4 @@ impl Config {
             epoch,
         }
     }
-}
-
-/// Rewrites history.csv from the state: a row an epoch, as Keras's CSVLogger.
-pub fn write_history(folder: &Path, history: &[EpochRow]) -> Result<(), Error> {
-    let mut text = "epoch,loss,accuracy,val_loss,val_accuracy,seconds\n".to_string();
-    for row in history {
-        let EpochRow {
-            epoch,
-            loss,
-            accuracy,
-            val_loss,
-            val_accuracy,
-            seconds,
-        } = row;
-        text += &format!(
-            "{epoch},{loss:.9},{accuracy:.9},{val_loss:.9},{val_accuracy:.9},{seconds:.3}\n"
-        );
-    }
-    Ok(files::replace_text(&folder.join(HISTORY), &text)?)
 }
