@@ -1,7 +1,7 @@
-//! `fer-gpu summary`: a network's layers, as Keras's `Model.summary` shows them.
+//! `fer-gpu summary`: a network's layers, as Keras's `Model.summary` shows them, or the networks there are.
 
-use super::{Error, print};
-use crate::network::{Model, Network};
+use super::{Error, output, print};
+use crate::network::{Model, NETWORKS, Network};
 use crate::train;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 pub struct Summary {
-    /// Network
-    #[arg(long, value_name = "NAME", default_value = "inception")]
-    model: String,
+    /// Network [default: a list of all]
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
     /// Classes
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     classes: u32,
@@ -27,7 +27,12 @@ pub(super) fn network(name: &str) -> Result<&'static Network, train::Error> {
 
 impl Summary {
     pub fn run(self) -> Result<ExitCode, Error> {
-        let network = network(&self.model)?;
+        let Some(name) = &self.model else {
+            print(networks(self.classes));
+            output::next(&["fer-gpu summary --model inception"]);
+            return Ok(ExitCode::SUCCESS);
+        };
+        let network = network(name)?;
         print(format_args!("{}: {}", network.name, network.about));
         let model = network.build(self.classes);
         print(layers(&model));
@@ -43,6 +48,26 @@ impl Summary {
         ));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Every network of the box.
+fn networks(classes: u32) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["network", "parameters", "images", "what"]);
+    for network in NETWORKS {
+        let [height, width, channels] = network.image;
+        table.add_row([
+            network.name.to_string(),
+            grouped(network.build(classes).parameters()),
+            format!("{height} x {width} x {channels}"),
+            network.about.to_string(),
+        ]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 fn layers(model: &Model) -> Table {

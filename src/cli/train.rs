@@ -14,84 +14,133 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu train --model inception-gap --epochs 3     on generated faces
+  fer-gpu train --data fer2013.csv --out run         on FER-2013, as its CSV
+  fer-gpu train --data pictures --batch 128          on train/CLASS and test/CLASS
+  fer-gpu train --resume run --epochs 60             goes on, to the same bits")]
 pub struct Train {
-    /// Folder with X_train.npy, y_train.npy, X_test.npy and y_test.npy [default: generated sample faces]
-    #[arg(long, value_name = "DIR")]
+    /// Data set, folder of pictures by class, or CSV of FER-2013 [default: generated sample faces]
+    #[arg(long, value_name = "DIR|FILE.csv", help_heading = "What")]
     data: Option<PathBuf>,
-    /// Network: inception or inception-gap [default: inception]
-    #[arg(long, value_name = "NAME")]
+    /// Network, one that `fer-gpu summary` lists [default: inception]
+    #[arg(long, value_name = "NAME", help_heading = "What")]
     model: Option<String>,
-    /// Epochs in total, also when resuming [default: 150]
-    #[arg(long, value_name = "N")]
-    epochs: Option<u32>,
-    /// Images of one step [default: 64]
-    #[arg(long, value_name = "N")]
-    batch: Option<u32>,
-    /// Learning rate [default: 0.001]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
-    lr: Option<f64>,
-    /// Optimiser [default: adam]
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rules::names()))]
-    optimizer: Option<String>,
-    /// Share of the last update that sgd keeps, from 0 to below 1 [default: 0]
-    #[arg(long, value_name = "M", allow_negative_numbers = true)]
-    momentum: Option<f64>,
-    /// Nesterov's momentum: sgd looks ahead
-    #[arg(long)]
-    nesterov: bool,
-    /// Seed of weights, shuffles and sample faces [default: 0]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-    /// Adapter, by number or by part of its name [default: the fastest kind]
-    #[arg(long, value_name = "INDEX|NAME")]
-    device: Option<Selector>,
-    /// Use all that the adapter has, or only what every WebGPU device grants
-    #[arg(long, value_enum, default_value = "native")]
-    limits: LimitChoice,
     /// Folder of the run [default: runs/<model>-<date>-<time>]
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "resume",
+        help_heading = "What"
+    )]
     out: Option<PathBuf>,
     /// Go on with the run in this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "What")]
     resume: Option<PathBuf>,
-    /// Resume from a point that has no hash, as versions of before there were hashes wrote them
-    #[arg(long, requires = "resume")]
-    accept_unhashed: bool,
     /// Begin with the weights of this file
-    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "resume")]
+    #[arg(
+        long,
+        value_name = "FILE.safetensors",
+        conflicts_with = "resume",
+        help_heading = "What",
+        hide_short_help = true
+    )]
     init_from: Option<PathBuf>,
+    /// Resume from a point that has no hash, as versions of before there were hashes wrote them
+    #[arg(
+        long,
+        requires = "resume",
+        help_heading = "What",
+        hide_short_help = true
+    )]
+    accept_unhashed: bool,
+    /// Epochs in total, also when resuming [default: 150]
+    #[arg(long, value_name = "N", help_heading = "How")]
+    epochs: Option<u32>,
+    /// Images of one step [default: 64]
+    #[arg(long, value_name = "N", help_heading = "How")]
+    batch: Option<u32>,
+    /// Learning rate [default: 0.001]
+    #[arg(
+        long,
+        value_name = "RATE",
+        allow_negative_numbers = true,
+        help_heading = "How"
+    )]
+    lr: Option<f64>,
+    /// Optimiser [default: adam]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rules::names()), help_heading = "How")]
+    optimizer: Option<String>,
+    /// Share of the last update that sgd keeps, from 0 to below 1 [default: 0]
+    #[arg(
+        long,
+        value_name = "M",
+        allow_negative_numbers = true,
+        help_heading = "How",
+        hide_short_help = true
+    )]
+    momentum: Option<f64>,
+    /// Nesterov's momentum: sgd looks ahead
+    #[arg(long, help_heading = "How", hide_short_help = true)]
+    nesterov: bool,
+    /// Seed of weights, shuffles and sample faces [default: 0]
+    #[arg(long, value_name = "N", help_heading = "How", hide_short_help = true)]
+    seed: Option<u64>,
     /// Visit the training images in the order of the file
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(
+        long,
+        conflicts_with = "resume",
+        help_heading = "How",
+        hide_short_help = true
+    )]
     no_shuffle: bool,
+    /// Train on the first batch alone: a network that learns at all learns it by heart
+    #[arg(
+        long,
+        conflicts_with = "resume",
+        help_heading = "How",
+        hide_short_help = true
+    )]
+    overfit_batch: bool,
+    /// Adapter, by number or by part of its name [default: the fastest kind]
+    #[arg(long, value_name = "INDEX|NAME", help_heading = "Where")]
+    device: Option<Selector>,
+    /// Use all that the adapter has, or only what every WebGPU device grants
+    #[arg(
+        long,
+        value_enum,
+        default_value = "native",
+        help_heading = "Where",
+        hide_short_help = true
+    )]
+    limits: LimitChoice,
+    /// Gather batches on the host even where the data set fits the device
+    #[arg(long, help_heading = "Where", hide_short_help = true)]
+    host_data: bool,
     /// Stop after that many steps of this process, and save
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Saving", hide_short_help = true)]
     steps: Option<u64>,
     /// Save the resume point at least this often
-    #[arg(long, value_name = "M", default_value_t = 10.0, value_parser = positive_minutes, allow_negative_numbers = true)]
+    #[arg(long, value_name = "M", default_value_t = 10.0, value_parser = positive_minutes, allow_negative_numbers = true, help_heading = "Saving", hide_short_help = true)]
     checkpoint_minutes: f64,
     /// Write the loss and accuracy of every step to steps.csv
-    #[arg(long)]
+    #[arg(long, help_heading = "Watching", hide_short_help = true)]
     log_steps: bool,
     /// Hold every dispatch of the first step against the CPU reference
-    #[arg(long)]
+    #[arg(long, help_heading = "Watching", hide_short_help = true)]
     check: bool,
-    /// Train on the first batch alone: a network that learns at all learns it by heart
-    #[arg(long, conflicts_with = "resume")]
-    overfit_batch: bool,
-    /// Gather batches on the host even where the data set fits the device
-    #[arg(long)]
-    host_data: bool,
     /// Where no terminal is, say at least that often how far the run is
-    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = positive_seconds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = positive_seconds, allow_negative_numbers = true, help_heading = "Watching", hide_short_help = true)]
     status_seconds: f64,
     /// Leave the images of the data set out of report.html
-    #[arg(long)]
+    #[arg(long, help_heading = "Watching", hide_short_help = true)]
     no_pictures: bool,
     /// Write no report.html at the end
-    #[arg(long)]
+    #[arg(long, help_heading = "Watching", hide_short_help = true)]
     no_report: bool,
     /// Print one JSON object a line instead of text
-    #[arg(long)]
+    #[arg(long, help_heading = "Watching")]
     json: bool,
 }
 
