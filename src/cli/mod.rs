@@ -6,6 +6,7 @@ mod devices;
 mod evaluate;
 mod output;
 mod plan;
+mod plot_model;
 mod predict;
 mod progress;
 mod report;
@@ -41,6 +42,8 @@ enum Command {
     Predict(predict::Predict),
     /// Print a network's layers, shapes and parameters
     Summary(summary::Summary),
+    /// Draw a network: SVG, PNG or Graphviz's text
+    PlotModel(plot_model::PlotModel),
     /// Print the schedule of a training step: dispatches, buffers, flops, bytes
     Plan(plan::PlanCommand),
     /// List the adapters, what they allow, and whether the seed network fits
@@ -78,6 +81,8 @@ pub enum Error {
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
     Tune(tune::TuneError),
+    #[error(transparent)]
+    Plot(#[from] plot_model::PlotError),
 }
 
 impl From<crate::gpu::Error> for Error {
@@ -108,7 +113,8 @@ impl Error {
             | Error::File(_)
             | Error::Verify(_)
             | Error::Bench(_)
-            | Error::Tune(_) => 2,
+            | Error::Tune(_)
+            | Error::Plot(_) => 2,
         }
     }
 }
@@ -145,6 +151,7 @@ impl Cli {
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             Command::Summary(summary) => summary.run(),
+            Command::PlotModel(plot) => plot.run(),
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),
             Command::Verify(verify) => verify.run(),
