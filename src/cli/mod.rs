@@ -8,6 +8,7 @@ mod home;
 mod make_report;
 mod output;
 mod plan;
+mod plot_model;
 mod predict;
 mod progress;
 mod report;
@@ -68,6 +69,8 @@ enum Command {
     Report(make_report::Report),
     /// Print a network's layers, shapes and parameters
     Summary(summary::Summary),
+    /// Draw a network: SVG, PNG or Graphviz's text
+    PlotModel(plot_model::PlotModel),
     /// Print the schedule of a training step: dispatches, buffers, flops, bytes
     Plan(plan::PlanCommand),
     /// List the adapters, what they allow, and whether the seed network fits
@@ -92,7 +95,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Train and use",
         &["train", "evaluate", "predict", "report", "data"],
     ),
-    ("Look inside", &["summary", "plan"]),
+    ("Look inside", &["summary", "plot-model", "plan"]),
     ("This machine", &["devices", "verify", "bench", "tune"]),
     ("Shell", &["completions", "man"]),
 ];
@@ -162,6 +165,9 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Tune(tune::TuneError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plot(#[from] plot_model::PlotError),
 }
 
 impl From<crate::gpu::Error> for Error {
@@ -196,7 +202,8 @@ impl Error {
             | Error::File(_)
             | Error::Verify(_)
             | Error::Bench(_)
-            | Error::Tune(_) => 2,
+            | Error::Tune(_)
+            | Error::Plot(_) => 2,
         }
     }
 }
@@ -262,6 +269,7 @@ impl Cli {
             Command::Predict(predict) => predict.run(),
             Command::Report(report) => report.run(),
             Command::Summary(summary) => summary.run(),
+            Command::PlotModel(plot) => plot.run(),
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),
             Command::Verify(verify) => verify.run(),

@@ -1,6 +1,7 @@
 //! `fer-gpu summary`: a network's layers, as Keras's `Model.summary` shows them, or the networks there are.
 
 use super::{Error, output, print};
+use crate::drawing::grouped;
 use crate::network::{Model, NETWORKS, Network};
 use crate::train;
 use clap::Args;
@@ -95,16 +96,4 @@ fn layers(model: &Model) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
-}
-
-/// 83760487 as `83,760,487`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let head = digits.len() % 3;
-    let mut groups: Vec<&str> = Vec::new();
-    if head > 0 {
-        groups.push(&digits[..head]);
-    }
-    groups.extend((head..digits.len()).step_by(3).map(|i| &digits[i..i + 3]));
-    groups.join(",")
 }

@@ -1,0 +1,79 @@
+//! `fer-gpu plot-model`: a network as a picture.
+
+use super::{Error, output, print, summary, write};
+use crate::drawing::{self, Options};
+use crate::files;
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct PlotModel {
+    /// Network
+    #[arg(long, value_name = "NAME", default_value = "inception")]
+    model: String,
+    /// The picture: .svg, .png or .dot (Graphviz) by its ending; - writes SVG to standard output
+    #[arg(short, long, value_name = "FILE|-")]
+    output: PathBuf,
+    /// Tell input and output shapes and parameters too
+    #[arg(long)]
+    shapes: bool,
+    /// Classes
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    classes: u32,
+}
+
+/// What drawing can fail of.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum PlotError {
+    #[error("{}: a picture ends in .svg, .png or .dot", .0.display())]
+    Ending(PathBuf),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Drawing(#[from] drawing::Error),
+}
+
+/// What a picture is written as.
+#[derive(Clone, Copy)]
+enum Format {
+    Svg,
+    Png,
+    Dot,
+}
+
+impl Format {
+    fn of(path: &Path) -> Result<Format, PlotError> {
+        if path == Path::new("-") {
+            return Ok(Format::Svg);
+        }
+        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        match ending.as_deref() {
+            Some("svg") => Ok(Format::Svg),
+            Some("png") => Ok(Format::Png),
+            Some("dot" | "gv") => Ok(Format::Dot),
+            _ => Err(PlotError::Ending(path.into())),
+        }
+    }
+}
+
+impl PlotModel {
+    pub fn run(self) -> Result<ExitCode, Error> {
+        let format = Format::of(&self.output)?;
+        let model = summary::network(&self.model)?.build(self.classes);
+        let options = Options {
+            shapes: self.shapes,
+        };
+        output::reserve([&Some(self.output.clone())]);
+        match format {
+            Format::Svg => write(&self.output, &drawing::svg(&model, &options))?,
+            Format::Dot => write(&self.output, &drawing::dot(&model, &options))?,
+            Format::Png => {
+                let bytes = drawing::png(&model, &options).map_err(PlotError::from)?;
+                let failed = |source| files::Error::write(&self.output, source);
+                files::replace(&self.output, |out| out.write_all(&bytes).map_err(failed))?;
+            }
+        }
+        print(format_args!("drawn in {}", self.output.display()));
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,54 @@
+//! Networks as pictures: a model in, SVG, PNG or Graphviz's text out.
+//!
+//! `content` reads the model: boxes, blocks, edges; `model` measures and lays it out (`layout`, which knows
+//! nothing of networks) into a `scene` of marks, whose colours are those of `palette` and whose letters those of
+//! `font`; `svg` and `raster` write the scene; `dot` writes the content without a place.
+
+mod boxes;
+mod content;
+mod dot;
+mod font;
+mod layout;
+mod model;
+mod palette;
+mod raster;
+mod scene;
+mod svg;
+
+use crate::network::Model;
+use content::Content;
+pub(crate) use content::grouped;
+
+/// What a picture shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Input and output shapes, and parameters.
+    pub shapes: bool,
+}
+
+/// Why a picture could not be made.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum Error {
+    #[error("the picture is too large for a PNG: draw it as SVG")]
+    TooLarge,
+    #[error("the picture cannot be encoded")]
+    Encode(#[from] image::ImageError),
+}
+
+/// The network as SVG: light or dark as the reader's system is, details as tooltips.
+pub fn svg(model: &Model, options: &Options) -> String {
+    svg::svg(&model::scene(&Content::of(model), options.shapes))
+}
+
+/// The network as the bytes of a PNG file, light, two pixels for one of the SVG.
+///
+/// # Errors
+/// Where it is too large for one.
+pub fn png(model: &Model, options: &Options) -> Result<Vec<u8>, Error> {
+    raster::png(&model::scene(&Content::of(model), options.shapes))
+}
+
+/// The network as Graphviz text.
+pub fn dot(model: &Model, options: &Options) -> String {
+    dot::dot(&Content::of(model), options.shapes)
+}
