@@ -133,6 +133,9 @@ pub enum Error {
     Data(#[from] crate::data::Error),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Drawing(#[from] crate::drawing::Error),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Ingest(#[from] crate::ingest::Error),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -193,6 +196,7 @@ impl Error {
             Error::Inference(error) => error.exit_code(),
             Error::Page(error) => error.exit_code(),
             Error::Data(_)
+            | Error::Drawing(_)
             | Error::Ingest(_)
             | Error::NoData(_)
             | Error::ReportOverOther(_)

@@ -202,6 +202,14 @@ pub fn reserve<'a>(reports: impl IntoIterator<Item = &'a Option<std::path::PathB
     }
 }
 
+/// Writes bytes over a regular file, or a new one.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| files::Error::write(path, source);
+    Ok(files::replace(path, |out| {
+        out.write_all(bytes).map_err(failed)
+    })?)
+}
+
 /// Writes a report to wherever its path leads: over a regular file, through anything else, and to
 /// standard output by `-`.
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {

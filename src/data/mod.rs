@@ -211,6 +211,18 @@ impl Dataset {
         }
     }
 
+    /// Image `row` of one of its splits in 8 bits, as stored: (height, width, channels).
+    pub fn bytes(&self, split: &Split, row: usize) -> Vec<u8> {
+        let mut values = vec![0.0; self.image.iter().product()];
+        split.row_f32(row, 1.0, &mut values);
+        let byte = |value: &f32| match self.range {
+            PixelRange::ZeroTo255 => value.round() as u8,
+            PixelRange::ZeroToOne => (255.0 * value).round() as u8,
+            PixelRange::MinusOneToOne => (127.5 * (value + 1.0)).round() as u8,
+        };
+        values.iter().map(byte).collect()
+    }
+
     /// The given training rows, to train and to validate on: a network that is right learns them
     /// by heart. The hash stays that of the whole set.
     pub fn overfit(self, rows: &[u32]) -> Self {

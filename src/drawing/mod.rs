@@ -1,8 +1,9 @@
-//! Networks as pictures: a model in, SVG, PNG or Graphviz's text out.
+//! Networks as pictures: a model in, SVG, PNG or Graphviz's text out; and images of a data set side by side.
 //!
 //! `content` reads the model: boxes, blocks, edges; `model` measures and lays it out (`layout`, which knows
 //! nothing of networks) into a `scene` of marks, whose colours are those of `palette` and whose letters those of
-//! `font`; `svg` and `raster` write the scene; `dot` writes the content without a place.
+//! `font`; `svg` and `raster` write the scene; `dot` writes the content without a place. `sheet` lays images out in rows, as
+//! a scene too.
 
 mod boxes;
 mod content;
@@ -13,11 +14,13 @@ mod model;
 mod palette;
 mod raster;
 mod scene;
+mod sheet;
 mod svg;
 
 use crate::network::Model;
 use content::Content;
 pub(crate) use content::grouped;
+pub use sheet::{Row, Sheet, Thumbnail};
 
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,4 +54,12 @@ pub fn png(model: &Model, options: &Options) -> Result<Vec<u8>, Error> {
 /// The network as Graphviz text.
 pub fn dot(model: &Model, options: &Options) -> String {
     dot::dot(&Content::of(model), options.shapes)
+}
+
+/// A sheet of images as the bytes of a PNG file.
+///
+/// # Errors
+/// Where it is too large for one.
+pub fn sheet(sheet: &Sheet) -> Result<Vec<u8>, Error> {
+    raster::png(&sheet::scene(sheet))
 }

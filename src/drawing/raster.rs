@@ -7,7 +7,10 @@ use super::palette::{Colour, Look, Style};
 use super::scene::{Mark, Scene, Step};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
-use tiny_skia::{FillRule, LineCap, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, Transform};
+use tiny_skia::{
+    FillRule, LineCap, Paint, Path, PathBuilder, Pixmap, PixmapPaint, PixmapRef, Rect, Stroke,
+    Transform,
+};
 
 /// Pixels for one of the scene, where the picture is not too large.
 const SCALE: f64 = 2.0;
@@ -29,16 +32,21 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, Error> {
         .marks
         .iter()
         .for_each(|mark| draw(mark, &mut pixmap, transform));
-    let mut bytes = Vec::new();
     // Paper covers all of it: no pixel is transparent.
     let rgb: Vec<u8> = pixmap
         .data()
         .chunks_exact(4)
         .flat_map(|rgba| [rgba[0], rgba[1], rgba[2]])
         .collect();
+    encoded(&rgb, size)
+}
+
+/// Red, green and blue of (width, height) pixels as a PNG file.
+pub(super) fn encoded(rgb: &[u8], [width, height]: [u32; 2]) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
     let encoder =
         PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
-    encoder.write_image(&rgb, size[0], size[1], ExtendedColorType::Rgb8)?;
+    encoder.write_image(rgb, width, height, ExtendedColorType::Rgb8)?;
     Ok(bytes)
 }
 
@@ -69,6 +77,29 @@ fn draw(mark: &Mark, pixmap: &mut Pixmap, transform: Transform) {
                 let letters = path(&font::outlines(&span.0, span.1, x, *y));
                 paint(letters, span.1.look(), pixmap, transform);
                 x += width(span);
+            }
+        }
+        Mark::Picture {
+            left,
+            top,
+            width,
+            height,
+            size,
+            pixels,
+        } => {
+            let rgba = |rgb: &[u8]| [rgb[0], rgb[1], rgb[2], 255];
+            let bytes: Vec<u8> = pixels.chunks_exact(3).flat_map(rgba).collect();
+            let [columns, rows] = size.map(|side| side as u32);
+            let picture = PixmapRef::from_bytes(&bytes, columns, rows);
+            let scale = [
+                (width / columns.max(1) as f64) as f32,
+                (height / rows.max(1) as f64) as f32,
+            ];
+            let place = transform
+                .pre_translate(*left as f32, *top as f32)
+                .pre_scale(scale[0], scale[1]);
+            if let Some(picture) = picture {
+                pixmap.draw_pixmap(0, 0, picture, &PixmapPaint::default(), place, None);
             }
         }
         Mark::Titled { marks, .. } => marks.iter().for_each(|mark| draw(mark, pixmap, transform)),

@@ -34,6 +34,17 @@ pub enum Mark {
         is_centred: bool,
         spans: Vec<(String, Style)>,
     },
+    /// Pixels, each a square of the picture: nothing is smoothed.
+    Picture {
+        left: f64,
+        top: f64,
+        width: f64,
+        height: f64,
+        /// Columns and rows.
+        size: [usize; 2],
+        /// Red, green, blue of each.
+        pixels: Vec<u8>,
+    },
     /// Marks that have a tooltip.
     Titled {
         title: String,
@@ -57,7 +68,7 @@ impl Mark {
             point[1] += down;
         };
         match &mut self {
-            Mark::Rectangle { left, top, .. } => {
+            Mark::Rectangle { left, top, .. } | Mark::Picture { left, top, .. } => {
                 *left += right;
                 *top += down;
             }

@@ -2,6 +2,7 @@
 
 use super::palette::{Colour, Style};
 use super::scene::{Mark, Scene, Step};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -43,6 +44,7 @@ fn collect(mark: &Mark, styles: &mut Vec<Style>) {
         Mark::Rectangle { style, .. } | Mark::Path { style, .. } => styles.push(*style),
         Mark::Text { spans, .. } => styles.extend(spans.iter().map(|(_, style)| *style)),
         Mark::Titled { marks, .. } => marks.iter().for_each(|mark| collect(mark, styles)),
+        Mark::Picture { .. } => {}
     }
 }
 
@@ -129,6 +131,23 @@ fn write(mark: &Mark, classes: &Classes, out: &mut String) {
             writeln!(
                 out,
                 "<text class=\"fer-text\" x=\"{x}\" y=\"{y}\"{anchor}>{spans}</text>"
+            )
+        }
+        Mark::Picture {
+            left,
+            top,
+            width,
+            height,
+            size,
+            pixels,
+        } => {
+            let [x, y, w, h] = [*left, *top, *width, *height].map(number);
+            let png = super::raster::encoded(pixels, size.map(|side| side as u32));
+            let png = BASE64_STANDARD.encode(png.unwrap_or_default());
+            writeln!(
+                out,
+                "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" preserveAspectRatio=\"none\" \
+                 style=\"image-rendering: pixelated\" href=\"data:image/png;base64,{png}\"/>"
             )
         }
         Mark::Titled { title, marks } => {

@@ -1,9 +1,11 @@
 //! `fer-gpu data check`: what a data set holds, and what is wrong with it.
 
 use super::class_table;
+use super::sheet;
 use crate::cli::output::{self, plain, plural, told};
 use crate::cli::{Error, next, print};
 use crate::data::{self, Conflict, Dataset, SplitSurvey, Survey};
+use crate::drawing;
 use crate::ingest;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
@@ -19,6 +21,9 @@ pub struct Check {
     /// Folder of a data set, folder of pictures by class, or CSV
     #[arg(value_name = "DIR|FILE.csv")]
     data: PathBuf,
+    /// Draw images of each class, and those that look wrong, as a PNG
+    #[arg(long, value_name = "FILE.png")]
+    sheet: Option<PathBuf>,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
@@ -35,8 +40,13 @@ pub(super) fn load(path: &Path) -> Result<Dataset, Error> {
 
 impl Check {
     pub fn run(self) -> Result<ExitCode, Error> {
+        output::spare(&self.sheet, [&self.data].into_iter())?;
         let set = load(&self.data)?;
         let survey = Survey::of(&set);
+        if let Some(path) = &self.sheet {
+            let png = drawing::sheet(&sheet::of(&set, &survey))?;
+            output::write_bytes(path, &png)?;
+        }
         if self.json {
             let mut value = serde_json::to_value(&survey).expect("plain values");
             value["event"] = json!("check");
@@ -44,6 +54,12 @@ impl Check {
             return Ok(ExitCode::SUCCESS);
         }
         text(&survey);
+        if let Some(path) = &self.sheet {
+            print(format_args!(
+                "{} shows images of the data set: mind that before you share it",
+                told(path)
+            ));
+        }
         next(&[format!("fer-gpu train --data {}", told(&self.data))]);
         Ok(ExitCode::SUCCESS)
     }

@@ -3,6 +3,7 @@
 mod check;
 mod import;
 mod sample;
+mod sheet;
 mod split;
 
 use super::Error;
