@@ -73,8 +73,8 @@ pub enum Error {
     ReportIsFolder(std::path::PathBuf),
     #[error("{} is read by this command: a report may not replace it", .0.display())]
     ReportOverInput(std::path::PathBuf),
-    #[error(transparent)]
-    Page(#[from] crate::report::Error),
+    #[error("{} is no run's folder: it has no {}", .0.display(), crate::train::CONFIG)]
+    NoRun(std::path::PathBuf),
     #[error("{} is there and is no report of fer-gpu: name another file by -o", .0.display())]
     ReportOverOther(std::path::PathBuf),
     #[error("{} says not on which data: give --data DIR", .0.display())]
@@ -95,6 +95,15 @@ impl From<crate::gpu::Error> for Error {
     }
 }
 
+impl From<crate::report::Error> for Error {
+    fn from(error: crate::report::Error) -> Error {
+        match error {
+            crate::report::Error::Train(error) => Error::Train(error),
+            crate::report::Error::Inference(error) => Error::Inference(error),
+        }
+    }
+}
+
 impl From<crate::bench::Error> for Error {
     fn from(error: crate::bench::Error) -> Error {
         match error {
@@ -110,8 +119,8 @@ impl Error {
         match self {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
-            Error::Page(error) => error.exit_code(),
             Error::NoData(_)
+            | Error::NoRun(_)
             | Error::ReportOverOther(_)
             | Error::Config(_)
             | Error::ReportIsFolder(_)
