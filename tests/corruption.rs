@@ -226,7 +226,7 @@ fn figures_that_no_run_can_have_are_refused() {
     let resumed = |accept: bool| {
         let mut command = fer_gpu();
         command
-            .args(["train", "--json", "--log-steps", "--resume"])
+            .args(["train", "--json", "--no-report", "--log-steps", "--resume"])
             .arg(&run);
         if accept {
             command.arg("--accept-unhashed");

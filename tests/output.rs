@@ -193,9 +193,21 @@ fn a_run_without_a_terminal_says_where_it_is() {
     assert!(text.contains("training inception-gap on "), "{text}");
     let status = |line: &&&str| line.starts_with("epoch ") && line.contains(" of 8  loss ");
     assert!(lines.iter().filter(status).count() >= 2, "{text}");
-    let last = lines.last().expect("a line");
-    let needles = ["done     32 steps", "best val_loss", "run is in"];
-    assert!(needles.iter().all(|needle| last.contains(needle)), "{text}");
+    let end = lines
+        .iter()
+        .position(|line| line.starts_with("done     32 steps"));
+    let end = end.expect("a last step");
+    let needles = ["best val_loss", "run is in"];
+    assert!(needles.iter().all(|n| lines[end].contains(n)), "{text}");
+    // What it reached, and what can be done with it.
+    let heads = ["best     epoch ", "weights  ", "next     fer-gpu evaluate "];
+    for (head, line) in heads.iter().zip(&lines[end + 1..]) {
+        assert!(line.starts_with(head), "{text}");
+    }
+    assert!(
+        lines.last().expect("a line").contains("fer-gpu export "),
+        "{text}"
+    );
     let mut again = fer_gpu();
     again.args(["train", "--resume"]).arg(&out);
     let output = run(again);

@@ -188,6 +188,7 @@ fn a_run_killed_at_random_resumes() {
             .args([
                 "train",
                 "--json",
+                "--no-report",
                 "--log-steps",
                 "--checkpoint-minutes",
                 "0.001",

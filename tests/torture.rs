@@ -108,7 +108,9 @@ impl Torture {
     fn command(&self, extra: &[&str]) -> Command {
         let mut command = if self.out.join("resume.safetensors").exists() {
             let mut command = fer_gpu();
-            command.args(["train", "--json", "--resume"]).arg(&self.out);
+            command
+                .args(["train", "--json", "--no-report", "--resume"])
+                .arg(&self.out);
             command
         } else {
             let mut command = train(&self.data, &["--epochs", EPOCHS, "--out"]);

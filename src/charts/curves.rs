@@ -76,7 +76,7 @@ pub fn curves(runs: &[Curve]) -> String {
 pub fn panels(runs: &[Curve]) -> [String; 3] {
     let size = match runs.len() {
         0 | 1 => [400.0, 270.0],
-        _ => [520.0, 330.0],
+        _ => [450.0, 300.0],
     };
     DIAGRAMS.map(|(title, unit)| {
         let series = series(runs, unit);

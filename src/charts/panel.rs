@@ -344,7 +344,7 @@ fn spread(wanted: &[f64], apart: f64, limits: [f64; 2]) -> Vec<f64> {
 }
 
 /// Characters of a run's name at the end of its line.
-const LABEL: usize = 20;
+const LABEL: usize = 17;
 
 /// A name that fits at a line's end: its middle gives way, for names of runs end with what tells them apart.
 pub fn label(name: &str) -> String {

@@ -45,7 +45,7 @@ fn parse(xml: &str) -> Vec<String> {
         let tag = &rest[at + 1..end];
         rest = &rest[end + 1..];
         assert!(
-            !tag.contains('<') && tag.matches('"').count() % 2 == 0,
+            !tag.contains('<') && tag.matches('"').count().is_multiple_of(2),
             "{tag}"
         );
         let name = tag

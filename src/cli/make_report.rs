@@ -42,7 +42,7 @@ impl Report {
         let mut read = Vec::new();
         for run in &self.runs {
             if run_of(run)?.is_none() {
-                return Err(report::Error::NoRun(run.clone()).into());
+                return Err(Error::NoRun(run.clone()));
             }
             read.extend([inference::find(run, Which::Best)?, run.join(CONFIG)]);
         }
@@ -120,7 +120,7 @@ pub fn outcome(
     going: &mut dyn FnMut() -> bool,
 ) -> Result<Outcome, Error> {
     let Some(config) = run_of(run)? else {
-        return Err(report::Error::NoRun(run.into()).into());
+        return Err(Error::NoRun(run.into()));
     };
     let opened = Opened::open(&inference::find(run, Which::Best)?)?;
     opened.notice().into_iter().for_each(tell);

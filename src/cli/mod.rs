@@ -147,9 +147,8 @@ pub enum Error {
     ReportIsFolder(std::path::PathBuf),
     #[error("{} is read by this command: a report may not replace it", .0.display())]
     ReportOverInput(std::path::PathBuf),
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Page(#[from] crate::report::Error),
+    #[error("{} is no run's folder: it has no {}", .0.display(), crate::train::CONFIG)]
+    NoRun(std::path::PathBuf),
     #[error("{} is there and is no report of fer-gpu", .0.display())]
     #[diagnostic(help("name another file by -o"))]
     ReportOverOther(std::path::PathBuf),
@@ -179,6 +178,15 @@ impl From<crate::gpu::Error> for Error {
     }
 }
 
+impl From<crate::report::Error> for Error {
+    fn from(error: crate::report::Error) -> Error {
+        match error {
+            crate::report::Error::Train(error) => Error::Train(error),
+            crate::report::Error::Inference(error) => Error::Inference(error),
+        }
+    }
+}
+
 impl From<crate::bench::Error> for Error {
     fn from(error: crate::bench::Error) -> Error {
         match error {
@@ -194,11 +202,11 @@ impl Error {
         match self {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
-            Error::Page(error) => error.exit_code(),
             Error::Data(_)
             | Error::Drawing(_)
             | Error::Ingest(_)
             | Error::NoData(_)
+            | Error::NoRun(_)
             | Error::ReportOverOther(_)
             | Error::Config(_)
             | Error::ReportIsFolder(_)

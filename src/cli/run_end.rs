@@ -39,11 +39,13 @@ impl Ending {
                 "{what}: {why}; again with: fer-gpu report {folder}"
             ));
         };
-        let (_, epoch) = summary.best?;
+        let (val_loss, epoch) = summary.best?;
         let history = train::read_history(&summary.folder)
             .inspect_err(|error| warn("nothing can be told of the run", error))
             .ok()?;
-        let best = *history.get((epoch as usize).checked_sub(1)?)?;
+        let mut best = *history.get((epoch as usize).checked_sub(1)?)?;
+        // All digits, of which the table has nine.
+        best.val_loss = val_loss;
         let report = self.report.then(|| self.report(summary, stop));
         let report = match report {
             Some(Ok(report)) => Some(report),
@@ -55,6 +57,11 @@ impl Ending {
         };
         if let Some((_, Some(error))) = &report {
             warn("no report", error);
+        }
+        if let Some((outcome, _)) = &report
+            && !outcome.config.overfit_batch
+        {
+            best.val_accuracy = outcome.score.accuracy;
         }
         let hash = match &report {
             Some((outcome, _)) => outcome.hash.clone(),

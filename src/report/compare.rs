@@ -39,6 +39,7 @@ pub(super) fn side_by_side(runs: &[Outcome]) -> Markup {
                     }
                 }
             }
+            (parts::confusion_note())
         }
         section {
             h2 { "Their most confident mistakes" }
@@ -52,6 +53,7 @@ pub(super) fn side_by_side(runs: &[Outcome]) -> Markup {
                 h3 { (name(number, run)) }
                 (parts::weights(run))
             }
+            (parts::weights_note())
         }
     }
 }

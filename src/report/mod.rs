@@ -33,18 +33,6 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Inference(#[from] crate::inference::Error),
-    #[error("{} is no run's folder: it has no {}", .0.display(), crate::train::CONFIG)]
-    NoRun(PathBuf),
-}
-
-impl Error {
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Error::Train(error) => error.exit_code(),
-            Error::Inference(error) => error.exit_code(),
-            Error::NoRun(_) => 2,
-        }
-    }
 }
 
 /// A run and what its best weights answer.

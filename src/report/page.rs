@@ -71,6 +71,7 @@ fn alone(run: &Outcome) -> Markup {
                 (parts::confusion(run))
                 (parts::per_class(run))
             }
+            (parts::confusion_note())
         }
         section {
             h2 { "Its most confident mistakes" }
@@ -83,6 +84,7 @@ fn alone(run: &Outcome) -> Markup {
         section {
             h2 { "The weights, and how to make them again" }
             (parts::weights(run))
+            (parts::weights_note())
         }
     }
 }

@@ -7,9 +7,14 @@ use crate::train::BEST;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use maud::{Markup, PreEscaped, html};
 
-/// 0.6612 as `66.12 %`.
+/// 0.6612 as `66.12 %`, which does not break.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
+    format!("{:.2}\u{a0}%", 100.0 * share)
+}
+
+/// 0.6612 as `66.1 %`: enough for one class or one image.
+pub(super) fn about_percent(share: f64) -> String {
+    format!("{:.1}\u{a0}%", 100.0 * share)
 }
 
 /// 83760487 as `83 760 487`, with spaces that do not break.
@@ -122,6 +127,12 @@ pub(super) fn remarks(run: &Outcome) -> Markup {
     }
 }
 
+pub(super) fn confusion_note() -> Markup {
+    html! {
+        p.note { "Images by true and answered class. The percentages are shares of the true class: those of a row add up to 100 %." }
+    }
+}
+
 pub(super) fn confusion(run: &Outcome) -> Markup {
     let score = &run.score;
     let rows: Vec<u64> = score.per_class.iter().map(|class| class.count).collect();
@@ -129,7 +140,6 @@ pub(super) fn confusion(run: &Outcome) -> Markup {
         @if score.classes.len() <= charts::LARGEST_CONFUSION {
             figure.matrix {
                 (PreEscaped(charts::confusion(&score.classes, &score.confusion, &rows)))
-                figcaption { "Images by true and answered class; percentages are shares of the true class, a row adds up to 100 %." }
             }
         } @else {
             (confusions(run))
@@ -165,7 +175,7 @@ fn confusions(run: &Outcome) -> Markup {
 /// A share with a bar behind it.
 pub(super) fn bar(share: f64, class: &str) -> Markup {
     let width = format!("--share:{:.1}%", 100.0 * share.clamp(0.0, 1.0));
-    html! { td class={ "number bar " (class) } style=(width) { span { (percent(share)) } } }
+    html! { td class={ "number bar " (class) } style=(width) { span { (about_percent(share)) } } }
 }
 
 pub(super) fn per_class(run: &Outcome) -> Markup {
@@ -186,14 +196,14 @@ pub(super) fn per_class(run: &Outcome) -> Markup {
                     tr {
                         th scope="row" { (class.class) }
                         (bar(class.recall, ""))
-                        td.number { (percent(class.precision)) }
-                        td.number { (percent(class.f1)) }
+                        td.number { (about_percent(class.precision)) }
+                        td.number { (about_percent(class.f1)) }
                         td.number { (grouped(class.count)) }
                         td {
                             @match taken_for(number) {
                                 Some((answer, count)) => {
                                     (score.classes[answer]) " "
-                                    span.quiet { (percent(*count as f64 / class.count as f64)) }
+                                    span.quiet { (about_percent(*count as f64 / class.count as f64)) }
                                 }
                                 None => { span.quiet { "–" } }
                             }
@@ -223,8 +233,8 @@ pub(super) fn mistakes(run: &Outcome) -> Markup {
                             img src={ "data:image/png;base64," (BASE64_STANDARD.encode(png)) } alt=(described(mistake));
                         }
                         div {
-                            strong.answer { (class(mistake.answer)) } " " span.share { (percent(mistake.probability)) }
-                            span.truth { "is " strong { (class(mistake.truth)) } " " (percent(mistake.of_truth)) }
+                            strong.answer { (class(mistake.answer)) } " " span.share { (about_percent(mistake.probability)) }
+                            span.truth { "is " strong { (class(mistake.truth)) } " " (about_percent(mistake.of_truth)) }
                             span.quiet { "row " (mistake.row) }
                         }
                     }
@@ -238,8 +248,8 @@ pub(super) fn mistakes(run: &Outcome) -> Markup {
                     @for mistake in &run.mistakes {
                         tr {
                             td.number { (mistake.row) }
-                            td { (class(mistake.answer)) } td.number { (percent(mistake.probability)) }
-                            td { (class(mistake.truth)) } td.number { (percent(mistake.of_truth)) }
+                            td { (class(mistake.answer)) } td.number { (about_percent(mistake.probability)) }
+                            td { (class(mistake.truth)) } td.number { (about_percent(mistake.of_truth)) }
                         }
                     }
                 }
@@ -267,7 +277,7 @@ pub(super) fn facts(run: &Outcome) -> Vec<(&'static str, String)> {
     };
     let mut facts = vec![
         ("Network", config.model.clone()),
-        ("Numbers in it", grouped(run.parameters as u64)),
+        ("Parameters", grouped(run.parameters as u64)),
         (
             "Images",
             format!("{h} × {w} × {c}, pixels {}", config.pixel_range),
@@ -322,6 +332,11 @@ pub(super) fn weights(run: &Outcome) -> Markup {
             div { dt { "Its xxh3-128" } dd { code { (run.hash) } } }
         }
         pre { code { (commands.join("\n")) } }
+    }
+}
+
+pub(super) fn weights_note() -> Markup {
+    html! {
         p.note {
             "On the same adapter and driver, with the same data and version, these weights come out again to the last bit. The hash is of the whole file but for the place where the file keeps it."
         }

@@ -32,7 +32,8 @@ pub fn faces(folder: &Path, train: usize, test: usize) -> PathBuf {
     data
 }
 
-/// `fer-gpu train` of the small network with small batches, JSON on stdout.
+/// `fer-gpu train` of the small network with small batches, JSON on stdout; no report, which is a second device
+/// and one more pass.
 pub fn train(data: &Path, extra: &[&str]) -> Command {
     let mut command = fer_gpu();
     command
@@ -43,6 +44,7 @@ pub fn train(data: &Path, extra: &[&str]) -> Command {
             "--batch",
             "8",
             "--json",
+            "--no-report",
             "--data",
         ])
         .arg(data)
@@ -97,7 +99,7 @@ pub fn same(a: &Path, b: &Path) {
 pub fn resume(folder: &Path, extra: &[&str]) -> Vec<serde_json::Value> {
     let mut command = fer_gpu();
     command
-        .args(["train", "--json", "--log-steps", "--resume"])
+        .args(["train", "--json", "--no-report", "--log-steps", "--resume"])
         .arg(folder)
         .args(extra);
     succeed(command)
