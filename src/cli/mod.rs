@@ -4,6 +4,8 @@ mod bench;
 mod data;
 mod devices;
 mod evaluate;
+mod export;
+mod import;
 mod output;
 mod plan;
 mod predict;
@@ -39,6 +41,10 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Tell what a trained network sees in pictures
     Predict(predict::Predict),
+    /// Write a trained network for other programs: ONNX, numpy, safetensors
+    Export(export::Export),
+    /// Take over weights that Keras or numpy wrote
+    Import(import::ImportCommand),
     /// Print a network's layers, shapes and parameters
     Summary(summary::Summary),
     /// Print the schedule of a training step: dispatches, buffers, flops, bytes
@@ -62,12 +68,14 @@ pub enum Error {
     Train(#[from] crate::train::Error),
     #[error(transparent)]
     Inference(#[from] crate::inference::Error),
+    #[error(transparent)]
+    Exchange(#[from] crate::exchange::Error),
     #[error("{} was edited or damaged since its run wrote it: undo that, or give --data and --batch", .0.display())]
     Config(std::path::PathBuf),
-    #[error("{} is a folder: a report needs the name of a file", .0.display())]
-    ReportIsFolder(std::path::PathBuf),
-    #[error("{} is read by this command: a report may not replace it", .0.display())]
-    ReportOverInput(std::path::PathBuf),
+    #[error("{} is a folder: the name of a file is needed", .0.display())]
+    OutputIsFolder(std::path::PathBuf),
+    #[error("{} is read by this command, whose output may not replace it", .0.display())]
+    OutputOverInput(std::path::PathBuf),
     #[error("{} says not on which data: give --data DIR", .0.display())]
     NoData(std::path::PathBuf),
     #[error(transparent)]
@@ -101,10 +109,11 @@ impl Error {
         match self {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
-            Error::NoData(_)
+            Error::Exchange(_)
+            | Error::NoData(_)
             | Error::Config(_)
-            | Error::ReportIsFolder(_)
-            | Error::ReportOverInput(_)
+            | Error::OutputIsFolder(_)
+            | Error::OutputOverInput(_)
             | Error::File(_)
             | Error::Verify(_)
             | Error::Bench(_)
@@ -144,6 +153,8 @@ impl Cli {
             Command::Train(train) => train.run(started),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
+            Command::Export(export) => export.run(),
+            Command::Import(import) => import.run(),
             Command::Summary(summary) => summary.run(),
             Command::Plan(plan) => plan.run(),
             Command::Devices(devices) => devices.run(),

@@ -73,7 +73,7 @@ fn layers(model: &Model) -> Table {
 }
 
 /// 83760487 as `83,760,487`.
-fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let head = digits.len() % 3;
     let mut groups: Vec<&str> = Vec::new();

@@ -17,6 +17,7 @@ mod write;
 
 pub use duplicates::duplicates;
 pub use error::Error;
+pub(crate) use npy::described;
 pub use reading::{Validation, images_of, validation};
 
 use crate::random;
