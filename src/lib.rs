@@ -19,6 +19,7 @@
 //! plan                         networks -> programs: lists of dispatches over named buffers, as plain data
 //! gpu                          the only room that knows wgpu: runs kernels and plans
 //! weights                      files of tensors, streamed, and what they say of their use
+//! exchange                     what other programs read and write: ONNX, numpy, Keras, TensorBoard
 //! tuned                        what was measured to be fastest here, kept between runs
 //! feed                         data sets to devices: batches, and where their images lie
 //! trainer                      training from a program of one's own, in a few lines
@@ -71,6 +72,7 @@ pub mod charts;
 pub mod cli;
 pub mod data;
 pub mod drawing;
+pub mod exchange;
 pub mod feed;
 pub mod files;
 pub mod gpu;

@@ -4,7 +4,9 @@ mod bench;
 mod data;
 mod devices;
 mod evaluate;
+mod export;
 mod home;
+mod import;
 mod make_report;
 mod output;
 mod plan;
@@ -67,6 +69,10 @@ enum Command {
     Predict(predict::Predict),
     /// Write a page about a run: curves, confusion matrix, mistakes; or about several side by side
     Report(make_report::Report),
+    /// Write a trained network for other programs: ONNX, numpy, safetensors
+    Export(export::Export),
+    /// Take over weights that Keras or numpy wrote
+    Import(import::ImportCommand),
     /// Print a network's layers, shapes and parameters
     Summary(summary::Summary),
     /// Draw a network: SVG, PNG or Graphviz's text
@@ -90,7 +96,7 @@ enum Command {
 }
 
 /// The commands as `--help` shows them.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Train and use",
         &["train", "evaluate", "predict", "report", "data"],
@@ -140,13 +146,16 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Inference(#[from] crate::inference::Error),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Exchange(#[from] crate::exchange::Error),
     #[error("{} was edited or damaged since its run wrote it", .0.display())]
     #[diagnostic(help("undo that, or give --data and --batch"))]
     Config(std::path::PathBuf),
-    #[error("{} is a folder: a report needs the name of a file", .0.display())]
-    ReportIsFolder(std::path::PathBuf),
-    #[error("{} is read by this command: a report may not replace it", .0.display())]
-    ReportOverInput(std::path::PathBuf),
+    #[error("{} is a folder: the name of a file is needed", .0.display())]
+    OutputIsFolder(std::path::PathBuf),
+    #[error("{} is read by this command, whose output may not replace it", .0.display())]
+    OutputOverInput(std::path::PathBuf),
     #[error("{} is no run's folder: it has no {}", .0.display(), crate::train::CONFIG)]
     NoRun(std::path::PathBuf),
     #[error("{} is there and is no report of fer-gpu", .0.display())]
@@ -203,14 +212,15 @@ impl Error {
             Error::Train(error) => error.exit_code(),
             Error::Inference(error) => error.exit_code(),
             Error::Data(_)
+            | Error::Exchange(_)
             | Error::Drawing(_)
             | Error::Ingest(_)
             | Error::NoData(_)
             | Error::NoRun(_)
             | Error::ReportOverOther(_)
             | Error::Config(_)
-            | Error::ReportIsFolder(_)
-            | Error::ReportOverInput(_)
+            | Error::OutputIsFolder(_)
+            | Error::OutputOverInput(_)
             | Error::File(_)
             | Error::Verify(_)
             | Error::Bench(_)
@@ -280,6 +290,8 @@ impl Cli {
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             Command::Report(report) => report.run(),
+            Command::Export(export) => export.run(),
+            Command::Import(import) => import.run(),
             Command::Summary(summary) => summary.run(),
             Command::PlotModel(plot) => plot.run(),
             Command::Plan(plan) => plan.run(),

@@ -171,7 +171,7 @@ pub fn is_closed() -> bool {
     matches!(*state, State::Closed)
 }
 
-/// Refuses a report that would go where nothing can be written, or over something that the command reads.
+/// Refuses an output that would go where nothing can be written, or over something that the command reads.
 pub fn spare<'a>(
     report: &Option<PathBuf>,
     mut read: impl Iterator<Item = &'a PathBuf>,
@@ -180,10 +180,14 @@ pub fn spare<'a>(
         return Ok(());
     };
     if path.is_dir() {
-        return Err(Error::ReportIsFolder(path.into()));
+        return Err(Error::OutputIsFolder(path.into()));
     }
-    match read.any(|other| same_file::is_same_file(path, other).unwrap_or(false)) {
-        true => Err(Error::ReportOverInput(path.into())),
+    // Comparing opens both: of a pipe that would wait for whoever is at its other end.
+    let same = |other: &PathBuf| {
+        path.is_file() && other.is_file() && same_file::is_same_file(path, other).unwrap_or(false)
+    };
+    match read.any(same) {
+        true => Err(Error::OutputOverInput(path.into())),
         false => Ok(()),
     }
 }

@@ -23,6 +23,7 @@ mod write;
 pub use classes::CLASSES;
 pub use duplicates::duplicates;
 pub use error::Error;
+pub(crate) use npy::described;
 pub use reading::{Validation, image_shape, images_of, validation};
 pub use stream::{Counts, SetWriter, Target};
 pub use survey::{Conflict, SplitSurvey, Survey};

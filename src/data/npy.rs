@@ -111,13 +111,7 @@ impl Npy {
         let mut file = File::open(&path).map_err(failed)?;
         let bytes = read_header(&mut file, name, metadata.len(), &failed)?;
         let header = parse_header(&bytes, name)?;
-        let code = match header.type_descriptor.as_string() {
-            Some(descr) => descr
-                .strip_prefix(['<', '>', '|'])
-                .unwrap_or(descr)
-                .to_owned(),
-            None => String::new(),
-        };
+        let code = code(&header);
         let npy = Self {
             file,
             path,
@@ -270,9 +264,35 @@ impl Npy {
     }
 }
 
+/// The shape of an array that lies in another file, and its dtype without its byte order. `reader` begins at its
+/// magic and has `length` bytes; `name` is what errors call it.
+///
+/// # Errors
+/// If it is no npy.
+pub(crate) fn described(
+    reader: &mut impl Read,
+    name: &str,
+    length: u64,
+) -> Result<(Vec<usize>, String), Error> {
+    let failed = |source| Error::Read {
+        path: name.into(),
+        source,
+    };
+    let header = parse_header(&read_header(reader, name, length, &failed)?, name)?;
+    let code = code(&header);
+    Ok((header.shape, code))
+}
+
+/// The dtype without its byte order; nothing for a structured one.
+fn code(header: &Header) -> String {
+    let descr = header.type_descriptor.as_string();
+    let code = descr.map(|descr| descr.strip_prefix(['<', '>', '|']).unwrap_or(descr));
+    code.unwrap_or_default().to_owned()
+}
+
 /// Reads everything before the data: magic, version, length, dict. `length` is the file's.
 fn read_header(
-    file: &mut File,
+    file: &mut impl Read,
     name: &str,
     length: u64,
     failed: &dyn Fn(io::Error) -> Error,

@@ -140,18 +140,30 @@ pub fn replace<E: From<Error>>(
     Ok(draft.publish()?)
 }
 
-/// Writes `text` to wherever `path` leads but standard output: over a regular file, through
+/// What `write` writes goes to wherever `path` leads but standard output: over a regular file, through
 /// anything else.
-pub fn replace_text(path: &Path, text: &str) -> Result<(), Error> {
+pub fn put<E: From<Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
     let failed = |source| Error::write(path, source);
     match Target::of(path)? {
-        Target::Replace(_) => replace(path, |out| out.write_all(text.as_bytes()).map_err(failed)),
-        Target::Through(_) | Target::Stdout => OpenOptions::new()
-            .append(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(failed),
+        Target::Replace(_) => replace(path, write),
+        Target::Through(_) | Target::Stdout => {
+            let file = OpenOptions::new().append(true).open(path);
+            let mut out = BufWriter::with_capacity(1 << 20, file.map_err(failed)?);
+            write(&mut out)?;
+            Ok(out.flush().map_err(failed)?)
+        }
     }
+}
+
+/// Writes `text` to wherever `path` leads but standard output, as [`put`] does.
+pub fn replace_text(path: &Path, text: &str) -> Result<(), Error> {
+    put(path, |out| {
+        out.write_all(text.as_bytes())
+            .map_err(|source| Error::write(path, source))
+    })
 }
 
 /// Removes every draft of this process and keeps any other from being made or published, while

@@ -11,7 +11,7 @@ mod seal;
 mod space;
 mod target;
 
-pub use draft::{Draft, abandon, remove_drafts, replace, replace_text};
+pub use draft::{Draft, abandon, put, remove_drafts, replace, replace_text};
 pub use lock::Lock;
 pub(crate) use seal::{KEY, PLACE, digest, hexadecimal, place};
 pub use seal::{Sealed, Unsealed, sealed_json};

@@ -90,6 +90,11 @@ impl Opened {
         })
     }
 
+    /// What the file says of itself, its network, and the file: for whoever needs no device.
+    pub fn into_parts(self) -> (Record, Model, TensorFile) {
+        (self.record, self.model, self.file)
+    }
+
     /// Loads the weights for the programs that are wanted.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub use record::Record;
 use crate::files::{self, Draft, Sealed, Unsealed};
 use crate::gpu::{Executor, Tensor};
 use crate::plan::Plan;
+use crate::tensor::Shape;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::fs::File;
@@ -74,24 +75,76 @@ pub fn save(
     executor: &Executor,
     path: &Path,
     contents: Contents,
-    mut metadata: HashMap<String, String>,
+    metadata: HashMap<String, String>,
 ) -> Result<(), Error> {
+    let parts = parts(&executor.plan, contents);
+    let named = |&part: &Part| {
+        let shape = executor.plan.parameters[part.parameter].shape.clone();
+        (name(&executor.plan, part), shape)
+    };
+    let tensors: Vec<(String, Shape)> = parts.iter().map(named).collect();
+    write(path, &tensors, metadata, |index, sink| {
+        let part = parts[index];
+        executor.read_parameter(part.parameter, part.which, |_, values| sink(values))
+    })
+}
+
+/// Takes the next values of a tensor.
+pub type Sink<'a> = dyn FnMut(&[f32]) -> Result<(), Error> + 'a;
+
+/// Writes named tensors and a seal over all, replacing `path`: `source` hands each tensor's values over, in
+/// Keras's order and in as many pieces as it likes.
+///
+/// # Panics
+/// If `source` hands over more or fewer values than the shape has.
+pub fn write<E: From<Error> + From<files::Error>>(
+    path: &Path,
+    tensors: &[(String, Shape)],
+    mut metadata: HashMap<String, String>,
+    mut source: impl FnMut(usize, &mut Sink) -> Result<(), E>,
+) -> Result<(), E> {
     metadata.insert(WRITER.into(), env!("CARGO_PKG_VERSION").into());
     metadata.insert(files::KEY.into(), files::PLACE.into());
+    let head = head(tensors, metadata);
+    let place = files::place(&head).expect("a place for the seal");
+    let mut hash = files::digest(&head, &place);
+    let failed = |source| files::Error::write(path, source);
+    let mut draft = Draft::begin(path)?;
+    draft.fill(|file| {
+        file.write_all(&head).map_err(failed)?;
+        for (index, (name, shape)) in tensors.iter().enumerate() {
+            let mut left = shape.len();
+            source(index, &mut |values| {
+                left = left.checked_sub(values.len()).expect(name);
+                let bytes = bytemuck::cast_slice(values);
+                hash.update(bytes);
+                file.write_all(bytes)
+                    .map_err(|source| Error::from(failed(source)))
+            })?;
+            assert_eq!(left, 0, "{name}");
+        }
+        Ok::<(), E>(())
+    })?;
+    let digits = files::hexadecimal(hash.digest128());
+    draft.patch(place.start as u64, digits.as_bytes())?;
+    Ok(draft.publish()?)
+}
+
+/// Everything before the tensors: the header's length, and the header.
+fn head(tensors: &[(String, Shape)], metadata: HashMap<String, String>) -> Vec<u8> {
     let mut offset = 0;
-    let mut infos = Vec::new();
-    for part in parts(&executor.plan, contents) {
-        let shape = &executor.plan.parameters[part.parameter].shape;
-        let end = offset + 4 * shape.len();
+    let infos = tensors.iter().map(|(name, shape)| {
+        let start = offset;
+        offset += 4 * shape.len();
         let info = TensorInfo {
             dtype: Dtype::F32,
             shape: shape.0.iter().map(|&d| d as usize).collect(),
-            data_offsets: (offset, end),
+            data_offsets: (start, offset),
         };
-        infos.push((name(&executor.plan, part), info));
-        offset = end;
-    }
-    let header = Metadata::new(Some(metadata), infos).expect("offsets that follow one another");
+        (name.clone(), info)
+    });
+    let header =
+        Metadata::new(Some(metadata), infos.collect()).expect("offsets that follow one another");
     // Through a value, whose keys are sorted: the same run writes the same bytes.
     let header = serde_json::to_value(&header)
         .expect("a header of strings and numbers")
@@ -99,25 +152,7 @@ pub fn save(
     let padded = header.len().next_multiple_of(8);
     let mut head = (padded as u64).to_le_bytes().to_vec();
     head.extend(format!("{header:padded$}").bytes());
-    let place = files::place(&head).expect("a place for the seal");
-    let mut hash = files::digest(&head, &place);
-    let failed = |source| files::Error::write(path, source);
-    let mut draft = Draft::begin(path)?;
-    draft.fill(|file| {
-        file.write_all(&head).map_err(failed)?;
-        for part in parts(&executor.plan, contents) {
-            executor.read_parameter(part.parameter, part.which, |_, values| {
-                let bytes = bytemuck::cast_slice(values);
-                hash.update(bytes);
-                file.write_all(bytes)
-                    .map_err(|source| Error::from(failed(source)))
-            })?;
-        }
-        Ok::<(), Error>(())
-    })?;
-    let digits = files::hexadecimal(hash.digest128());
-    draft.patch(place.start as u64, digits.as_bytes())?;
-    Ok(draft.publish()?)
+    head
 }
 
 /// An opened file whose header was checked against its length, and all of it against its seal.
@@ -211,44 +246,46 @@ impl TensorFile {
             .map(String::as_str)
     }
 
+    /// All of the header's metadata but who wrote the file and its hash.
+    pub fn metadata_of_use(&self) -> HashMap<String, String> {
+        let mut all = self.header.metadata().clone().unwrap_or_default();
+        all.remove(WRITER);
+        all.remove(files::KEY);
+        all
+    }
+
     /// Does the file hold exactly the parameters of the plan of `contents`, f32, of its shapes?
     pub fn check(&self, plan: &Plan, contents: Contents) -> Result<(), Error> {
-        let wrong = |tensor: String, found: String, expected: String| Error::Tensor {
+        let named = |part: Part| {
+            let shape = plan.parameters[part.parameter].shape.clone();
+            (name(plan, part), shape)
+        };
+        let expected: Vec<_> = parts(plan, contents).into_iter().map(named).collect();
+        self.check_tensors(&plan.model, &expected)
+    }
+
+    /// Does the file hold exactly these tensors of `model`, f32?
+    pub fn check_tensors(&self, model: &str, expected: &[(String, Shape)]) -> Result<(), Error> {
+        let wrong = |tensor: &str, found: String, expected: String| Error::Tensor {
             path: self.path.clone(),
-            tensor,
+            tensor: tensor.into(),
             found,
             expected,
-            model: plan.model.clone(),
+            model: model.into(),
         };
-        let mut known = Vec::new();
-        for part in parts(plan, contents) {
-            let shape = &plan.parameters[part.parameter].shape;
-            let name = name(plan, part);
+        for (name, shape) in expected {
             let expected = format!("F32 {shape}");
-            let Some(info) = self.header.info(&name) else {
+            let Some(info) = self.header.info(name) else {
                 return Err(wrong(name, "is missing".into(), expected));
             };
-            if info.dtype != Dtype::F32
-                || !info
-                    .shape
-                    .iter()
-                    .copied()
-                    .eq(shape.0.iter().map(|&d| d as usize))
-            {
-                return Err(wrong(
-                    name,
-                    format!("is {:?} {:?}", info.dtype, info.shape),
-                    expected,
-                ));
+            let dims = shape.0.iter().map(|&d| d as usize);
+            if info.dtype != Dtype::F32 || !info.shape.iter().copied().eq(dims) {
+                let found = format!("is {:?} {:?}", info.dtype, info.shape);
+                return Err(wrong(name, found, expected));
             }
-            known.push(name);
         }
-        match self
-            .header
-            .offset_keys()
-            .into_iter()
-            .find(|name| !known.contains(name))
-        {
+        let known = |name: &String| expected.iter().any(|(known, _)| known == name);
+        match self.header.offset_keys().iter().find(|name| !known(name)) {
             Some(extra) => Err(wrong(extra, "is there".into(), "no such tensor".into())),
             None => Ok(()),
         }
@@ -258,16 +295,25 @@ impl TensorFile {
     pub fn load(&mut self, executor: &Executor, contents: Contents) -> Result<(), Error> {
         for part in parts(&executor.plan, contents) {
             let name = name(&executor.plan, part);
-            let offset = self.header.info(&name).expect("checked").data_offsets.0 as u64;
-            let (file, path, start) = (&mut self.file, &self.path, self.start);
-            let read = |source| Error::from(files::Error::read(path, source));
-            file.seek(SeekFrom::Start(start + offset)).map_err(read)?;
-            executor.write_parameter(part.parameter, part.which, |_, values: &mut [f32]| {
-                file.read_exact(bytemuck::cast_slice_mut(values))
-                    .map_err(read)
+            executor.write_parameter(part.parameter, part.which, |range, values: &mut [f32]| {
+                self.read(&name, range.start, values)
             })?;
         }
         Ok(())
+    }
+
+    /// Reads values of a tensor, in Keras's order, from its element `first` on.
+    ///
+    /// # Panics
+    /// If there is no such tensor, or it is shorter: call [`TensorFile::check_tensors`] first.
+    pub fn read(&mut self, name: &str, first: usize, values: &mut [f32]) -> Result<(), Error> {
+        let (from, to) = self.header.info(name).expect("checked").data_offsets;
+        assert!(4 * (first + values.len()) <= to - from, "{name}");
+        let at = self.start + (from + 4 * first) as u64;
+        self.file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| self.file.read_exact(bytemuck::cast_slice_mut(values)))
+            .map_err(|source| files::Error::read(&self.path, source).into())
     }
 }
 

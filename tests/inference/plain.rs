@@ -1,5 +1,7 @@
 //! A forward pass as plain as it can be: f64, NHWC, a loop a layer. It knows nothing of kernels or plans.
 
+#![allow(dead_code)]
+
 use fer_gpu::graph::{Node, TensorId};
 use fer_gpu::network::Model;
 use fer_gpu::ops::conv2d::output_size;
@@ -12,13 +14,21 @@ pub fn probabilities(
     weights: &HashMap<String, Vec<f32>>,
     image: &[f32],
 ) -> Vec<f64> {
+    softmax(&logits(model, weights, image))
+}
+
+/// What the probabilities are made of.
+pub fn logits(model: &Model, weights: &HashMap<String, Vec<f32>>, image: &[f32]) -> Vec<f64> {
     let mut values: HashMap<TensorId, Vec<f64>> = HashMap::new();
     values.insert(model.image, image.iter().map(|&v| v as f64).collect());
     for node in &model.graph.nodes {
         let y = layer(model, node, &values, weights);
         values.insert(node.outputs[0], y);
     }
-    let logits = &values[&model.heads[0].logits];
+    values.remove(&model.heads[0].logits).expect("the head's")
+}
+
+pub fn softmax(logits: &[f64]) -> Vec<f64> {
     let max = logits.iter().cloned().fold(f64::MIN, f64::max);
     let terms: Vec<f64> = logits.iter().map(|x| (x - max).exp()).collect();
     let sum: f64 = terms.iter().sum();
@@ -69,6 +79,10 @@ fn layer(
         }
         "Activation" => x.iter().map(|&v| v.max(0.0)).collect(),
         "Flatten" => x.clone(),
+        "Add" => {
+            let one = |at: usize| node.inputs.iter().map(|id| values[id][at]).sum();
+            (0..x.len()).map(one).collect()
+        }
         "GlobalAveragePooling2D" => (0..c)
             .map(|ci| (0..h * w).map(|p| x[p * c + ci]).sum::<f64>() / (h * w) as f64)
             .collect(),

@@ -1,0 +1,130 @@
+//! `fer-gpu import`: weights that another program wrote, as a file that `evaluate` and `predict` take.
+
+use super::output::{self, print};
+use super::{Error, summary};
+use crate::data::PixelRange;
+use crate::drawing::grouped;
+use crate::exchange::import::{Import, Wanted};
+use crate::exchange::{self, Format};
+use clap::Args;
+use comfy_table::{Table, presets};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub struct ImportCommand {
+    /// Weights of Keras (.h5, .keras, .weights.h5), or arrays of numpy (.npz) named as `layer/kernel`
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Network that the weights are of
+    #[arg(long, value_name = "NAME")]
+    model: String,
+    /// File of weights to write, .safetensors
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Names of the classes in the order of their numbers: a JSON list in a file, or a,b,c [default: those
+    /// of FER-2013 for seven, else numbers]
+    #[arg(long, value_name = "FILE.json|A,B,C")]
+    classes: Option<String>,
+    /// Height, width and channels of the images [default: what the file says, else what the network
+    /// usually takes]
+    #[arg(long, value_name = "HxWxC", value_parser = image)]
+    image: Option<[u32; 3]>,
+    /// Range of the pixels that the weights were trained on: 0..255 (scaled by 1/255 in training), 0..1
+    /// or -1..1
+    #[arg(
+        long,
+        value_name = "RANGE",
+        default_value = "0..255",
+        allow_hyphen_values = true
+    )]
+    range: PixelRange,
+}
+
+impl ImportCommand {
+    pub fn run(self) -> Result<ExitCode, Error> {
+        if Format::of(&self.output).ok() != Some(Format::Safetensors) {
+            return Err(exchange::Error::Ending {
+                path: self.output,
+                known: ".safetensors".into(),
+            }
+            .into());
+        }
+        let network = summary::network(&self.model)?;
+        output::spare(&Some(self.output.clone()), [&self.file].into_iter())?;
+        let class_names = self.classes.as_deref().map(classes).transpose()?;
+        let wanted = Wanted {
+            network,
+            class_names,
+            image: self.image,
+            range: self.range,
+        };
+        let mut import = Import::open(&self.file, &wanted)?;
+        import.write(&self.output)?;
+        print(table(&import));
+        let Import { model, record, .. } = &import;
+        let [h, w, c] = model.image_shape();
+        let output = self.output.display();
+        print(format_args!(
+            "{output}: {} weights of {} for images of {h} x {w} x {c}, pixels of {}; {} classes: {}",
+            grouped(model.parameters()),
+            model.name,
+            record.preprocessing.range,
+            model.classes,
+            record.class_names.join(", ")
+        ));
+        print(format_args!(
+            "How good they are says fer-gpu evaluate {output} --data DIR"
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Which tensor became which.
+fn table(import: &Import) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["file tensor", "our tensor", "shape"]);
+    for pair in &import.pairs {
+        table.add_row([pair.place(), pair.ours.clone(), pair.shape.to_string()]);
+    }
+    table
+}
+
+/// The names of an option: a JSON list in a file, or a list with commas.
+fn classes(text: &str) -> Result<Vec<String>, exchange::Error> {
+    let wrong = |what: String| exchange::Error::Classes {
+        given: text.into(),
+        what,
+    };
+    let names: Vec<String> = if text.to_lowercase().ends_with(".json") {
+        let path = Path::new(text);
+        let read = std::fs::read(path).map_err(|source| crate::files::Error::read(path, source))?;
+        serde_json::from_slice(&read)
+            .map_err(|why| wrong(format!("it is no JSON list of names: {why}")))?
+    } else {
+        text.split(',').map(|name| name.trim().into()).collect()
+    };
+    if !(2..=1000).contains(&names.len()) {
+        return Err(wrong(format!(
+            "{} names: 2 to 1000 are needed",
+            names.len()
+        )));
+    }
+    let mut sorted = names.clone();
+    sorted.sort();
+    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(wrong(format!("`{}` is there twice", twice[0])));
+    }
+    if sorted[0].is_empty() {
+        return Err(wrong("a name is empty".into()));
+    }
+    Ok(names)
+}
+
+/// `48x48x1`
+fn image(text: &str) -> Result<[u32; 3], String> {
+    let extents: Option<Vec<u32>> = text.split('x').map(|part| part.parse().ok()).collect();
+    let extents = extents.and_then(|extents| extents.try_into().ok());
+    extents.ok_or_else(|| "height x width x channels, 48x48x1 say".into())
+}

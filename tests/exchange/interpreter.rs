@@ -1,0 +1,256 @@
+//! Evaluates an ONNX graph as its specification has it, plainly and in f64: what ONNX Runtime would say, where
+//! there is none. It knows nothing of this crate but the messages.
+
+use fer_gpu::exchange::onnx::proto::{GraphProto, NodeProto, TensorProto};
+use std::collections::HashMap;
+
+#[derive(Clone, Debug)]
+pub struct Array {
+    pub dims: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+impl Array {
+    fn of(tensor: &TensorProto) -> Array {
+        let bytes = tensor.raw_data.as_ref().expect("raw values");
+        let values = bytes.as_chunks().0.iter();
+        let array = Array {
+            dims: tensor.dims.iter().map(|&extent| extent as usize).collect(),
+            values: values.map(|b| f32::from_le_bytes(*b).into()).collect(),
+        };
+        assert_eq!(array.dims.iter().product::<usize>(), array.values.len());
+        assert_eq!(tensor.data_type, Some(1), "float32");
+        array
+    }
+
+    fn nchw(&self) -> [usize; 4] {
+        self.dims[..].try_into().expect("an image")
+    }
+}
+
+fn ints(node: &NodeProto, name: &str) -> Vec<usize> {
+    let found = node
+        .attribute
+        .iter()
+        .find(|a| a.name.as_deref() == Some(name));
+    let found = found.unwrap_or_else(|| panic!("{node:?} has no {name}"));
+    found.ints.iter().map(|&v| v as usize).collect()
+}
+
+fn int(node: &NodeProto, name: &str) -> i64 {
+    let found = node
+        .attribute
+        .iter()
+        .find(|a| a.name.as_deref() == Some(name));
+    found.expect(name).i.expect("a number")
+}
+
+/// The values of all names.
+pub fn evaluate(graph: &GraphProto, inputs: HashMap<String, Array>) -> HashMap<String, Array> {
+    let mut values = inputs;
+    for tensor in &graph.initializer {
+        let name = tensor.name.clone().expect("a name");
+        assert!(values.insert(name, Array::of(tensor)).is_none());
+    }
+    for node in &graph.node {
+        let inputs: Vec<&Array> = node.input.iter().map(|name| &values[name]).collect();
+        let output = run(node, &inputs);
+        assert!(values.insert(node.output[0].clone(), output).is_none());
+    }
+    values
+}
+
+fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
+    let x = inputs[0];
+    let map = |f: &dyn Fn(f64) -> f64| Array {
+        dims: x.dims.clone(),
+        values: x.values.iter().map(|&v| f(v)).collect(),
+    };
+    match node.op_type.as_deref().expect("an operator") {
+        "Mul" => map(&|v| v * inputs[1].values[0]),
+        "Div" => map(&|v| v / inputs[1].values[0]),
+        "Sub" => map(&|v| v - inputs[1].values[0]),
+        "Relu" => map(&|v| v.max(0.0)),
+        "Add" | "Sum" => Array {
+            dims: x.dims.clone(),
+            values: (0..x.values.len())
+                .map(|at| inputs.iter().map(|array| array.values[at]).sum())
+                .collect(),
+        },
+        "Transpose" => transpose(x, &ints(node, "perm")),
+        "Flatten" => {
+            assert_eq!(int(node, "axis"), 1);
+            Array {
+                dims: vec![x.dims[0], x.dims[1..].iter().product()],
+                values: x.values.clone(),
+            }
+        }
+        "Concat" => concat(node, inputs),
+        "Conv" => conv(node, x, inputs[1], inputs[2]),
+        "MaxPool" => pool(node, x, &|all| all.iter().cloned().fold(f64::MIN, f64::max)),
+        "AveragePool" => {
+            assert_eq!(int(node, "count_include_pad"), 0);
+            pool(node, x, &|all| all.iter().sum::<f64>() / all.len() as f64)
+        }
+        "GlobalAveragePool" => {
+            let [n, c, h, w] = x.nchw();
+            let mean = |plane: &[f64]| plane.iter().sum::<f64>() / (h * w) as f64;
+            Array {
+                dims: vec![n, c, 1, 1],
+                values: x.values.chunks(h * w).map(mean).collect(),
+            }
+        }
+        "Gemm" => gemm(x, inputs[1], inputs[2]),
+        "Softmax" => {
+            assert_eq!((int(node, "axis"), x.dims.len()), (1, 2));
+            let rows = x.values.chunks(x.dims[1]).map(crate::plain::softmax);
+            Array {
+                dims: x.dims.clone(),
+                values: rows.flatten().collect(),
+            }
+        }
+        other => panic!("the interpreter has no {other}"),
+    }
+}
+
+fn transpose(x: &Array, perm: &[usize]) -> Array {
+    let stride = |axis: usize| x.dims[axis + 1..].iter().product::<usize>();
+    let dims: Vec<usize> = perm.iter().map(|&axis| x.dims[axis]).collect();
+    let value = |mut number: usize| {
+        let mut at = 0;
+        for (&axis, &extent) in perm.iter().zip(&dims).rev() {
+            at += number % extent * stride(axis);
+            number /= extent;
+        }
+        x.values[at]
+    };
+    let values = (0..x.values.len()).map(value).collect();
+    Array { dims, values }
+}
+
+fn concat(node: &NodeProto, inputs: &[&Array]) -> Array {
+    assert_eq!(int(node, "axis"), 1);
+    let mut dims = inputs[0].dims.clone();
+    dims[1] = inputs.iter().map(|array| array.dims[1]).sum();
+    let mut values = Vec::new();
+    for n in 0..dims[0] {
+        for array in inputs {
+            let one = array.values.len() / dims[0];
+            values.extend_from_slice(&array.values[n * one..(n + 1) * one]);
+        }
+    }
+    Array { dims, values }
+}
+
+fn gemm(x: &Array, kernel: &Array, bias: &Array) -> Array {
+    let (k, n) = (kernel.dims[0], kernel.dims[1]);
+    let mut values = Vec::new();
+    for row in x.values.chunks(k) {
+        assert_eq!(row.len(), k);
+        let sum = |j: usize| {
+            let products = row
+                .iter()
+                .enumerate()
+                .map(|(i, v)| v * kernel.values[i * n + j]);
+            bias.values[j] + products.sum::<f64>()
+        };
+        values.extend((0..n).map(sum));
+    }
+    Array {
+        dims: vec![x.dims[0], n],
+        values,
+    }
+}
+
+/// Where a window lies: for each cell of it that is in the image, its place there.
+struct Windows {
+    size: Vec<usize>,
+    strides: Vec<usize>,
+    pads: Vec<usize>,
+    image: [usize; 2],
+    output: [usize; 2],
+}
+
+impl Windows {
+    fn of(node: &NodeProto, image: [usize; 2]) -> Windows {
+        for name in ["auto_pad", "ceil_mode"] {
+            let has = node
+                .attribute
+                .iter()
+                .any(|a| a.name.as_deref() == Some(name));
+            assert!(!has, "{name}");
+        }
+        let (size, strides) = (ints(node, "kernel_shape"), ints(node, "strides"));
+        let pads = ints(node, "pads");
+        let output = [0, 1].map(|axis| {
+            (image[axis] + pads[axis] + pads[axis + 2] - size[axis]) / strides[axis] + 1
+        });
+        Windows {
+            size,
+            strides,
+            pads,
+            image,
+            output,
+        }
+    }
+
+    /// (cell of the window, pixel of the image)
+    fn cells(&self, y: usize, x: usize) -> Vec<(usize, usize)> {
+        let along = |axis: usize, at: usize, k: usize| {
+            let place = (at * self.strides[axis] + k).checked_sub(self.pads[axis])?;
+            (place < self.image[axis]).then_some(place)
+        };
+        let mut found = Vec::new();
+        for ky in 0..self.size[0] {
+            for kx in 0..self.size[1] {
+                if let (Some(iy), Some(ix)) = (along(0, y, ky), along(1, x, kx)) {
+                    found.push((ky * self.size[1] + kx, iy * self.image[1] + ix));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn conv(node: &NodeProto, x: &Array, kernel: &Array, bias: &Array) -> Array {
+    let [n, c, h, w] = x.nchw();
+    let [o, _, kh, kw] = kernel.nchw();
+    let windows = Windows::of(node, [h, w]);
+    let [ho, wo] = windows.output;
+    let mut values = Vec::new();
+    for image in x.values.chunks(c * h * w) {
+        for (kernel, bias) in kernel.values.chunks(c * kh * kw).zip(&bias.values) {
+            for at in 0..ho * wo {
+                let mut sum = *bias;
+                for (cell, pixel) in windows.cells(at / wo, at % wo) {
+                    for i in 0..c {
+                        sum += kernel[i * kh * kw + cell] * image[i * h * w + pixel];
+                    }
+                }
+                values.push(sum);
+            }
+        }
+    }
+    Array {
+        dims: vec![n, o, ho, wo],
+        values,
+    }
+}
+
+fn pool(node: &NodeProto, x: &Array, of: &dyn Fn(&[f64]) -> f64) -> Array {
+    let [n, c, h, w] = x.nchw();
+    let windows = Windows::of(node, [h, w]);
+    let [ho, wo] = windows.output;
+    let mut values = Vec::new();
+    for plane in x.values.chunks(h * w) {
+        for at in 0..ho * wo {
+            let cells = windows.cells(at / wo, at % wo);
+            let cells: Vec<f64> = cells.iter().map(|&(_, pixel)| plane[pixel]).collect();
+            values.push(of(&cells));
+        }
+    }
+    Array {
+        dims: vec![n, c, ho, wo],
+        values,
+    }
+}
