@@ -21,6 +21,7 @@ mod shell;
 mod status;
 mod stop;
 mod summary;
+mod tensorboard;
 mod train;
 mod tune;
 mod verify;
@@ -97,10 +98,8 @@ enum Command {
 
 /// The commands as `--help` shows them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    (
-        "Train and use",
-        &["train", "evaluate", "predict", "report", "data"],
-    ),
+    ("Train and use", &["train", "evaluate", "predict", "report"]),
+    ("Data and files", &["data", "export", "import"]),
     ("Look inside", &["summary", "plot-model", "plan"]),
     ("This machine", &["devices", "verify", "bench", "tune"]),
     ("Shell", &["completions", "man"]),

@@ -3,6 +3,7 @@
 use super::output::tell;
 use super::report::{Mode, Reporter};
 use super::run_end::Ending;
+use super::tensorboard::Board;
 use super::{Error, stop};
 use crate::gpu::{LimitChoice, Selector};
 use crate::rules::{self, Choices};
@@ -133,6 +134,9 @@ pub struct Train {
     /// Where no terminal is, say at least that often how far the run is
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = positive_seconds, allow_negative_numbers = true, help_heading = "Watching", hide_short_help = true)]
     status_seconds: f64,
+    /// Write each epoch's figures for TensorBoard too, into the folder tensorboard of the run
+    #[arg(long, help_heading = "Watching", hide_short_help = true)]
+    tensorboard: bool,
     /// Leave the images of the data set out of report.html
     #[arg(long, help_heading = "Watching", hide_short_help = true)]
     no_pictures: bool,
@@ -169,9 +173,13 @@ impl Train {
             device: self.device.clone().unwrap_or(Selector::Default),
             limits: self.limits,
         };
+        let mut board = Board::new(self.tensorboard);
         let settings = self.settings(started)?;
         let mut reporter = Reporter::new(mode, status_every);
-        let result = train::run(settings, &stop, &mut |event| reporter.event(event));
+        let result = train::run(settings, &stop, &mut |event| {
+            board.event(&event);
+            reporter.event(event);
+        });
         reporter.close();
         let summary = result?;
         let end = summary.completed.then(|| ending.of(&summary, &stop));

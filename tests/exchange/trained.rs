@@ -3,9 +3,10 @@
 use fer_gpu::data::{PixelRange, class_names};
 use fer_gpu::exchange::Trained;
 use fer_gpu::network::Model;
+use fer_gpu::pictures::Preprocessing;
 use fer_gpu::random::fill_uniform;
 use fer_gpu::tensor::Shape;
-use fer_gpu::weights::{self, Record, TensorFile, usual_preprocessing};
+use fer_gpu::weights::{self, Record, TensorFile};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -30,7 +31,7 @@ pub fn record(model: &Model, range: PixelRange) -> Record {
     Record {
         model: model.name.clone(),
         class_names: class_names(model.classes as usize),
-        preprocessing: usual_preprocessing(image, range),
+        preprocessing: Preprocessing::usual(image, range),
         variants: Default::default(),
         schedule: None,
         epoch: 3,
