@@ -50,7 +50,7 @@ impl Board {
                     row.learning_rate
                         .map(|rate| ("epoch/learning_rate", rate as f32)),
                 );
-                events.scalars(i64::from(row.epoch), tensorboard::now(), &values)?;
+                events.scalars(u64::from(row.epoch), tensorboard::now(), &values)?;
             }
             _ => {}
         }
