@@ -15,7 +15,6 @@ use super::{Error, tensors};
 use crate::data::{PixelRange, class_names};
 use crate::graph::TensorId;
 use crate::network::{Model, Network};
-use crate::plan::Pins;
 use crate::weights::{self, Record, usual_preprocessing};
 use found::{Found, Suffix, unfit};
 use std::collections::BTreeSet;
@@ -74,7 +73,7 @@ impl Import {
             model: model.name.clone(),
             class_names: names.unwrap_or_else(|| class_names(model.classes as usize)),
             preprocessing: usual_preprocessing(image.map(|extent| extent as usize), wanted.range),
-            variants: Pins::default(),
+            variants: Default::default(),
             schedule: None,
             epoch: 0,
         };
