@@ -5,6 +5,9 @@ use crate::weights::{Error, Sink};
 /// What is held in memory at a time, in numbers.
 const PIECE: usize = 16 << 20;
 
+/// Reads numbers of a tensor from one of them on.
+pub(super) type Read<'a> = dyn FnMut(usize, &mut [f32]) -> Result<(), Error> + 'a;
+
 /// How a tensor lies in a file, and how it is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Order {
@@ -37,11 +40,7 @@ impl Order {
     }
 
     /// Hands the numbers over in the wanted order; `read` reads them from a place on.
-    pub fn walk(
-        &self,
-        read: &mut dyn FnMut(usize, &mut [f32]) -> Result<(), Error>,
-        sink: &mut Sink,
-    ) -> Result<(), Error> {
+    pub fn walk(&self, read: &mut Read, sink: &mut Sink) -> Result<(), Error> {
         let count = self.count();
         let is_kept = self.axes.iter().enumerate().all(|(at, &axis)| at == axis);
         if is_kept {

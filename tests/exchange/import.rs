@@ -1,5 +1,6 @@
 //! `import`: files that Keras wrote answer as Keras did, each doubt is told, and no bytes make it panic.
 
+use crate::LARGEST;
 use crate::run::{fer_gpu, stderr};
 use fer_gpu::data::{PixelRange, class_names};
 use fer_gpu::exchange::import::{Import, Wanted};
@@ -214,7 +215,11 @@ fn every_doubt_and_fault_is_told_in_a_line_and_nothing_is_written() {
     );
 }
 
-/// Files with a few bytes changed, or cut: an import that succeeds, or an error; never a panic.
+/// No request of memory may be larger, where a file has some 80 KB.
+const LARGEST_REQUEST: usize = 4 << 20;
+
+/// Files with a few bytes changed, or cut: an import that succeeds, or an error; never a panic, and no memory
+/// that only a header asks for.
 #[test]
 fn no_change_of_a_file_makes_it_panic() {
     let folder = tempdir().expect("a folder");
@@ -248,7 +253,13 @@ fn no_change_of_a_file_makes_it_panic() {
                 image: Some([12, 10, 1]),
                 ..wanted()
             };
+            LARGEST.set(0);
             let outcome = Import::open(&path, &wanted).and_then(|mut import| import.write(&out));
+            let largest = LARGEST.get();
+            assert!(
+                largest <= LARGEST_REQUEST,
+                "{name}, round {round}: {largest}"
+            );
             match outcome {
                 Ok(()) => {
                     good += 1;

@@ -16,7 +16,6 @@ use crate::data::{PixelRange, class_names};
 use crate::graph::TensorId;
 use crate::network::{Model, Network};
 use crate::pictures::Preprocessing;
-use crate::plan::Pins;
 use crate::weights::{self, Record};
 use found::{Found, Suffix, unfit};
 use std::collections::BTreeSet;
@@ -75,7 +74,7 @@ impl Import {
             model: model.name.clone(),
             class_names: names.unwrap_or_else(|| class_names(model.classes as usize)),
             preprocessing: Preprocessing::usual(image.map(|extent| extent as usize), wanted.range),
-            variants: Pins::default(),
+            variants: Default::default(),
             schedule: None,
             epoch: 0,
         };
