@@ -11,25 +11,22 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// What a command says -> what it says here, where there are fewer images.
+const FEWER: [(&str, &str); 1] = [("--rows 3589", "--rows 14")];
+
 /// How a command begins -> what is put behind it.
-const SHORTER: [(&str, &str); 9] = [
+const SHORTER: [(&str, &str); 6] = [
     (
         "fer-gpu train --data fer --model inception-gap --epochs 3 --out run",
         " --batch 16",
     ),
     ("fer-gpu train --resume", " --steps 1"),
-    (
-        "fer-gpu train --dashboard",
-        " --data fer --model inception-gap --batch 16 --steps 1",
-    ),
     ("fer-gpu train", " --batch 8 --steps 1"),
-    ("fer-gpu evaluate run --data", " --batch 16"),
     ("fer-gpu verify", " --device 0 --op add"),
     (
         "fer-gpu bench",
         " --model inception-gap --batch 8 --min-time 0.01",
     ),
-    ("fer-gpu tune --forget", ""),
     (
         "fer-gpu tune",
         " --model inception-gap --batch 4 --min-time 0.01",
@@ -102,6 +99,12 @@ fn every_command_of_the_readme_runs() {
     let commands = commands();
     assert!(commands.len() > 25, "{commands:?}");
     let mut used = [false; SHORTER.len()];
+    for (said, _) in FEWER {
+        assert!(
+            commands.iter().any(|command| command.contains(said)),
+            "{said}"
+        );
+    }
     for command in &commands {
         let shorter = SHORTER
             .iter()
@@ -112,6 +115,9 @@ fn every_command_of_the_readme_runs() {
             Some((before, file)) => format!("{before}{behind} < {file}"),
             None => format!("{command}{behind}"),
         };
+        let line = FEWER
+            .iter()
+            .fold(line, |line, (said, here)| line.replace(said, here));
         let output = Command::new("sh")
             .args(["-c", &line])
             .current_dir(folder.path())

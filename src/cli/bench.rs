@@ -112,11 +112,12 @@ fn percent(text: &str) -> Result<f64, String> {
 impl Bench {
     pub fn run(self) -> Result<ExitCode, Error> {
         output::reserve([&self.json, &self.csv, &self.plot]);
-        if self.train {
-            self.train()
-        } else {
-            self.kernels()
-        }
+        let code = match self.train {
+            true => self.train(),
+            false => self.kernels(),
+        }?;
+        output::next(&[format!("fer-gpu tune --model {}", self.model)]);
+        Ok(code)
     }
 
     fn adapters(&self) -> Result<Vec<Adapter>, crate::gpu::Error> {

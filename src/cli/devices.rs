@@ -1,7 +1,7 @@
 //! `fer-gpu devices`: the adapters of this machine, what they allow, and whether the seed
 //! network fits.
 
-use super::{Error, print};
+use super::{Error, output, print};
 use crate::gpu::adapter::Info;
 use crate::gpu::{Adapter, Gpu, LimitChoice};
 use crate::network::Network;
@@ -47,6 +47,9 @@ impl Devices {
                     "-  {info}\n   cannot run the kernels: it lacks {lacks}\n"
                 ));
             }
+        }
+        if !self.json {
+            output::next(&["fer-gpu verify", "fer-gpu train"]);
         }
         Ok(ExitCode::SUCCESS)
     }

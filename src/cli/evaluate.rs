@@ -17,7 +17,7 @@ pub struct Evaluate {
     /// Folder of a run, or a file of weights
     #[arg(value_name = "RUN|FILE.safetensors")]
     weights: PathBuf,
-    /// Folder with X_test.npy and y_test.npy [default: the data of the run]
+    /// Data set, folder of pictures by class, or CSV [default: the data of the run]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images at a time [default: the run's batch, else 64]
@@ -70,6 +70,11 @@ impl Evaluate {
         } else {
             print(format_args!("{} on {}\n", path.display(), gpu.info));
             print(score_table::text(&report));
+            let named = output::told(&self.weights);
+            output::next(&match self.weights.is_dir() {
+                true => [format!("fer-gpu report {named}")],
+                false => [format!("fer-gpu predict {named} face.png")],
+            });
         }
         Ok(ExitCode::SUCCESS)
     }

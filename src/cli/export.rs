@@ -38,6 +38,7 @@ impl Export {
             self.output.display(),
             about(format, &trained)
         ));
+        output::next(&[format!("fer-gpu evaluate {}", output::told(&self.weights))]);
         Ok(ExitCode::SUCCESS)
     }
 }

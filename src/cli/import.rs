@@ -73,9 +73,11 @@ impl ImportCommand {
             model.classes,
             record.class_names.join(", ")
         ));
-        print(format_args!(
-            "How good they are says fer-gpu evaluate {output} --data DIR"
-        ));
+        let named = output::told(&self.output);
+        output::next(&[
+            format!("fer-gpu evaluate {named} --data DIR"),
+            format!("fer-gpu predict {named} face.png"),
+        ]);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -83,7 +85,7 @@ impl ImportCommand {
 /// Which tensor became which.
 fn table(import: &Import) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(["file tensor", "our tensor", "shape"]);
     for pair in &import.pairs {
         table.add_row([pair.place(), pair.ours.clone(), pair.shape.to_string()]);

@@ -21,7 +21,7 @@ pub struct Report {
     /// The page [default: report.html in the run's folder; of several runs, here]
     #[arg(short, long, value_name = "FILE.html")]
     out: Option<PathBuf>,
-    /// Folder with X_test.npy and y_test.npy [default: the data of each run]
+    /// Data set, folder of pictures by class, or CSV [default: the data of each run]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Leave out the images of the data set
@@ -60,10 +60,7 @@ impl Report {
         }
         write(&out, &report::page(&outcomes))?;
         told(&out, &outcomes).into_iter().for_each(tell);
-        tell(format_args!(
-            "next     fer-gpu predict {} face.png",
-            path(&self.runs[0])
-        ));
+        output::next(&[format!("fer-gpu predict {} face.png", path(&self.runs[0]))]);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,6 +1,6 @@
 //! `fer-gpu plan`: the schedule of a training step, printed. It needs no adapter.
 
-use super::{Error, print, summary};
+use super::{Error, output, print, summary};
 use crate::gpu::{self, Adapter, LimitChoice, Selector};
 use crate::plan::{self, Options, Source, Wanted};
 use crate::profile::{Class, Profile};
@@ -32,6 +32,7 @@ impl PlanCommand {
         let wanted = Wanted::training(self.batch, [Source::Host; 2]);
         let plan = plan::plan(&network.build(7), &wanted, &options).map_err(train::Error::from)?;
         print(plan);
+        output::next(&[format!("fer-gpu bench --kernels --model {}", network.name)]);
         Ok(ExitCode::SUCCESS)
     }
 

@@ -74,6 +74,7 @@ impl PlotModel {
             }
         }
         print(format_args!("drawn in {}", self.output.display()));
+        output::next(&[format!("fer-gpu summary --model {}", self.model)]);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -67,7 +67,11 @@ impl Predict {
             Ok(answer) => shown.answer(&answer),
             Err(fault) => shown.fault(&fault),
         })?;
-        shown.finish(wanted.image, self.csv.as_deref())
+        let code = shown.finish(wanted.image, self.csv.as_deref())?;
+        if !self.json {
+            output::next(&[format!("fer-gpu evaluate {}", output::told(&self.weights))]);
+        }
+        Ok(code)
     }
 }
 

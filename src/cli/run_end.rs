@@ -101,7 +101,7 @@ impl Ending {
 
 impl End {
     /// Three commands to paste.
-    fn next(&self) -> [String; 3] {
+    pub fn next(&self) -> [String; 3] {
         let run = path(&self.folder);
         [
             format!("fer-gpu evaluate {run}"),
@@ -152,10 +152,6 @@ impl End {
         ));
         if let Some((outcome, Some(place))) = &self.report {
             lines.extend(told(place, std::slice::from_ref(outcome)));
-        }
-        for (i, command) in self.next().iter().enumerate() {
-            let head = if i == 0 { "next" } else { "" };
-            lines.push(format!("{head:9}{command}"));
         }
         lines
     }

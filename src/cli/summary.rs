@@ -47,6 +47,13 @@ impl Summary {
                 trainable => format!("{} trainable", grouped(trainable)),
             }
         ));
+        output::next(&[
+            format!(
+                "fer-gpu plot-model --model {} -o model.svg --shapes",
+                network.name
+            ),
+            format!("fer-gpu train --model {}", network.name),
+        ]);
         Ok(ExitCode::SUCCESS)
     }
 }

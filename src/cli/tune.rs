@@ -70,6 +70,10 @@ impl Tune {
             table::remarks(&outcome).iter().for_each(print);
             keep(&gpu, &outcome)?;
         }
+        output::next(&match self.forget {
+            true => ["fer-gpu tune".to_string()],
+            false => [format!("fer-gpu train --model {}", network.name)],
+        });
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -105,6 +105,10 @@ impl Verify {
             write(path, &markdown::markdown(reports))?;
         }
         let failed = reports.iter().any(|report| !report.passed());
+        output::next(&match failed {
+            true => ["fer-gpu verify --markdown report.md"],
+            false => ["fer-gpu bench --kernels"],
+        });
         Ok(ExitCode::from(u8::from(failed)))
     }
 }
