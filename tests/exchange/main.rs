@@ -21,6 +21,7 @@ use std::cell::Cell;
 struct Watching;
 
 thread_local! {
+    #[cfg_attr(not(feature = "keras"), allow(dead_code))]
     static LARGEST: Cell<usize> = const { Cell::new(0) };
 }
 

@@ -58,6 +58,7 @@ pub(super) struct Config(Option<Value>);
 const DEEPEST: usize = 32;
 
 impl Config {
+    #[cfg(any(feature = "keras", test))]
     /// Nothing where it is no JSON: names and shapes decide alone then.
     pub fn of(text: &[u8]) -> Config {
         Config(serde_json::from_slice(text).ok())
@@ -95,6 +96,7 @@ impl Config {
         layers.iter().find(layer).map(|layer| &layer["config"])
     }
 
+    #[cfg(any(feature = "keras", test))]
     /// The name of each layer by its place in a file that only counts: `layers/conv2d_1`, the second Conv2D.
     pub fn places(&self) -> Vec<(String, String)> {
         let mut places = Vec::new();
@@ -138,6 +140,7 @@ fn collect<'a>(model: &'a Value, depth: usize, found: &mut Vec<&'a Value>) {
     }
 }
 
+#[cfg(any(feature = "keras", test))]
 fn place(model: &Value, before: &str, depth: usize, places: &mut Vec<(String, String)>) {
     let mut counts = std::collections::HashMap::new();
     for layer in layers(model) {

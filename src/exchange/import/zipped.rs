@@ -6,15 +6,7 @@ use crate::data;
 use ndarray::ArrayD;
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 use std::fs::File;
-use std::io::{self, Read};
 use zip::ZipArchive;
-
-/// The most that is read of a configuration.
-const LONGEST_CONFIG: u64 = 64 << 20;
-
-/// An entry may be so many times as long as its archive, and so much more: weights hardly shrink.
-const MOST_INFLATED: u64 = 32;
-const ALWAYS: u64 = 64 << 20;
 
 fn archive(path: &Path, file: File) -> Result<ZipArchive<File>, Error> {
     let wrong = |error| {
@@ -29,6 +21,14 @@ fn archive(path: &Path, file: File) -> Result<ZipArchive<File>, Error> {
 /// A `.keras` file: its weights are unpacked into a file without a name.
 #[cfg(feature = "keras")]
 pub(super) fn keras(path: &Path, file: File) -> Result<Found, Error> {
+    use std::io::{self, Read};
+
+    /// The most that is read of a configuration.
+    const LONGEST_CONFIG: u64 = 64 << 20;
+    /// Weights may be so many times as long as their archive, and so much more: they hardly shrink.
+    const MOST_INFLATED: u64 = 32;
+    const ALWAYS: u64 = 64 << 20;
+
     let length = found::read(path, file.metadata())?.len();
     let mut archive = archive(path, file)?;
     let mut config = Vec::new();
