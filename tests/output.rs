@@ -200,7 +200,7 @@ fn a_run_without_a_terminal_says_where_it_is() {
     let needles = ["best val_loss", "run is in"];
     assert!(needles.iter().all(|n| lines[end].contains(n)), "{text}");
     // What it reached, and what can be done with it.
-    let heads = ["best     epoch ", "weights  ", "next     fer-gpu evaluate "];
+    let heads = ["best     epoch ", "weights  ", "next: fer-gpu evaluate "];
     for (head, line) in heads.iter().zip(&lines[end + 1..]) {
         assert!(line.starts_with(head), "{text}");
     }

@@ -116,6 +116,13 @@ pub fn help(text: impl Display) {
     tell_of("help:", AnsiColor::Cyan, text);
 }
 
+/// Tells how far a command is.
+pub fn status(text: impl Display) {
+    if !is_quiet() {
+        tell(text);
+    }
+}
+
 /// Tells what the user should know.
 pub fn note(text: impl Display) {
     if !is_quiet() {

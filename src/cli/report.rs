@@ -1,7 +1,7 @@
 //! Shows a run: a progress bar and a line an epoch on a terminal; elsewhere a line where it
 //! begins, each epoch, at least every minute and where it ends; or one JSON object a line.
 
-use super::output::{self, tell};
+use super::output;
 use super::run_end::End;
 use super::status::Status;
 use super::{print, progress};
@@ -66,10 +66,10 @@ impl Reporter {
                 epochs,
             } => {
                 if self.terminal {
-                    tell(format_args!("run      {}", folder.display()));
+                    output::status(format_args!("run      {}", folder.display()));
                 } else {
                     let folder = folder.display();
-                    tell(format_args!(
+                    output::status(format_args!(
                         "training {model} on {adapter}: epoch {epoch} of {epochs}, {step} steps done; the run is in {folder}"
                     ));
                 }
@@ -100,17 +100,17 @@ impl Reporter {
         if !self.terminal {
             return;
         }
-        tell(format_args!("adapter  {adapter}"));
+        output::status(format_args!("adapter  {adapter}"));
         if adapter.kind == Kind::Software {
             output::warn(
                 "this adapter is software and runs on the CPU; a GPU with its driver is many times faster",
             );
         }
-        tell(format_args!(
+        output::status(format_args!(
             "memory   {:.1} MiB planned on the device",
             device_bytes as f64 / (1 << 20) as f64
         ));
-        tell(format_args!(
+        output::status(format_args!(
             "data     {}: {} training and {} validation images, pixels {}, {} classes",
             dataset.name,
             dataset.train.rows(),
@@ -143,7 +143,7 @@ impl Reporter {
             (None, Some(stray)) => format!("WRONG: {stray}"),
         };
         self.bar
-            .suspend(|| tell(format_args!("check    {label:24} {op:28} {verdict}")));
+            .suspend(|| output::status(format_args!("check    {label:24} {op:28} {verdict}")));
     }
 
     fn step(&self, epoch: u32, batch: u32, batches: u32, loss: f64, accuracy: f64) {
@@ -221,11 +221,19 @@ impl Reporter {
         let best = best
             .map(|(loss, epoch)| format!(", best val_loss {loss:.4} in epoch {epoch}"))
             .unwrap_or_default();
-        tell(format_args!(
+        output::status(format_args!(
             "done     {steps} steps{median}{best}; the run is in {}",
             folder.display()
         ));
-        end.map(End::lines).into_iter().flatten().for_each(tell);
+        end.map(End::lines)
+            .into_iter()
+            .flatten()
+            .for_each(output::status);
+        if let Some(end) = end
+            && self.mode == Mode::Text
+        {
+            output::next(&end.next());
+        }
     }
 }
 
