@@ -1,6 +1,8 @@
 //! The command line: one file for each subcommand, on top of everything else.
 
 mod bench;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod data;
 mod devices;
 mod evaluate;

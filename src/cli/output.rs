@@ -83,13 +83,27 @@ pub fn print(text: impl Display) {
     if REPORTING.load(Ordering::Relaxed) {
         tell(text);
     } else {
-        STDOUT.write(&mut io::stdout(), &format!("{text}\n"));
+        line(&STDOUT, &text.to_string());
+    }
+}
+
+/// Writes a line, or leaves it to the dashboard while that has the screen.
+fn line(stream: &Stream, text: &str) {
+    let is_stdout = std::ptr::eq(stream, &STDOUT);
+    #[cfg(feature = "dashboard")]
+    if super::dashboard::divert::keep(is_stdout, text) {
+        return;
+    }
+    let text = format!("{text}\n");
+    match is_stdout {
+        true => stream.write(&mut io::stdout(), &text),
+        false => stream.write(&mut io::stderr(), &text),
     }
 }
 
 /// Writes a line to standard error.
 pub fn tell(text: impl Display) {
-    STDERR.write(&mut io::stderr(), &format!("{text}\n"));
+    line(&STDERR, &text.to_string());
 }
 
 /// Writes a line to standard error that begins with a word in bold colour.

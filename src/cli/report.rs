@@ -20,7 +20,15 @@ pub enum Mode {
     Json,
 }
 
-/// Turns events into text.
+/// Whatever shows a run while it goes on.
+pub trait Show {
+    fn event(&mut self, event: Event);
+
+    /// Takes away what will not stay.
+    fn close(&mut self);
+}
+
+/// Turns events into lines.
 pub struct Reporter {
     mode: Mode,
     /// Is a person watching?
@@ -46,45 +54,6 @@ impl Reporter {
     fn now(&self, status: impl FnOnce() -> String) {
         if let Some(shown) = &self.status {
             shown.set(status());
-        }
-    }
-
-    pub fn event(&mut self, event: Event) {
-        match event {
-            Event::Importing { done, total } => self.importing(done, total),
-            Event::Planned {
-                adapter,
-                device_bytes,
-                dataset,
-            } => self.planned(adapter, device_bytes, dataset),
-            Event::Started {
-                adapter,
-                folder,
-                model,
-                step,
-                epoch,
-                epochs,
-            } => {
-                if self.terminal {
-                    output::status(format_args!("run      {}", folder.display()));
-                } else {
-                    let folder = folder.display();
-                    output::status(format_args!(
-                        "training {model} on {adapter}: epoch {epoch} of {epochs}, {step} steps done; the run is in {folder}"
-                    ));
-                }
-            }
-            Event::Notice(text) => self.bar.suspend(|| output::note(text)),
-            Event::Compiling { done, total } => self.compiling(done, total),
-            Event::Checked { label, op, outcome } => self.checked(label, op, outcome),
-            Event::Step {
-                epoch,
-                batch,
-                batches,
-                loss,
-                accuracy,
-            } => self.step(epoch, batch, batches, loss, accuracy),
-            Event::Epoch(row) => self.epoch(&row),
         }
     }
 
@@ -131,19 +100,8 @@ impl Reporter {
     }
 
     fn checked(&self, label: &str, op: &str, outcome: &Outcome) {
-        let verdict = match (&outcome.first, &outcome.stray) {
-            (None, None) => format!(
-                "ok, worst error {:.1} % of its bound",
-                100.0 * outcome.worst
-            ),
-            (Some(m), _) => format!(
-                "WRONG in {} of {} elements, first {}[{}] = {} instead of {} +- {:.2e}",
-                outcome.wrong, outcome.elements, m.binding, m.element, m.found, m.expected, m.bound
-            ),
-            (None, Some(stray)) => format!("WRONG: {stray}"),
-        };
         self.bar
-            .suspend(|| output::status(format_args!("check    {label:24} {op:28} {verdict}")));
+            .suspend(|| output::status(verdict(label, op, outcome)));
     }
 
     fn step(&self, epoch: u32, batch: u32, batches: u32, loss: f64, accuracy: f64) {
@@ -189,51 +147,106 @@ impl Reporter {
             )),
         });
     }
+}
 
-    /// Takes the bar away.
-    pub fn close(&mut self) {
+impl Show for Reporter {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Importing { done, total } => self.importing(done, total),
+            Event::Planned {
+                adapter,
+                device_bytes,
+                dataset,
+            } => self.planned(adapter, device_bytes, dataset),
+            Event::Started {
+                adapter,
+                folder,
+                model,
+                step,
+                epoch,
+                epochs,
+            } => {
+                if self.terminal {
+                    output::status(format_args!("run      {}", folder.display()));
+                } else {
+                    let folder = folder.display();
+                    output::status(format_args!(
+                        "training {model} on {adapter}: epoch {epoch} of {epochs}, {step} steps done; the run is in {folder}"
+                    ));
+                }
+            }
+            Event::Notice(text) => self.bar.suspend(|| output::note(text)),
+            Event::Compiling { done, total } => self.compiling(done, total),
+            Event::Checked { label, op, outcome } => self.checked(label, op, outcome),
+            Event::Step {
+                epoch,
+                batch,
+                batches,
+                loss,
+                accuracy,
+            } => self.step(epoch, batch, batches, loss, accuracy),
+            Event::Epoch(row) => self.epoch(&row),
+        }
+    }
+
+    fn close(&mut self) {
         self.bar.finish_and_clear();
         self.status = None;
     }
+}
 
-    pub fn done(&self, summary: &Summary, end: Option<&End>) {
-        let Summary {
-            folder,
-            steps,
-            step_ms_median,
-            first_step_ms,
-            planned_device_bytes,
-            best,
-            ..
-        } = summary;
-        if self.mode == Mode::Json {
-            let mut done = json!({
-                "event": "done", "run_dir": folder, "steps": steps, "step_ms_median": step_ms_median,
-                "first_step_ms": first_step_ms, "planned_device_bytes": planned_device_bytes,
-            });
-            let fields = done.as_object_mut().expect("an object");
-            fields.extend(end.map(End::fields).unwrap_or_default());
-            print(done);
-        }
-        let median = step_ms_median
-            .map(|ms| format!(", {} a step", milliseconds(ms)))
-            .unwrap_or_default();
-        let best = best
-            .map(|(loss, epoch)| format!(", best val_loss {loss:.4} in epoch {epoch}"))
-            .unwrap_or_default();
-        output::status(format_args!(
-            "done     {steps} steps{median}{best}; the run is in {}",
-            folder.display()
-        ));
-        end.map(End::lines)
-            .into_iter()
-            .flatten()
-            .for_each(output::status);
-        if let Some(end) = end
-            && self.mode == Mode::Text
-        {
-            output::next(&end.next());
-        }
+/// A line on a dispatch that was held against its reference.
+pub fn verdict(label: &str, op: &str, outcome: &Outcome) -> String {
+    let verdict = match (&outcome.first, &outcome.stray) {
+        (None, None) => format!(
+            "ok, worst error {:.1} % of its bound",
+            100.0 * outcome.worst
+        ),
+        (Some(m), _) => format!(
+            "WRONG in {} of {} elements, first {}[{}] = {} instead of {} +- {:.2e}",
+            outcome.wrong, outcome.elements, m.binding, m.element, m.found, m.expected, m.bound
+        ),
+        (None, Some(stray)) => format!("WRONG: {stray}"),
+    };
+    format!("check    {label:24} {op:28} {verdict}")
+}
+
+/// Tells how a run ended.
+pub fn done(mode: Mode, summary: &Summary, end: Option<&End>) {
+    let Summary {
+        folder,
+        steps,
+        step_ms_median,
+        first_step_ms,
+        planned_device_bytes,
+        best,
+        ..
+    } = summary;
+    if mode == Mode::Json {
+        let mut done = json!({
+            "event": "done", "run_dir": folder, "steps": steps, "step_ms_median": step_ms_median,
+            "first_step_ms": first_step_ms, "planned_device_bytes": planned_device_bytes,
+        });
+        let fields = done.as_object_mut().expect("an object");
+        fields.extend(end.map(End::fields).unwrap_or_default());
+        print(done);
+    }
+    let median = step_ms_median
+        .map(|ms| format!(", {} a step", milliseconds(ms)))
+        .unwrap_or_default();
+    let best = best
+        .map(|(loss, epoch)| format!(", best val_loss {loss:.4} in epoch {epoch}"))
+        .unwrap_or_default();
+    output::status(format_args!(
+        "done     {steps} steps{median}{best}; the run is in {}",
+        folder.display()
+    ));
+    end.map(End::lines)
+        .into_iter()
+        .flatten()
+        .for_each(output::status);
+    if let Some(end) = end {
+        output::next(&end.next());
     }
 }
 

@@ -33,13 +33,14 @@ pub fn validation(
         let ready = ingest::resolve(data, wanted.image, &mut |_| ())?;
         ready.notice.into_iter().for_each(output::note);
         let classes = &record.class_names;
-        let read = data::validation(&ready.folder, wanted.image, wanted.range, classes)?;
+        let mut read = data::validation(&ready.folder, wanted.image, wanted.range, classes)?;
         if read.reordered {
             output::note(format_args!(
                 "{} numbers its classes in another order than the network: they were matched by name",
                 data.display()
             ));
         }
+        read.dataset.name = data.display().to_string();
         Ok::<Validation, Error>(read)
     };
     match (data, run) {

@@ -5,8 +5,8 @@
 use super::output::{self, tell};
 use crate::files;
 use std::io::{IsTerminal, stdin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The exit code of a process that ends at once.
@@ -15,31 +15,51 @@ const QUIT: i32 = 4;
 /// Whoever presses Ctrl-C again within it has not read the answer.
 const READING: Duration = Duration::from_secs(1);
 
-/// A flag that the first request raises.
-pub fn listen() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut requests = Requests {
-        stop: stop.clone(),
-        announced: None,
+/// Requests from wherever they come, and the flag that the first one raises.
+#[derive(Clone)]
+pub struct Stop {
+    flag: Arc<AtomicBool>,
+    requests: Arc<Mutex<Requests>>,
+}
+
+/// Hears the system's requests from now on.
+pub fn listen() -> Stop {
+    let stop = Stop {
+        flag: Arc::default(),
+        requests: Arc::default(),
     };
-    if let Err(error) = platform::each(move |is_ctrl_c| requests.receive(is_ctrl_c)) {
+    let heard = stop.clone();
+    if let Err(error) = platform::each(move |is_ctrl_c| heard.request(is_ctrl_c)) {
         output::warn(format_args!("Ctrl-C will not save: {error}"));
     }
     stop
 }
 
+impl Stop {
+    /// Raised by the first request.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
+    /// Asks once more.
+    pub fn request(&self, is_ctrl_c: bool) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.receive(&self.flag, is_ctrl_c);
+    }
+}
+
+#[derive(Default)]
 struct Requests {
-    stop: Arc<AtomicBool>,
     /// When the first one was answered.
     announced: Option<Instant>,
 }
 
 impl Requests {
-    fn receive(&mut self, is_ctrl_c: bool) {
+    fn receive(&mut self, stop: &AtomicBool, is_ctrl_c: bool) {
         let person = stdin().is_terminal();
         match self.announced {
             None => {
-                self.stop.store(true, Ordering::Relaxed);
+                stop.store(true, Ordering::Relaxed);
                 let more = if person {
                     "; press Ctrl-C again to quit without saving"
                 } else {
@@ -50,6 +70,8 @@ impl Requests {
             }
             Some(announced) if is_ctrl_c && person && announced.elapsed() >= READING => {
                 let _nothing_new = files::abandon();
+                #[cfg(feature = "dashboard")]
+                super::dashboard::divert::end();
                 tell("\nquit without saving");
                 platform::quit();
             }

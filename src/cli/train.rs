@@ -1,10 +1,13 @@
 //! `fer-gpu train`: options in, a run out.
 
-use super::output::tell;
-use super::report::{Mode, Reporter};
+use super::Error;
+#[cfg(feature = "dashboard")]
+use super::dashboard::Dashboard;
+use super::output::{self, tell};
+use super::report::{self, Mode, Reporter, Show};
 use super::run_end::Ending;
+use super::stop::{self, Stop};
 use super::tensorboard::Board;
-use super::{Error, stop};
 use crate::gpu::{LimitChoice, Selector};
 use crate::rules::{self, Choices};
 use crate::train::{self, Config, Given, Out, Settings, Start};
@@ -146,6 +149,10 @@ pub struct Train {
     /// Print one JSON object a line instead of text
     #[arg(long, help_heading = "Watching")]
     json: bool,
+    /// Show the run as one screen of the terminal: curves, speed, memory, time left; q stops and saves
+    #[cfg(feature = "dashboard")]
+    #[arg(long, conflicts_with = "json", help_heading = "Watching")]
+    dashboard: bool,
 }
 
 fn positive_minutes(text: &str) -> Result<f64, String> {
@@ -166,7 +173,6 @@ impl Train {
     pub fn run(self, started: Instant) -> Result<ExitCode, Error> {
         let stop = stop::listen();
         let mode = if self.json { Mode::Json } else { Mode::Text };
-        let status_every = Duration::from_secs_f64(self.status_seconds);
         let ending = Ending {
             report: !self.no_report,
             pictures: !self.no_pictures,
@@ -175,15 +181,15 @@ impl Train {
         };
         let mut board = Board::new(self.tensorboard);
         let settings = self.settings(started)?;
-        let mut reporter = Reporter::new(mode, status_every);
-        let result = train::run(settings, &stop, &mut |event| {
+        let mut show = self.show(mode, &stop);
+        let result = train::run(settings, stop.flag(), &mut |event| {
             board.event(&event);
-            reporter.event(event);
+            show.event(event);
         });
-        reporter.close();
+        show.close();
         let summary = result?;
-        let end = summary.completed.then(|| ending.of(&summary, &stop));
-        reporter.done(&summary, end.flatten().as_ref());
+        let end = summary.completed.then(|| ending.of(&summary, stop.flag()));
+        report::done(mode, &summary, end.flatten().as_ref());
         if summary.interrupted {
             tell(format_args!(
                 "stopped and saved; go on with: fer-gpu train --resume {}",
@@ -198,7 +204,21 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn settings(self, started: Instant) -> Result<Settings, train::Error> {
+    /// What shows the run.
+    #[cfg_attr(not(feature = "dashboard"), expect(unused_variables))]
+    fn show(&self, mode: Mode, stop: &Stop) -> Box<dyn Show> {
+        #[cfg(feature = "dashboard")]
+        if self.dashboard {
+            match Dashboard::open(stop.clone()) {
+                Ok(dashboard) => return Box::new(dashboard),
+                Err(why) => output::note(format_args!("no dashboard here, but lines: {why}")),
+            }
+        }
+        let status_every = Duration::from_secs_f64(self.status_seconds);
+        Box::new(Reporter::new(mode, status_every))
+    }
+
+    fn settings(&self, started: Instant) -> Result<Settings, train::Error> {
         let start = match self.resume.clone() {
             Some(folder) => Start::Resume {
                 folder,
@@ -209,7 +229,7 @@ impl Train {
         };
         Ok(Settings {
             start,
-            device: self.device.unwrap_or(Selector::Default),
+            device: self.device.clone().unwrap_or(Selector::Default),
             limits: self.limits,
             steps: self.steps,
             checkpoint_every: Duration::from_secs_f64(60.0 * self.checkpoint_minutes),
