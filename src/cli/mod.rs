@@ -9,7 +9,6 @@ mod evaluate;
 mod export;
 mod home;
 mod import;
-mod make_report;
 mod output;
 mod plan;
 mod plot_model;
@@ -20,6 +19,7 @@ mod run_data;
 mod run_end;
 mod score_table;
 mod shell;
+mod show;
 mod status;
 mod stop;
 mod summary;
@@ -71,7 +71,7 @@ enum Command {
     /// Tell what a trained network sees in pictures
     Predict(predict::Predict),
     /// Write a page about a run: curves, confusion matrix, mistakes; or about several side by side
-    Report(make_report::Report),
+    Report(report::Report),
     /// Write a trained network for other programs: ONNX, numpy, safetensors
     Export(export::Export),
     /// Take over weights that Keras or numpy wrote

@@ -6,6 +6,8 @@
 
 use super::Error;
 use crate::files::{self, Target};
+/// A path as a word of a command.
+pub use crate::report::path as told;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -162,16 +164,6 @@ pub fn plural(count: u64, thing: &str) -> String {
     match count {
         1 => format!("1 {thing}"),
         count => format!("{count} {thing}s"),
-    }
-}
-
-/// A path as a word of a command that a shell would read.
-pub fn told(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_safe = |c: char| c.is_alphanumeric() || "/._-+,@%=:".contains(c);
-    match !text.is_empty() && text.chars().all(is_safe) {
-        true => text,
-        false => plain(&format!("'{}'", text.replace('\'', "'\\''"))),
     }
 }
 

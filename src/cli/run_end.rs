@@ -1,6 +1,6 @@
 //! What is told where a training run has done its last epoch: what it reached, its report, and what fits next.
 
-use super::make_report::{open, outcome, told, usual_place};
+use super::report::{open, outcome, told, usual_place};
 use super::{Error, output, write};
 use crate::gpu::{LimitChoice, Selector};
 use crate::report::{self, Outcome, path};
@@ -139,7 +139,7 @@ impl End {
         if let Some(class) = outcome.and_then(Outcome::hardest) {
             lines.push(format!(
                 "hardest  {}: {:.2} % of {} images found (the lowest recall)",
-                report::plain(&class.class),
+                output::plain(&class.class),
                 100.0 * class.recall,
                 class.count
             ));

@@ -4,8 +4,8 @@ use super::Error;
 #[cfg(feature = "dashboard")]
 use super::dashboard::Dashboard;
 use super::output::{self, tell};
-use super::report::{self, Mode, Reporter, Show};
 use super::run_end::Ending;
+use super::show::{self, Mode, Reporter, Show};
 use super::stop::{self, Stop};
 use super::tensorboard::Board;
 use crate::gpu::{LimitChoice, Selector};
@@ -189,7 +189,7 @@ impl Train {
         show.close();
         let summary = result?;
         let end = summary.completed.then(|| ending.of(&summary, stop.flag()));
-        report::done(mode, &summary, end.flatten().as_ref());
+        show::done(mode, &summary, end.flatten().as_ref());
         if summary.interrupted {
             tell(format_args!(
                 "stopped and saved; go on with: fer-gpu train --resume {}",

@@ -95,12 +95,6 @@ pub(super) fn quoted(text: &str) -> String {
     format!("$'{}'", text.chars().map(spelt).collect::<String>())
 }
 
-/// A name for a terminal: what would move the cursor is replaced.
-pub fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{path, quoted};

@@ -12,7 +12,7 @@ mod page;
 mod parts;
 mod picture;
 
-pub use command::{path, plain};
+pub use command::path;
 pub use gather::gather;
 pub use mistakes::Mistake;
 pub use page::{GENERATOR, page};

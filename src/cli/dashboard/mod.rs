@@ -10,7 +10,7 @@ mod tests;
 mod view;
 
 use super::output::tell;
-use super::report::{Show, verdict};
+use super::show::{Show, verdict};
 use super::stop::Stop;
 use crate::train::Event;
 use ratatui::crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
