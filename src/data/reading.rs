@@ -102,9 +102,9 @@ pub fn images_of(path: &Path, image: [usize; 3], range: PixelRange) -> Result<Sp
 /// If the file is no npy file.
 pub fn image_shape(folder: &Path) -> Result<Option<[usize; 3]>, Error> {
     let x = Npy::open(super::folder(folder)?, FILES[0])?;
-    Ok(match x.shape() {
-        &[_, height, width, channels] => Some([height, width, channels]),
-        &[_, height, width] => Some([height, width, 1]),
+    Ok(match *x.shape() {
+        [_, height, width, channels] => Some([height, width, channels]),
+        [_, height, width] => Some([height, width, 1]),
         _ => None,
     })
 }

@@ -35,7 +35,9 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, Error> {
     // Paper covers all of it: no pixel is transparent.
     let rgb: Vec<u8> = pixmap
         .data()
-        .chunks_exact(4)
+        .as_chunks::<4>()
+        .0
+        .iter()
         .flat_map(|rgba| [rgba[0], rgba[1], rgba[2]])
         .collect();
     encoded(&rgb, size)
@@ -87,8 +89,8 @@ fn draw(mark: &Mark, pixmap: &mut Pixmap, transform: Transform) {
             size,
             pixels,
         } => {
-            let rgba = |rgb: &[u8]| [rgb[0], rgb[1], rgb[2], 255];
-            let bytes: Vec<u8> = pixels.chunks_exact(3).flat_map(rgba).collect();
+            let rgba = |rgb: &[u8; 3]| [rgb[0], rgb[1], rgb[2], 255];
+            let bytes: Vec<u8> = pixels.as_chunks::<3>().0.iter().flat_map(rgba).collect();
             let [columns, rows] = size.map(|side| side as u32);
             let picture = PixmapRef::from_bytes(&bytes, columns, rows);
             let scale = [

@@ -249,7 +249,7 @@ fn pixels(text: &[u8]) -> Result<Vec<u8>, String> {
     let words = text.split(u8::is_ascii_whitespace);
     for word in words.filter(|word| !word.is_empty()) {
         let value = match word {
-            [digits @ ..] if digits.len() <= 3 && digits.iter().all(u8::is_ascii_digit) => digits
+            digits if digits.len() <= 3 && digits.iter().all(u8::is_ascii_digit) => digits
                 .iter()
                 .fold(0u16, |value, digit| 10 * value + u16::from(digit - b'0')),
             _ => u16::MAX,
