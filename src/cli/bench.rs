@@ -21,7 +21,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("what").required(true))]
+#[command(group = clap::ArgGroup::new("what").required(true), after_help = "\
+Examples:
+  fer-gpu bench --kernels --model inception --plot roofline.svg
+  fer-gpu bench --kernels --compare before.json --fail-above 10
+  fer-gpu bench --train --batch 256")]
 pub struct Bench {
     /// Time every distinct dispatch of one training step
     #[arg(long, group = "what")]

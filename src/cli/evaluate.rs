@@ -13,6 +13,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu evaluate run                       on the images that the run validates on
+  fer-gpu evaluate run --data pictures       on others: a data set, a folder by class, a CSV
+  fer-gpu evaluate run --json | jq .accuracy")]
 pub struct Evaluate {
     /// Folder of a run, or a file of weights
     #[arg(value_name = "RUN|FILE.safetensors")]

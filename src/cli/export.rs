@@ -10,6 +10,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu export run -o model.onnx
+  fer-gpu export run -o weights.npz
+  fer-gpu export run --last -o last.safetensors")]
 pub struct Export {
     /// Folder of a run, or a file of weights
     #[arg(value_name = "RUN|FILE.safetensors")]

@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu import trained.keras --model inception-gap -o trained.safetensors
+  fer-gpu import weights.npz --model inception -o trained.safetensors --classes fer/classes.json")]
 pub struct ImportCommand {
     /// Weights of Keras (.h5, .keras, .weights.h5), or arrays of numpy (.npz) named as `layer/kernel`
     #[arg(value_name = "FILE")]

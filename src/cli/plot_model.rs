@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu plot-model --model inception -o model.svg --shapes
+  fer-gpu plot-model --model inception-gap -o model.png")]
 pub struct PlotModel {
     /// Network
     #[arg(long, value_name = "NAME", default_value = "inception")]

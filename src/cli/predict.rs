@@ -13,6 +13,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu predict run face.png
+  fer-gpu predict run faces/ X.npy --csv answers.csv
+  fer-gpu predict run - --json < face.png")]
 pub struct Predict {
     /// Folder of a run, or a file of weights
     #[arg(value_name = "RUN|FILE.safetensors")]

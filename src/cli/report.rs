@@ -14,6 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu report run                         run/report.html
+  fer-gpu report runs/* -o compared.html     several side by side
+  fer-gpu report run --no-pictures           to be shared")]
 pub struct Report {
     /// Folders of runs
     #[arg(value_name = "RUN", required = true)]

@@ -2,10 +2,11 @@
 
 use super::{Error, output, print};
 use crate::drawing::grouped;
-use crate::network::{Model, NETWORKS, Network};
+use crate::network::{LayerRow, Model, NETWORKS, Network};
 use crate::train;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -16,6 +17,9 @@ pub struct Summary {
     /// Classes
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     classes: u32,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
 }
 
 /// The network of that name.
@@ -29,13 +33,21 @@ pub(super) fn network(name: &str) -> Result<&'static Network, train::Error> {
 impl Summary {
     pub fn run(self) -> Result<ExitCode, Error> {
         let Some(name) = &self.model else {
+            if self.json {
+                print(json!({ "networks": NETWORKS.iter().map(|n| n.name).collect::<Vec<_>>() }));
+                return Ok(ExitCode::SUCCESS);
+            }
             print(networks(self.classes));
             output::next(&["fer-gpu summary --model inception"]);
             return Ok(ExitCode::SUCCESS);
         };
         let network = network(name)?;
-        print(format_args!("{}: {}", network.name, network.about));
         let model = network.build(self.classes);
+        if self.json {
+            print(as_json(&model, network.about));
+            return Ok(ExitCode::SUCCESS);
+        }
+        print(format_args!("{}: {}", network.name, network.about));
         print(layers(&model));
         let total = model.parameters();
         print(format_args!(
@@ -76,6 +88,28 @@ fn networks(classes: u32) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// The same for programs: a layer's shape is of one image.
+fn as_json(model: &Model, about: &str) -> Value {
+    let layer = |layer: &LayerRow| {
+        json!({
+            "name": layer.name,
+            "class": layer.kind,
+            "output_shape": model.graph.shape(layer.output).0[1..],
+            "parameters": layer.parameters,
+            "inputs": layer.inputs,
+        })
+    };
+    json!({
+        "model": model.name,
+        "about": about,
+        "image": model.image_shape(),
+        "classes": model.classes,
+        "parameters": model.parameters(),
+        "trainable": model.trainable(),
+        "layers": model.layers.iter().map(layer).collect::<Vec<_>>(),
+    })
 }
 
 fn layers(model: &Model) -> Table {

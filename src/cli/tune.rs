@@ -15,6 +15,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu tune --model inception --batch 64
+  fer-gpu tune --forget")]
 pub struct Tune {
     /// Network
     #[arg(long, value_name = "NAME", default_value = "inception")]

@@ -14,6 +14,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu verify                             every kernel on every adapter
+  fer-gpu verify --device 0 --op 'conv2d*'
+  fer-gpu verify --markdown report.md        to paste into an issue")]
 pub struct Verify {
     /// Adapter, by number or by part of its name, or all
     #[arg(long, value_name = "all|INDEX|NAME", default_value = "all")]

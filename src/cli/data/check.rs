@@ -17,6 +17,10 @@ use std::process::ExitCode;
 const NAMED: usize = 8;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  fer-gpu data check fer --sheet sheet.png
+  fer-gpu data check fer2013.csv --json")]
 pub struct Check {
     /// Folder of a data set, folder of pictures by class, or CSV
     #[arg(value_name = "DIR|FILE.csv")]

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+  fer-gpu data split fer --rows 3589 --out fer-split")]
 pub struct Split {
     /// Folder of the data set; its X_test.npy is left as it is
     #[arg(value_name = "DIR")]
