@@ -31,11 +31,8 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, Error> {
         .for_each(|mark| draw(mark, &mut pixmap, transform));
     let mut bytes = Vec::new();
     // Paper covers all of it: no pixel is transparent.
-    let rgb: Vec<u8> = pixmap
-        .data()
-        .chunks_exact(4)
-        .flat_map(|rgba| [rgba[0], rgba[1], rgba[2]])
-        .collect();
+    let (pixels, _) = pixmap.data().as_chunks();
+    let rgb: Vec<u8> = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
     let encoder =
         PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
     encoder.write_image(&rgb, size[0], size[1], ExtendedColorType::Rgb8)?;
