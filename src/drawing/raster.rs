@@ -33,13 +33,8 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, Error> {
         .iter()
         .for_each(|mark| draw(mark, &mut pixmap, transform));
     // Paper covers all of it: no pixel is transparent.
-    let rgb: Vec<u8> = pixmap
-        .data()
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .flat_map(|rgba| [rgba[0], rgba[1], rgba[2]])
-        .collect();
+    let (pixels, _) = pixmap.data().as_chunks();
+    let rgb: Vec<u8> = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
     encoded(&rgb, size)
 }
 

@@ -1,12 +1,13 @@
 //! What the dashboard shows of a run's events, on terminals of several sizes.
 
 use super::state::{Phase, State};
-use super::view;
+use super::{divert, screen, view};
 use crate::gpu::adapter::{Info, Kind};
 use crate::train::{EpochRow, Event};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 fn shown(state: &State, told: &[&str], is_stopping: bool, [width, height]: [u16; 2]) -> String {
@@ -77,7 +78,7 @@ fn figures_follow_from_the_events() {
 #[test]
 fn common_terminals_show_all_of_it() {
     let state = running();
-    for size in [[60, 18], [80, 24], [120, 40], [200, 60]] {
+    for size in [[60, 20], [80, 24], [120, 40], [200, 60]] {
         let picture = shown(&state, &["note: a notice", "note: another"], false, size);
         println!("{picture}");
         let wide = [
@@ -94,6 +95,7 @@ fn common_terminals_show_all_of_it() {
         ];
         let always = [
             "loss:",
+            "memory",
             "epoch 3 of 5",
             "3:28 left",
             "step 10 of 40",
@@ -123,11 +125,11 @@ fn common_terminals_show_all_of_it() {
 
 #[test]
 fn a_terminal_that_is_too_small_says_so() {
-    for size in [[59, 40], [100, 17], [30, 6], [8, 2], [1, 1]] {
+    for size in [[59, 40], [100, 19], [30, 6], [8, 2], [1, 1]] {
         let picture = shown(&running(), &["note"], false, size);
         if size[0] > 25 {
             assert!(
-                picture.contains("too small") && picture.contains("60×18"),
+                picture.contains("too small") && picture.contains("60×20"),
                 "{picture}"
             );
         }
@@ -214,4 +216,18 @@ fn the_history_of_before_is_read() {
     // How long an epoch took elsewhere says nothing of here.
     assert_eq!(state.left(), None);
     assert!(started(Path::new("nowhere")).history.is_empty());
+}
+
+/// And what was told meanwhile is written, not kept for ever.
+#[test]
+fn a_panic_gives_the_screen_back() {
+    static GIVEN_BACK: AtomicBool = AtomicBool::new(false);
+    divert::begin(|| GIVEN_BACK.store(true, Ordering::SeqCst));
+    assert!(divert::keep(false, "told meanwhile"));
+    assert_eq!(divert::last(3), ["told meanwhile"]);
+    screen::leave_on_panic();
+    let panicked = std::thread::spawn(|| panic!("on purpose")).join();
+    assert!(panicked.is_err());
+    assert!(GIVEN_BACK.load(Ordering::SeqCst));
+    assert!(!divert::keep(false, "told later"));
 }

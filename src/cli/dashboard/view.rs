@@ -12,7 +12,7 @@ use ratatui::widgets::{
 use std::time::Duration;
 
 /// The smallest terminal that shows all of it.
-pub const LEAST: [u16; 2] = [60, 18];
+pub const LEAST: [u16; 2] = [60, 20];
 
 // Seen on dark and on light terminals alike.
 const TRAINING: Color = Color::Indexed(33);
@@ -143,21 +143,22 @@ fn chart_frame(figure: &Figure, width: u16) -> Block<'static> {
     ]))
 }
 
-/// The epochs' values. While there is none, the first epoch's course; then, once half of an epoch is over, where
-/// it is: the mean of a few steps says little.
+/// The epochs' values. While they are no line yet, the course of the current one; then, once half of it is over,
+/// where it is: the mean of a few steps says little.
 fn training_line(state: &State, figure: &Figure) -> Vec<(f64, f64)> {
     let rows = state.history.iter();
     let mut line: Vec<(f64, f64)> = rows
         .map(|row| (f64::from(row.epoch), (figure.training)(row)))
         .collect();
-    let mut trail = state
-        .trail
-        .iter()
-        .map(|point| (point[0], point[figure.index]));
-    match line.is_empty() {
-        true => line.extend(trail),
-        false if 2 * state.batch > state.batches => line.extend(trail.next_back()),
-        false => {}
+    let begun = |point: &&[f64; 3]| line.is_empty() || point[0].fract() > 0.1;
+    let points = state.trail.iter().filter(begun);
+    let trail: Vec<(f64, f64)> = points
+        .map(|point| (point[0], point[figure.index]))
+        .collect();
+    match line.len() {
+        0 | 1 => line.extend(trail),
+        _ if 2 * state.batch > state.batches => line.extend(trail.last()),
+        _ => {}
     }
     line
 }
