@@ -4,6 +4,7 @@
 use super::{Error, Event, Imported, Kind, Options, Private, Targets, Wanted, import, kind};
 use crate::files::{self, Sealed};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -115,11 +116,13 @@ fn key(source: &Path, wanted: Wanted) -> Result<u128, Error> {
     let mut hash = Xxh3::new();
     hash.update(format!("{VERSION} {wanted:?} ").as_bytes());
     hash.update(place.as_os_str().as_encoded_bytes());
-    add(&place, &mut hash)?;
+    add(&place, &mut hash, &mut HashSet::new())?;
     Ok(hash.digest128())
 }
 
-fn add(path: &Path, hash: &mut Xxh3) -> Result<(), Error> {
+/// Adds a file, or a folder with all that is in it; `seen` are the folders that links lead to, which may lead in
+/// circles.
+fn add(path: &Path, hash: &mut Xxh3, seen: &mut HashSet<PathBuf>) -> Result<(), Error> {
     let read = |error| files::Error::read(path, error);
     // A link that leads nowhere has no more than its name.
     if let Ok(found) = fs::metadata(path) {
@@ -127,7 +130,7 @@ fn add(path: &Path, hash: &mut Xxh3) -> Result<(), Error> {
         let since = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let time = since.map_or(0, |since| since.as_nanos());
         hash.update(format!(" {} {time} ", found.len()).as_bytes());
-        if found.is_dir() && !(path.is_symlink()) {
+        if found.is_dir() && seen.insert(fs::canonicalize(path).map_err(read)?) {
             let entries = fs::read_dir(path).map_err(read)?;
             let mut paths = entries
                 .map(|entry| entry.map(|entry| entry.path()))
@@ -136,7 +139,7 @@ fn add(path: &Path, hash: &mut Xxh3) -> Result<(), Error> {
             paths.sort();
             for path in paths {
                 hash.update(path.as_os_str().as_encoded_bytes());
-                add(&path, hash)?;
+                add(&path, hash, seen)?;
             }
         }
     }

@@ -160,6 +160,22 @@ pub fn import(
         return Err(Error::VotesWithoutCsv(source.into()));
     }
     options.wanted.preprocessing().check()?;
+    let is_new = !out.exists();
+    let imported = import_as(kind, source, out, options, observe);
+    if imported.is_err() && is_new {
+        // Where something lies in it after all, it stays.
+        drop(std::fs::remove_dir(out));
+    }
+    imported
+}
+
+fn import_as(
+    kind: Kind,
+    source: &Path,
+    out: &Path,
+    options: &Options,
+    observe: &mut dyn FnMut(Event),
+) -> Result<Imported, Error> {
     match kind {
         Kind::Arrays => arrays::import(source, out, options),
         Kind::Csv => {
