@@ -65,7 +65,7 @@ fn write_all(executor: &Executor) -> Result<(), Error> {
 fn lost<T>(what: &str, outcome: Result<T, Error>) {
     match outcome {
         Err(error @ Error::Lost { .. }) => {
-            let text = error.to_string();
+            let text = common::told(&error);
             assert!(text.contains("destroyed"), "{what}: {text}");
             assert!(text.contains("--device"), "{what}: {text}");
         }
@@ -232,7 +232,7 @@ fn a_kernel_that_does_not_compile_is_named_with_the_reason() {
                 let Err(error @ Error::Rejected { .. }) = outcome else {
                     panic!("{}: {outcome:?}", op.name)
                 };
-                let text = error.to_string();
+                let text = common::told(&error);
                 println!("{text}");
                 let driver = gpu.info.driver.as_str();
                 for needle in [op.name, op.shader.file, driver, "report"]
@@ -256,7 +256,7 @@ fn a_buffer_that_no_adapter_has_room_for_is_refused() {
         let Err(error @ Error::Limit { .. }) = gpu.storage("activations", bytes) else {
             panic!("{bytes} bytes were granted")
         };
-        let text = error.to_string();
+        let text = common::told(&error);
         for needle in [&gpu.info.name, "activations", "smaller --batch"] {
             assert!(text.contains(needle), "`{needle}` is not in: {text}");
         }

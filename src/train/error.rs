@@ -36,7 +36,7 @@ pub enum Error {
         expected: &'static str,
     },
     #[error("--batch {batch} is larger than the training set of {rows} images")]
-    #[diagnostic(help("give a smaller one"))]
+    #[diagnostic(help("give a smaller --batch"))]
     BatchTooLarge { batch: u32, rows: usize },
     #[error("{} holds a run already", .0.display())]
     #[diagnostic(help("choose another --out, or go on with it by --resume"))]

@@ -18,8 +18,7 @@ pub fn devices(limits: LimitChoice) -> Vec<Gpu> {
 pub fn adapters() -> Vec<Adapter> {
     let adapters = Adapter::all();
     let missing = fer_gpu::gpu::Error::NoAdapter;
-    let remedy = miette::Diagnostic::help(&missing).expect("a remedy");
-    assert!(!adapters.is_empty(), "{missing}; {remedy}");
+    assert!(!adapters.is_empty(), "{}", told(&missing));
     let names: Vec<&str> = adapters.iter().map(|a| a.info.nickname()).collect();
     let required = std::env::var("REQUIRE_ADAPTERS").unwrap_or_default();
     for name in required.split(',').filter(|name| !name.is_empty()) {
@@ -45,6 +44,12 @@ pub fn adapters() -> Vec<Adapter> {
             .expect("stderr");
     });
     adapters
+}
+
+/// An error and its remedy.
+pub fn told(error: &impl miette::Diagnostic) -> String {
+    let remedy = error.help().map(|remedy| format!("; {remedy}"));
+    error.to_string() + &remedy.unwrap_or_default()
 }
 
 /// An archive of golden vectors (tests/golden/README.md).

@@ -14,13 +14,22 @@ pub fn fer_gpu() -> Command {
     command
 }
 
+/// What was told, an error and its remedy on one line.
 pub fn stderr(output: &Output) -> String {
-    // Drivers chat there too.
     let text = String::from_utf8_lossy(&output.stderr);
-    text.lines()
-        .filter(|l| !l.contains("XDG_RUNTIME_DIR") && !l.starts_with("MESA"))
-        .map(|l| format!("{l}\n"))
-        .collect()
+    // Drivers chat there too.
+    let ours = text
+        .lines()
+        .filter(|l| !l.contains("XDG_RUNTIME_DIR") && !l.starts_with("MESA"));
+    let mut told = String::new();
+    for line in ours {
+        if line.starts_with("help: ") && told.ends_with('\n') {
+            told.pop();
+            told.push_str("; ");
+        }
+        told += &format!("{line}\n");
+    }
+    told
 }
 
 /// A small data set on the disk: `train` and `test` sample faces.
