@@ -124,6 +124,90 @@ fn quiet_leaves_results_alone() {
     assert_eq!(stderr(&output), "");
 }
 
+/// Whatever is named for output: a file of a run, of a data set, or of somebody else stays.
+#[test]
+fn outputs_replace_nothing_that_was_not_made_here() {
+    let folder = tempdir().expect("a folder");
+    let data = faces(folder.path(), 16, 8);
+    let run = folder.path().join("run");
+    let mut command = train(&data, &["--epochs", "1", "--out"]);
+    command.arg(&run);
+    succeed(command);
+    let at = |name: &str| folder.path().join(name);
+    image::GrayImage::new(4, 4)
+        .save(at("photo.png"))
+        .expect("saved");
+    fs::write(at("keep.html"), "<p>mine").expect("written");
+    let (run, data) = (run.to_str().expect("text"), data.to_str().expect("text"));
+    let of_run = |name: &str| format!("{run}/{name}");
+    let of_data = |name: &str| format!("{data}/{name}");
+    let (photo, page) = (at("photo.png"), at("keep.html"));
+    let (photo, page) = (photo.to_str().expect("text"), page.to_str().expect("text"));
+    let cases: Vec<(Vec<&str>, String)> = vec![
+        (vec!["report", run, "-o"], of_run("history.csv")),
+        (vec!["report", run, "-o"], of_run("resume.safetensors")),
+        (vec!["report", run, "-o"], page.into()),
+        (vec!["report", run, "-o"], photo.into()),
+        (
+            vec!["data", "check", data, "--sheet"],
+            of_data("X_train.npy"),
+        ),
+        (
+            vec!["data", "check", data, "--sheet"],
+            of_data("classes.json"),
+        ),
+        (vec!["data", "check", data, "--sheet"], photo.into()),
+        (vec!["evaluate", run, "--csv"], of_data("X_test.npy")),
+        (vec!["evaluate", run, "--csv"], of_run("history.csv")),
+        (vec!["evaluate", run, "--csv"], photo.into()),
+        (vec!["export", run, "-o"], of_run("resume.safetensors")),
+        (vec!["export", run, "-o"], of_run("last.safetensors")),
+        (
+            vec!["plot-model", "--model", "inception-gap", "-o"],
+            photo.into(),
+        ),
+    ];
+    for (arguments, place) in cases {
+        let before = fs::read(&place).expect("a file");
+        let output = fer_gpu()
+            .args(&arguments)
+            .arg(&place)
+            .output()
+            .expect("it runs");
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?} {place}: {}",
+            stderr(&output)
+        );
+        assert_eq!(
+            fs::read(&place).expect("a file"),
+            before,
+            "{arguments:?} {place}"
+        );
+    }
+    // What a command made it may make again.
+    for (arguments, name) in [
+        (vec!["report", run, "-o"], "page.html"),
+        (vec!["data", "check", data, "--sheet"], "sheet.png"),
+        (vec!["evaluate", run, "--csv"], "table.csv"),
+        (vec!["export", run, "-o"], "model.onnx"),
+        (
+            vec!["plot-model", "--model", "inception-gap", "-o"],
+            "model.png",
+        ),
+    ] {
+        for _ in 0..2 {
+            let output = fer_gpu()
+                .args(&arguments)
+                .arg(at(name))
+                .output()
+                .expect("it runs");
+            assert!(output.status.success(), "{name}: {}", stderr(&output));
+        }
+    }
+}
+
 #[test]
 fn shells_and_man_get_what_they_read() {
     let folder = tempdir().expect("a folder");

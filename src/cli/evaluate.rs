@@ -51,6 +51,9 @@ impl Evaluate {
         let which = if self.last { Which::Last } else { Which::Best };
         let path = inference::find(&self.weights, which)?;
         output::spare(&self.csv, [path.clone(), self.weights.join(CONFIG)].iter())?;
+        if let Some(csv) = &self.csv {
+            output::must_be_made_here(csv, output::TABLE)?;
+        }
         let opened = Opened::open(&path)?;
         opened.notice().into_iter().for_each(tell);
         let run = match (&self.data, self.batch) {

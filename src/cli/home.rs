@@ -2,6 +2,7 @@
 
 use super::output::{self, told};
 use super::{Error, print};
+use crate::files;
 use crate::gpu::Adapter;
 use crate::gpu::adapter::Kind;
 use crate::train::{BEST, CONFIG, Config, EpochRow, HISTORY};
@@ -71,16 +72,16 @@ fn runs() -> Vec<Run> {
 impl Run {
     /// A folder that has a configuration; what else it lacks or what cannot be read is no error here.
     fn of(folder: &Path) -> Option<Run> {
-        let config = std::fs::read(folder.join(CONFIG)).ok()?;
+        let config = files::read_small(&folder.join(CONFIG)).ok()?;
         let config = serde_json::from_slice(&config).ok()?;
         let changed = std::fs::metadata(folder.join(CONFIG)).and_then(|found| found.modified());
-        let history = csv::Reader::from_path(folder.join(HISTORY)).ok();
-        let rows =
-            history.map(|mut reader| reader.deserialize().filter_map(|row| row.ok()).collect());
+        let history = files::read_small(&folder.join(HISTORY)).unwrap_or_default();
+        let mut rows = csv::Reader::from_reader(&history[..]);
+        let history = rows.deserialize().map_while(|row| row.ok()).collect();
         Some(Run {
             folder: folder.strip_prefix(".").unwrap_or(folder).into(),
             config,
-            history: rows.unwrap_or_default(),
+            history,
             changed: changed.unwrap_or(SystemTime::UNIX_EPOCH),
         })
     }

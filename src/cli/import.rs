@@ -105,26 +105,14 @@ fn classes(text: &str) -> Result<Vec<String>, exchange::Error> {
     };
     let names: Vec<String> = if text.to_lowercase().ends_with(".json") {
         let path = Path::new(text);
-        let read = std::fs::read(path).map_err(|source| crate::files::Error::read(path, source))?;
+        let read = crate::files::read_small(path)
+            .map_err(|source| crate::files::Error::read(path, source))?;
         serde_json::from_slice(&read)
             .map_err(|why| wrong(format!("it is no JSON list of names: {why}")))?
     } else {
         text.split(',').map(|name| name.trim().into()).collect()
     };
-    if !(2..=1000).contains(&names.len()) {
-        return Err(wrong(format!(
-            "{} names: 2 to 1000 are needed",
-            names.len()
-        )));
-    }
-    let mut sorted = names.clone();
-    sorted.sort();
-    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(wrong(format!("`{}` is there twice", twice[0])));
-    }
-    if sorted[0].is_empty() {
-        return Err(wrong("a name is empty".into()));
-    }
+    crate::data::classes::check(&names).map_err(wrong)?;
     Ok(names)
 }
 

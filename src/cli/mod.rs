@@ -159,9 +159,12 @@ pub enum Error {
     OutputOverInput(std::path::PathBuf),
     #[error("{} is no run's folder: it has no {}", .0.display(), crate::train::CONFIG)]
     NoRun(std::path::PathBuf),
-    #[error("{} is there and is no report of fer-gpu", .0.display())]
-    #[diagnostic(help("name another file by -o"))]
-    ReportOverOther(std::path::PathBuf),
+    #[error("{} is a file of a run or of a data set, which nothing may replace", .0.display())]
+    #[diagnostic(help("name another file"))]
+    OutputOverFile(std::path::PathBuf),
+    #[error("{} is there and was not made by this command", .0.display())]
+    #[diagnostic(help("name another file, or remove that one"))]
+    OutputOverOther(std::path::PathBuf),
     #[error("{} says not on which data", .0.display())]
     #[diagnostic(help("give --data DIR"))]
     NoData(std::path::PathBuf),
@@ -218,7 +221,8 @@ impl Error {
             | Error::Ingest(_)
             | Error::NoData(_)
             | Error::NoRun(_)
-            | Error::ReportOverOther(_)
+            | Error::OutputOverFile(_)
+            | Error::OutputOverOther(_)
             | Error::Config(_)
             | Error::OutputIsFolder(_)
             | Error::OutputOverInput(_)

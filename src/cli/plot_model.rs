@@ -1,8 +1,8 @@
 //! `fer-gpu plot-model`: a network as a picture.
 
+use super::output::Made;
 use super::{Error, output, print, summary, write};
 use crate::drawing::{self, Options};
-use crate::files;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,17 +67,26 @@ impl PlotModel {
         let options = Options {
             shapes: self.shapes,
         };
+        output::spare(&Some(self.output.clone()), std::iter::empty())?;
+        output::must_be_made_here(
+            &self.output,
+            match format {
+                Format::Png => Made::Png,
+                Format::Svg | Format::Dot => Made::Text(&["svg", "dot", "gv"]),
+            },
+        )?;
         output::reserve([&Some(self.output.clone())]);
         match format {
             Format::Svg => write(&self.output, &drawing::svg(&model, &options))?,
             Format::Dot => write(&self.output, &drawing::dot(&model, &options))?,
             Format::Png => {
                 let bytes = drawing::png(&model, &options).map_err(PlotError::from)?;
-                let failed = |source| files::Error::write(&self.output, source);
-                files::replace(&self.output, |out| out.write_all(&bytes).map_err(failed))?;
+                output::write_bytes(&self.output, &bytes)?;
             }
         }
-        print(format_args!("drawn in {}", self.output.display()));
+        if self.output != Path::new("-") {
+            print(format_args!("drawn in {}", self.output.display()));
+        }
         output::next(&[format!("fer-gpu summary --model {}", self.model)]);
         Ok(ExitCode::SUCCESS)
     }

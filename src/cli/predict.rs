@@ -55,6 +55,9 @@ impl Predict {
         let which = if self.last { Which::Last } else { Which::Best };
         let path = inference::find(&self.weights, which)?;
         output::spare(&self.csv, self.inputs.iter().chain([&path]))?;
+        if let Some(csv) = &self.csv {
+            output::must_be_made_here(csv, output::TABLE)?;
+        }
         let opened = Opened::open(&path)?;
         opened.notice().into_iter().for_each(tell);
         let inputs: Vec<Input> = self.inputs.iter().map(|path| Input::of(path)).collect();

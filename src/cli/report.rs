@@ -1,15 +1,13 @@
 //! `fer-gpu report`: a page about a run, or about several side by side.
 
-use super::output::{self, tell};
+use super::output::{self, Made, tell};
 use super::run_data::{run_of, validation};
 use super::{Error, progress, write};
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::inference::{self, Opened, Which};
-use crate::report::{self, GENERATOR, Outcome, path};
+use crate::report::{self, Outcome, path};
 use crate::train::{CONFIG, REPORT};
 use clap::Args;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,7 +51,10 @@ impl Report {
         }
         output::spare(&self.out, read.iter())?;
         let out = match &self.out {
-            Some(out) => out.clone(),
+            Some(out) => {
+                output::must_be_made_here(out, Made::Page)?;
+                out.clone()
+            }
             None => usual_place(&self.runs)?,
         };
         let gpu = open(self.device.as_ref(), self.limits)?;
@@ -95,14 +96,7 @@ pub fn usual_place(runs: &[PathBuf]) -> Result<PathBuf, Error> {
         [one] => one.join(REPORT),
         _ => REPORT.into(),
     };
-    let mut head = Vec::new();
-    if let Ok(file) = File::open(&place) {
-        // What cannot be read is no report either.
-        drop(file.take(2048).read_to_end(&mut head));
-        if !String::from_utf8_lossy(&head).contains(GENERATOR) {
-            return Err(Error::ReportOverOther(place));
-        }
-    }
+    output::must_be_made_here(&place, Made::Page)?;
     Ok(place)
 }
 

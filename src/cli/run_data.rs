@@ -2,7 +2,7 @@
 
 use super::{Error, output};
 use crate::data::{self, Dataset, SAMPLE_FACES, Validation};
-use crate::files::Sealed;
+use crate::files::{self, Sealed};
 use crate::ingest;
 use crate::train::{CONFIG, Config};
 use crate::weights::Record;
@@ -11,7 +11,7 @@ use std::path::Path;
 /// The configuration of the run whose folder that is, as the run wrote it.
 pub fn run_of(folder: &Path) -> Result<Option<Config>, Error> {
     let path = folder.join(CONFIG);
-    let Ok(text) = std::fs::read(&path) else {
+    let Ok(text) = files::read_small(&path) else {
         return Ok(None);
     };
     let config = serde_json::from_slice(&text);

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// The exit code of a process that ends at once.
 const QUIT: i32 = 4;
 
+/// That of one that was asked to end.
+const INTERRUPTED: i32 = 130;
+
 /// Whoever presses Ctrl-C again within it has not read the answer.
 const READING: Duration = Duration::from_secs(1);
 
@@ -20,6 +23,20 @@ const READING: Duration = Duration::from_secs(1);
 pub struct Stop {
     flag: Arc<AtomicBool>,
     requests: Arc<Mutex<Requests>>,
+}
+
+/// For a command that has nothing to save: the first request ends the process, and what it had half written goes.
+pub fn end_on_request() {
+    let heard = platform::each(|_| {
+        let _nothing_new = files::abandon();
+        tell("\nstopped; nothing was written");
+        platform::quit(INTERRUPTED);
+    });
+    if let Err(error) = heard {
+        output::warn(format_args!(
+            "Ctrl-C will leave files half written: {error}"
+        ));
+    }
 }
 
 /// Hears the system's requests from now on.
@@ -73,7 +90,7 @@ impl Requests {
                 #[cfg(feature = "dashboard")]
                 super::dashboard::divert::end();
                 tell("\nquit without saving");
-                platform::quit();
+                platform::quit(QUIT);
             }
             Some(_) => {}
         }
@@ -82,7 +99,6 @@ impl Requests {
 
 #[cfg(unix)]
 mod platform {
-    use super::QUIT;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
@@ -111,22 +127,21 @@ mod platform {
     }
 
     /// Ends the process without waiting for the driver, which may be in mid-step.
-    pub fn quit() -> ! {
+    pub fn quit(code: i32) -> ! {
         // SAFETY: nothing is left to be dropped.
-        unsafe { libc::_exit(QUIT) }
+        unsafe { libc::_exit(code) }
     }
 }
 
 #[cfg(not(unix))]
 mod platform {
-    use super::QUIT;
 
     /// Calls `receive` for each request: all of them are Ctrl-C's.
     pub fn each(mut receive: impl FnMut(bool) + Send + 'static) -> Result<(), ctrlc::Error> {
         ctrlc::set_handler(move || receive(true))
     }
 
-    pub fn quit() -> ! {
-        std::process::exit(QUIT)
+    pub fn quit(code: i32) -> ! {
+        std::process::exit(code)
     }
 }

@@ -3,16 +3,13 @@
 
 use super::Error;
 use super::labels::MOST_CLASSES;
+use crate::files;
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The file of the names.
 pub const CLASSES: &str = "classes.json";
-
-/// The longest such file that is read, in bytes.
-const LONGEST: u64 = 1 << 20;
 
 /// The names in a folder's `classes.json`; none where there is no such file.
 ///
@@ -24,13 +21,11 @@ pub fn read(folder: &Path) -> Result<Option<Vec<String>>, Error> {
         path: path.clone(),
         source,
     };
-    let file = match File::open(&path) {
-        Ok(file) => file,
+    let text = match files::read_small(&path) {
+        Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(read(error)),
     };
-    let mut text = Vec::new();
-    file.take(LONGEST).read_to_end(&mut text).map_err(read)?;
     let bad = |why: String| Error::Classes {
         path: path.clone(),
         why,

@@ -22,6 +22,9 @@ use content::Content;
 pub(crate) use content::grouped;
 pub use sheet::{Row, Sheet, Thumbnail};
 
+/// What each PNG names as its maker.
+pub const SOFTWARE: &str = "fer-gpu, https://crates.io/crates/fer-gpu";
+
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -35,7 +38,7 @@ pub enum Error {
     #[error("the picture is too large for a PNG: draw it as SVG")]
     TooLarge,
     #[error("the picture cannot be encoded")]
-    Encode(#[from] image::ImageError),
+    Encode(#[from] png::EncodingError),
 }
 
 /// The network as SVG: light or dark as the reader's system is, details as tooltips.

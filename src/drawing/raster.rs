@@ -1,12 +1,10 @@
 //! A scene as PNG, on light paper, two pixels for one: drawn by tiny-skia, letters from the embedded font, so
 //! that every machine makes the same picture.
 
-use super::Error;
 use super::font;
 use super::palette::{Colour, Look, Style};
 use super::scene::{Mark, Scene, Step};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
+use super::{Error, SOFTWARE};
 use tiny_skia::{
     FillRule, LineCap, Paint, Path, PathBuilder, Pixmap, PixmapPaint, PixmapRef, Rect, Stroke,
     Transform,
@@ -41,9 +39,13 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, Error> {
 /// Red, green and blue of (width, height) pixels as a PNG file.
 pub(super) fn encoded(rgb: &[u8], [width, height]: [u32; 2]) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let encoder =
-        PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
-    encoder.write_image(rgb, width, height, ExtendedColorType::Rgb8)?;
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.add_text_chunk("Software".into(), SOFTWARE.into())?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rgb)?;
+    writer.finish()?;
     Ok(bytes)
 }
 

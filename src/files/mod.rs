@@ -21,12 +21,26 @@ pub use target::Target;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The content of a small regular file: what waits for a writer, and what never ends, is no such file.
+///
+/// # Errors
+/// If it is no regular file, or longer than 16 MiB.
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    const LONGEST: u64 = 16 << 20;
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() || found.len() > LONGEST {
+        let why = "it is no regular file, or one of more than 16 MiB";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    std::fs::read(path)
+}
+
 /// The variable that names another folder for caches than the user's.
 pub const CACHE: &str = "FER_GPU_CACHE";
 
 /// Where what can be made again is kept; none where the system names no such folder.
 pub fn cache_folder() -> Option<PathBuf> {
-    match std::env::var_os(CACHE) {
+    match std::env::var_os(CACHE).filter(|folder| !folder.is_empty()) {
         Some(folder) => Some(folder.into()),
         None => Some(dirs::cache_dir()?.join("fer-gpu")),
     }

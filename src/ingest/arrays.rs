@@ -21,6 +21,8 @@ pub(super) fn import(source: &Path, out: &Path, options: &Options) -> Result<Imp
         class_names: set.class_names,
         faults: 0,
         private: 0,
+        skipped: 0,
+        first_skipped: String::new(),
         undecided: 0,
         resized: 0,
         animated: 0,

@@ -2,6 +2,7 @@
 //! it holds and what is wanted of it, so that a change of any of them makes another import.
 
 use super::{Error, Event, Imported, Kind, Options, Private, Targets, Wanted, import, kind};
+use crate::data::FILES;
 use crate::files::{self, Sealed};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -29,6 +30,14 @@ pub struct Ready {
 struct Told {
     source: PathBuf,
     notice: Option<String>,
+    /// Bytes of each array.
+    bytes: Vec<u64>,
+}
+
+/// How long the arrays in a folder are; none where one is missing.
+fn lengths(folder: &Path) -> Option<Vec<u64>> {
+    let of = |name: &&str| Some(fs::metadata(folder.join(name)).ok()?.len());
+    FILES.iter().map(of).collect()
 }
 
 /// The folder of arrays that a path means: itself, or what a CSV or folder of pictures was imported to, for images
@@ -57,7 +66,10 @@ pub fn resolve(
             notice: told.notice,
         });
     }
-    let failed = |source| files::Error::write(&cache, source);
+    let failed = |source| Error::Cache {
+        path: cache.clone(),
+        source,
+    };
     fs::create_dir_all(&cache).map_err(failed)?;
     let draft = tempfile::Builder::new()
         .prefix("data-import-")
@@ -77,9 +89,13 @@ pub fn resolve(
     let told = Told {
         source: source.into(),
         notice: notice.clone(),
+        bytes: lengths(draft.path()).unwrap_or_default(),
     };
     files::replace_text(&draft.path().join(TOLD), &files::sealed_json(&told))?;
-    // Another process may have been faster; both made the same.
+    // What is damaged there goes; another process may have been faster, and both made the same.
+    if folder.exists() && self::told(&folder).is_none() {
+        fs::remove_dir_all(&folder).map_err(|source| files::Error::write(&folder, source))?;
+    }
     match fs::rename(draft.path(), &folder) {
         Ok(()) => drop(draft.keep()),
         Err(_) if folder.join(TOLD).exists() => {}
@@ -92,7 +108,8 @@ pub fn resolve(
 fn told(folder: &Path) -> Option<Told> {
     let text = fs::read(folder.join(TOLD)).ok()?;
     Sealed::of(&text).ok()?;
-    serde_json::from_slice(&text).ok()
+    let told: Told = serde_json::from_slice(&text).ok()?;
+    (Some(&told.bytes) == lengths(folder).as_ref()).then_some(told)
 }
 
 fn notice(source: &Path, imported: &Imported) -> Option<String> {

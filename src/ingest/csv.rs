@@ -117,7 +117,8 @@ impl Table {
         let source = Source {
             path: path.into(),
             class_names,
-            has_test: form.usage.is_some(),
+            // Whoever asks for a share wants other parts than the file's.
+            has_test: form.usage.is_some() && options.test_share.is_none(),
         };
         Ok(Table {
             source,

@@ -50,6 +50,9 @@ pub enum Error {
     #[error("{} has a test part of its own", .0.display())]
     #[diagnostic(help("leave out --test-share"))]
     HasTest(PathBuf),
+    #[error("{} holds arrays, which are taken as they are: {option} does nothing", path.display())]
+    #[diagnostic(help("leave it out"))]
+    AsTheyAre { path: PathBuf, option: &'static str },
     #[error("votes go with the rows of FER-2013's CSV: {} is none", .0.display())]
     VotesWithoutCsv(PathBuf),
     #[error("{}, line {line}: {why}", path.display())]
@@ -61,6 +64,15 @@ pub enum Error {
     #[error("this system names no folder for caches")]
     #[diagnostic(help("set {} to one, or import by `fer-gpu data import`", files::CACHE))]
     NoCache,
+    #[error("cannot import into the cache {}", path.display())]
+    #[diagnostic(help(
+        "set {} to a folder that can be written to, or import by `fer-gpu data import`",
+        files::CACHE
+    ))]
+    Cache {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{fault} (--strict)")]
     Strict { fault: Fault },
 }

@@ -23,6 +23,8 @@ pub(super) struct Folders {
     pub source: Source,
     /// None for those of the third part.
     pictures: Vec<(PathBuf, Option<Side>, u32)>,
+    /// Files among them that are no pictures by their names.
+    pub others: Vec<PathBuf>,
     wanted: Preprocessing,
 }
 
@@ -65,6 +67,7 @@ impl Folders {
                 has_test,
             },
             pictures: listing.pictures,
+            others: listing.others,
             wanted: options.wanted.preprocessing(),
         })
     }
@@ -105,6 +108,7 @@ fn outcome(path: &Path, side: Side, class: u32, wanted: &Preprocessing) -> Outco
 struct Listing {
     class_names: Vec<String>,
     pictures: Vec<(PathBuf, Option<Side>, u32)>,
+    others: Vec<PathBuf>,
 }
 
 impl Listing {
@@ -130,6 +134,7 @@ impl Listing {
         let mut listing = Listing {
             class_names,
             pictures: Vec::new(),
+            others: Vec::new(),
         };
         for (class, folder) in folders.iter().enumerate() {
             listing.add_class(folder, Some(Side::Train), class as u32)?;
@@ -153,14 +158,18 @@ impl Listing {
     }
 
     fn add_class(&mut self, folder: &Path, side: Option<Side>, class: u32) -> Result<(), Error> {
-        match pictures::list(folder) {
-            Ok(some) => {
-                let some = some.into_iter().map(|path| (path, side, class));
-                self.pictures.extend(some);
-            }
-            Err(pictures::Error::NoPictures { .. }) => {}
+        let some = match pictures::list(folder) {
+            Ok(some) => some,
+            Err(pictures::Error::NoPictures { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),
-        }
+        };
+        let others = files_in(folder)?;
+        let others = others
+            .into_iter()
+            .filter(|path| some.binary_search(path).is_err());
+        self.others.extend(others);
+        self.pictures
+            .extend(some.into_iter().map(|path| (path, side, class)));
         for deeper in folders_in(folder)? {
             // A link could lead in a circle.
             if !deeper.is_symlink() {
@@ -178,6 +187,22 @@ fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() && !file_name(&path).starts_with('.') {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The files in a folder, without those that begin with a dot and what Windows keeps beside pictures.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| files::Error::read(folder, source);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = file_name(&path);
+        let is_noise = name.starts_with('.') || name == "Thumbs.db" || name == "desktop.ini";
+        if path.is_file() && !is_noise {
             found.push(path);
         }
     }

@@ -111,6 +111,9 @@ pub struct Imported {
     pub faults: u64,
     /// The third part of the source, left out.
     pub private: u64,
+    /// Files among the pictures that are none by their names, and the first of them.
+    pub skipped: u64,
+    pub first_skipped: String,
     /// Rows for which the votes decided nothing.
     pub undecided: u64,
     /// Pictures of another size, cropped to the centre and resized.
@@ -188,8 +191,16 @@ fn import_as(
         Kind::Folders => {
             let folders = folders::Folders::list(source, options)?;
             let mut sink = Sink::begin(&folders.source, out, options, false)?;
+            let others = folders.others.clone();
             folders.read(&mut sink, observe)?;
-            sink.finish(kind, source)
+            let imported = sink.finish(kind, source)?;
+            Ok(Imported {
+                skipped: others.len() as u64,
+                first_skipped: others
+                    .first()
+                    .map_or(String::new(), |path| path.display().to_string()),
+                ..imported
+            })
         }
     }
 }

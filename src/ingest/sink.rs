@@ -173,6 +173,8 @@ impl Sink {
             counts,
             faults: self.faults,
             private: self.private,
+            skipped: 0,
+            first_skipped: String::new(),
             undecided: self.undecided,
             resized: self.resized,
             animated: self.animated,

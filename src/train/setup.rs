@@ -57,6 +57,9 @@ fn open_and_train(
 ) -> Result<super::Summary, Error> {
     let prepared = prepare(settings.start.clone(), observe)?;
     let epochs = prepared.config.epochs;
+    other_classes(&prepared)
+        .into_iter()
+        .for_each(|text| observe(Event::Notice(text)));
     if let Prior::Run { folder, saved, .. } = &prepared.start {
         tidy(folder, saved)?;
         if saved.state.epoch >= epochs {
@@ -325,6 +328,26 @@ fn make_plan(
             Ok((plan, notice))
         }
     }
+}
+
+/// Tells where the weights to begin with were trained on classes of other names or in another order.
+fn other_classes(prepared: &Prepared) -> Option<String> {
+    let Prior::Nothing {
+        weights: Some((file, _)),
+        ..
+    } = &prepared.start
+    else {
+        return None;
+    };
+    let theirs: Vec<String> = serde_json::from_str(file.metadata("class_names")?).ok()?;
+    let own = &prepared.config.class_names;
+    (theirs != *own).then(|| {
+        format!(
+            "the weights to begin with know the classes {}, the data {}: the last layer begins with what it had for other numbers",
+            theirs.join(", "),
+            own.join(", ")
+        )
+    })
 }
 
 /// Tells of classes without a training image, which are there because a later one has some.

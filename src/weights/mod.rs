@@ -149,9 +149,11 @@ fn head(tensors: &[(String, Shape)], metadata: HashMap<String, String>) -> Vec<u
     let header = serde_json::to_value(&header)
         .expect("a header of strings and numbers")
         .to_string();
+    // In bytes, of which a letter may have several.
     let padded = header.len().next_multiple_of(8);
     let mut head = (padded as u64).to_le_bytes().to_vec();
-    head.extend(format!("{header:padded$}").bytes());
+    head.extend(header.bytes());
+    head.resize(8 + padded, b' ');
     head
 }
 

@@ -361,6 +361,15 @@ fn data_that_do_not_fit_are_refused_on_a_line() {
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert_eq!(told.trim().lines().count(), 1, "{told}");
+    assert!(
+        told.contains("classes.json has the class `class 0`"),
+        "{told}"
+    );
+    // Without names a label tells.
+    fs::remove_file(other.join("classes.json")).expect("removed");
+    let mut command = fer_gpu();
+    command.args(["evaluate", OLD, "--data"]).arg(&other);
+    let told = stderr(&command.output().expect("it runs"));
     assert!(told.contains("y_test.npy"), "{told}");
     let mut command = fer_gpu();
     command.args(["evaluate", OLD]);
@@ -450,5 +459,6 @@ fn control_characters_of_names_are_shown_not_obeyed() {
         !shown.contains('\u{1b}') && !shown.contains('\u{202e}'),
         "{shown:?}"
     );
-    assert_eq!(shown.lines().count(), 3, "{shown}");
+    // A heading, an answer, an error, what to type next.
+    assert_eq!(shown.lines().count(), 4, "{shown}");
 }

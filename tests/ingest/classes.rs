@@ -99,6 +99,72 @@ fn a_csv_and_folders_of_another_order_are_evaluated_alike() {
 }
 
 #[test]
+fn names_in_any_script_travel_with_the_weights() {
+    let folder = tempdir().expect("a folder");
+    let root = folder.path().join("größe");
+    for (at, (usage, label, pixels)) in rows().iter().enumerate() {
+        let part = if *usage == "Training" {
+            "train"
+        } else {
+            "test"
+        };
+        let class = ["fröhlich", "悲しい"][*label as usize % 2];
+        let pixels: Vec<u8> = pixels
+            .split(' ')
+            .map(|n| n.parse().expect("a byte"))
+            .collect();
+        picture(
+            &root.join(part).join(class).join(format!("{at}.png")),
+            &pixels,
+        );
+    }
+    let run = folder.path().join("rün");
+    succeed(with_cache(folder.path(), |command| {
+        command.args([
+            "train",
+            "--json",
+            "--model",
+            "inception-gap",
+            "--batch",
+            "7",
+            "--epochs",
+            "1",
+            "--data",
+        ]);
+        command.arg(&root).arg("--out").arg(&run);
+    }));
+    let told = object(&evaluate(folder.path(), &run, &root));
+    assert_eq!(told["classes"], serde_json::json!(["fröhlich", "悲しい"]));
+    succeed(with_cache(folder.path(), |command| {
+        command
+            .args(["train", "--json", "--epochs", "2", "--resume"])
+            .arg(&run);
+    }));
+}
+
+#[test]
+fn a_damaged_import_is_made_anew() {
+    let folder = tempdir().expect("a folder");
+    let (source, run) = run_on_csv(folder.path());
+    let entries = fs::read_dir(folder.path().join("cache")).expect("a cache");
+    let cached = entries
+        .map(|entry| entry.expect("an entry").path())
+        .next()
+        .expect("an import");
+    fs::write(cached.join("X_train.npy"), "cut").expect("written");
+    object(&evaluate(folder.path(), &run, &source));
+    assert!(
+        fs::metadata(cached.join("X_train.npy"))
+            .expect("arrays")
+            .len()
+            > 2304
+    );
+    fs::remove_file(cached.join("import.json")).expect("removed");
+    object(&evaluate(folder.path(), &run, &source));
+    assert!(cached.join("import.json").exists());
+}
+
+#[test]
 fn a_source_is_imported_once_and_again_when_it_changes() {
     let folder = tempdir().expect("a folder");
     let (source, run) = run_on_csv(folder.path());

@@ -2,7 +2,7 @@
 
 use super::class_table;
 use super::sheet;
-use crate::cli::output::{self, plain, plural, told};
+use crate::cli::output::{self, Made, plain, plural, told};
 use crate::cli::{Error, next, print};
 use crate::data::{self, Conflict, Dataset, SplitSurvey, Survey};
 use crate::drawing;
@@ -39,12 +39,17 @@ pub(super) fn load(path: &Path) -> Result<Dataset, Error> {
     let ready = ingest::resolve(path, FER, &mut |_| ())?;
     ready.notice.into_iter().for_each(output::note);
     let image = data::image_shape(&ready.folder)?.unwrap_or(FER);
-    Ok(Dataset::load(&ready.folder, image)?)
+    let mut set = Dataset::load(&ready.folder, image)?;
+    set.name = path.display().to_string();
+    Ok(set)
 }
 
 impl Check {
     pub fn run(self) -> Result<ExitCode, Error> {
         output::spare(&self.sheet, [&self.data].into_iter())?;
+        if let Some(sheet) = &self.sheet {
+            output::must_be_made_here(sheet, Made::Png)?;
+        }
         let set = load(&self.data)?;
         let survey = Survey::of(&set);
         if let Some(path) = &self.sheet {

@@ -2,8 +2,9 @@
 
 use super::class_table;
 use crate::cli::output::{self, plain, plural, told};
-use crate::cli::{Error, next, print, progress};
+use crate::cli::{Error, next, print, progress, stop};
 use crate::ingest::{self, Event, Imported, Kind, Options, Private, Targets, Wanted};
+use crate::network::NETWORKS;
 use crate::pictures::Colour;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -33,8 +34,9 @@ pub struct Import {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Size of the images: pictures of another are cropped to the centre and resized
-    #[arg(long, value_name = "N|HxW", default_value = "48", value_parser = size)]
-    size: [usize; 2],
+    /// [default: 48]
+    #[arg(long, value_name = "N|HxW", value_parser = size)]
+    size: Option<[usize; 2]>,
     /// Images of three channels, red, green and blue [default: grey ones]
     #[arg(long)]
     rgb: bool,
@@ -99,6 +101,8 @@ fn share(text: &str) -> Result<f64, String> {
 
 impl Import {
     pub fn run(self) -> Result<ExitCode, Error> {
+        self.check()?;
+        stop::end_on_request();
         let bar = progress::bar();
         let mut faults = 0;
         let imported =
@@ -125,7 +129,8 @@ impl Import {
         if self.json {
             print(json(&imported, &self.out));
         } else {
-            text(&imported, &self.out);
+            let shares = matches!(self.targets, Target::Distribution);
+            text(&imported, &self.out, shares);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -133,7 +138,7 @@ impl Import {
     fn options(&self) -> Options {
         Options {
             wanted: Wanted {
-                size: self.size,
+                size: self.size.unwrap_or([48, 48]),
                 colour: match self.rgb {
                     false => Colour::Grey,
                     true => Colour::Rgb,
@@ -154,10 +159,29 @@ impl Import {
             strict: self.strict,
         }
     }
+
+    /// Refuses what would be ignored: arrays are taken as they are.
+    fn check(&self) -> Result<(), ingest::Error> {
+        let given = [
+            (self.size.is_some(), "--size"),
+            (self.rgb, "--rgb"),
+            (self.private.is_some(), "--private"),
+        ];
+        match (
+            ingest::kind(&self.source)?,
+            given.iter().find(|option| option.0),
+        ) {
+            (Kind::Arrays, Some((_, option))) => Err(ingest::Error::AsTheyAre {
+                path: self.source.clone(),
+                option,
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What was imported, as a table and what else there is to say.
-fn text(imported: &Imported, out: &Path) {
+fn text(imported: &Imported, out: &Path, shares: bool) {
     let [train, test] = &imported.counts;
     print(class_table(&imported.class_names, [train, test]));
     let [height, width, channels] = imported.image;
@@ -194,10 +218,27 @@ fn text(imported: &Imported, out: &Path) {
             plural(imported.faults, things)
         ));
     }
-    next(&[
-        format!("fer-gpu data check {}", told(out)),
-        format!("fer-gpu train --data {}", told(out)),
-    ]);
+    if imported.skipped > 0 {
+        output::warn(format_args!(
+            "{} left out whose names do not end as those of pictures do, {} the first",
+            plural(imported.skipped, "file"),
+            plain(&imported.first_skipped)
+        ));
+    }
+    if shares {
+        return output::note(
+            "shares of classes are for losses to come: training takes --targets majority",
+        );
+    }
+    let check = format!("fer-gpu data check {}", told(out));
+    let is_taken = |image: [u32; 3]| image.map(|extent| extent as usize) == imported.image;
+    match NETWORKS.iter().any(|network| is_taken(network.image)) {
+        true => next(&[check, format!("fer-gpu train --data {}", told(out))]),
+        false => {
+            output::note("no network of the box takes images of that shape");
+            next(&[check]);
+        }
+    }
 }
 
 fn json(imported: &Imported, out: &Path) -> serde_json::Value {
@@ -205,6 +246,6 @@ fn json(imported: &Imported, out: &Path) -> serde_json::Value {
     json!({
         "event": "imported", "out": out, "image": imported.image, "classes": imported.class_names,
         "train": train, "test": test, "faults": imported.faults, "private": imported.private,
-        "undecided": imported.undecided, "resized": imported.resized, "animated": imported.animated,
+        "skipped": imported.skipped, "undecided": imported.undecided, "resized": imported.resized, "animated": imported.animated,
     })
 }
