@@ -1,15 +1,16 @@
 //! What lies around in the world becomes a data set: FER-2013's CSV, with FER+ votes beside it, folders of
 //! pictures by class, npy arrays.
 //!
-//! `folders` and `csv` turn a source into a stream of labelled pixels, read in parallel chunk by chunk; what
-//! cannot be read is told and counted, the rest goes on. A `Sink` takes the stream and writes the four npy files
-//! and `classes.json`, all or nothing. `cache` does that once for whoever trains on a source directly.
+//! `folders` and `csv` (with `votes`, both by `lines`) turn a source into a stream of labelled pixels, read in
+//! parallel chunk by chunk; what cannot be read is told and counted, the rest goes on. A `Sink` takes the stream and
+//! writes the four npy files and `classes.json`, all or nothing. `cache` does that once for whoever trains on a source directly.
 
 mod arrays;
 mod cache;
 mod csv;
 mod error;
 mod folders;
+mod lines;
 mod sink;
 mod votes;
 

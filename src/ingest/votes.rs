@@ -2,7 +2,7 @@
 //! Canton Ferrer, Zhang 2016, arXiv 1608.01041). `fer2013new.csv` in, a verdict a row out.
 
 use super::Error;
-use super::csv::{Lines, Usage, record, shown};
+use super::lines::{Lines, Usage, record, shown};
 use super::sink::Label;
 use std::path::{Path, PathBuf};
 
