@@ -196,3 +196,42 @@ fn the_command_tells_faults_and_exits_0_or_2() {
     let output = run("out", &[]);
     assert_eq!(output.status.code(), Some(2), "a set lies there");
 }
+
+/// Ended in its midst it leaves nothing half written.
+#[cfg(unix)]
+#[test]
+fn an_import_that_is_interrupted_leaves_nothing() {
+    let folder = tempdir().expect("a folder");
+    let some = csv_of(&rows());
+    let (header, lines) = some.split_once('\n').expect("lines");
+    let source = write(
+        &folder.path().join("long.csv"),
+        format!("{header}\n{}", lines.repeat(200)),
+    );
+    for attempt in 0.. {
+        assert!(attempt < 20, "it was always done first");
+        let out = folder.path().join(format!("out-{attempt}"));
+        let mut command = fer_gpu();
+        command
+            .args(["data", "import"])
+            .arg(&source)
+            .arg("--out")
+            .arg(&out);
+        command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("it runs");
+        let files = || fs::read_dir(&out).map_or(0, Iterator::count);
+        while files() == 0 && child.try_wait().expect("a child").is_none() {
+            std::thread::yield_now();
+        }
+        // SAFETY: a signal to a child of ours that was not waited for.
+        unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+        let status = child.wait().expect("it ends");
+        if status.code() == Some(130) {
+            assert_eq!(files(), 0);
+            return;
+        }
+        assert!(status.success(), "{status}");
+    }
+}
