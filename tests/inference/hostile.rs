@@ -127,6 +127,8 @@ fn malformed_weights_are_refused_on_a_line() {
     ];
     let folder = tempdir().expect("a folder");
     let data = faces(folder.path(), 8, 2);
+    // Its names would be refused before the weights are looked at.
+    fs::remove_file(data.join("classes.json")).expect("removed");
     let file = folder.path().join("w.safetensors");
     let count = |at: &Path| fs::read_dir(at).expect("a folder").count();
     for (name, bytes, says) in cases {
@@ -147,7 +149,7 @@ fn malformed_weights_are_refused_on_a_line() {
             let told = stderr(&output);
             let lines: Vec<&str> = told
                 .lines()
-                .filter(|l| !l.contains("carries no hash") && !l.starts_with("help: "))
+                .filter(|l| !l.contains("carries no hash"))
                 .collect();
             assert_eq!(output.status.code(), Some(2), "{name}: {told}");
             assert_eq!(lines.len(), 1, "{name}: {told}");
