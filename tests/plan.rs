@@ -282,7 +282,10 @@ fn a_network_that_cannot_fit_says_what_would() {
     let large = plan_of(&find("inception-gap"), 4096, &options(Class::Gpu))
         .err()
         .expect("too large");
-    assert!(large.to_string().contains("--batch"), "{large}");
+    let remedy = miette::Diagnostic::help(&large)
+        .expect("a remedy")
+        .to_string();
+    assert!(remedy.contains("--batch"), "{large}; {remedy}");
 }
 
 #[test]

@@ -202,7 +202,11 @@ fn several_runs_stand_side_by_side() {
     fs::write(&here, "mine").expect("a file");
     let output = report(&[]).output().expect("the command runs");
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("-o"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("another file"),
+        "{}",
+        stderr(&output)
+    );
     assert_eq!(read(&here), "mine");
 }
 
@@ -223,7 +227,7 @@ fn what_is_no_run_is_refused() {
     refused(&[&folder.path().join("nowhere")], "config.json");
     refused(&[&out.join("best.safetensors")], "config.json");
     let over = out.join("best.safetensors");
-    refused(&[&out, Path::new("-o"), &over], "is read by this command");
+    refused(&[&out, Path::new("-o"), &over], "a file of a run");
     let history = out.join("history.csv");
     let good = read(&history);
     // One of before there were rates is read.
