@@ -8,11 +8,16 @@ use crate::data::classes;
 use crate::files;
 use crate::pictures::{self, Preprocessing};
 use rayon::prelude::*;
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Pictures that are decoded at once.
 const CHUNK: usize = 512;
+
+/// Threads that fetch files: small ones wait for the disk more than for a core, and as many decoders would take
+/// as many pictures' memory.
+const READERS: usize = 16;
 
 /// Names of the folder to train on, and of those to validate on, the first of which wins.
 const TRAIN: [&str; 2] = ["train", "training"];
@@ -79,16 +84,28 @@ impl Folders {
     pub fn read(self, sink: &mut Sink, observe: &mut dyn FnMut(Event)) -> Result<(), Error> {
         let total = self.pictures.len() as u64;
         let mut done = 0;
+        let readers = rayon::ThreadPoolBuilder::new().num_threads(READERS).build();
+        let readers =
+            readers.map_err(|why| files::Error::read(&self.source.path, io::Error::other(why)))?;
         for chunk in self.pictures.chunks(CHUNK) {
             let read = |(path, side, class): &(PathBuf, Option<Side>, u32)| match side {
                 Some(side) => outcome(path, *side, *class, &self.wanted),
                 None => Outcome::Private,
             };
+            readers.install(|| chunk.par_iter().for_each(|(path, ..)| fetch(path)));
             sink.take(chunk.par_iter().map(read).collect(), observe)?;
             done += chunk.len() as u64;
             observe(Event::Progress { done, total });
         }
         Ok(())
+    }
+}
+
+/// Brings a small file near, so that those who decode do not wait: what cannot be read is told then.
+fn fetch(path: &Path) {
+    const SMALL: u64 = 256 << 10;
+    if let Ok(file) = fs::File::open(path) {
+        drop(io::copy(&mut file.take(SMALL), &mut io::sink()));
     }
 }
 
@@ -182,27 +199,37 @@ impl Listing {
 
 /// The folders in a folder, by name, byte by byte, without those that begin with a dot.
 fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let failed = |source| files::Error::read(folder, source);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.is_dir() && !file_name(&path).starts_with('.') {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
+    let is_folder = |entry: &DirEntry| match entry.file_type() {
+        Ok(kind) if !kind.is_symlink() => kind.is_dir(),
+        _ => entry.path().is_dir(),
+    };
+    entries(folder, is_folder)
 }
 
 /// The files in a folder, without those that begin with a dot and what Windows keeps beside pictures.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let is_file = |entry: &DirEntry| match entry.file_type() {
+        Ok(kind) if !kind.is_symlink() => kind.is_file(),
+        _ => entry.path().is_file(),
+    };
+    let mut found = entries(folder, is_file)?;
+    found.retain(|path| {
+        !["Thumbs.db", "desktop.ini"]
+            .iter()
+            .any(|name| path.ends_with(name))
+    });
+    Ok(found)
+}
+
+/// The entries of a folder of one kind, sorted, without those that begin with a dot. What the folder itself knows of
+/// them is not asked of each: on a slow disk that takes as long as reading them.
+fn entries(folder: &Path, is_wanted: impl Fn(&DirEntry) -> bool) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| files::Error::read(folder, source);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = file_name(&path);
-        let is_noise = name.starts_with('.') || name == "Thumbs.db" || name == "desktop.ini";
-        if path.is_file() && !is_noise {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        if is_wanted(&entry) && !file_name(&path).starts_with('.') {
             found.push(path);
         }
     }

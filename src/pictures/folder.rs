@@ -34,8 +34,11 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     let mut pictures = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if is_named_as_picture(&path) && !is_other_than_a_file(&path) {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        // Asking each file costs as much as reading it where the disk is slow; the folder knows.
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_named_as_picture(&path) && (is_file || !is_other_than_a_file(&path)) {
             pictures.push(path);
         }
     }
