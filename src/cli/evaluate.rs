@@ -1,6 +1,7 @@
 //! `fer-gpu evaluate`: how good a trained network is on labelled images.
 
-use super::output::{self, print, tell};
+use super::output::{self, print};
+use super::place;
 use super::run_data::{run_of, validation};
 use super::{Error, LARGEST_BATCH, score_table, write};
 use crate::feed;
@@ -50,12 +51,12 @@ impl Evaluate {
         output::reserve([&self.csv]);
         let which = if self.last { Which::Last } else { Which::Best };
         let path = inference::find(&self.weights, which)?;
-        output::spare(&self.csv, [path.clone(), self.weights.join(CONFIG)].iter())?;
+        place::spare(&self.csv, [path.clone(), self.weights.join(CONFIG)].iter())?;
         if let Some(csv) = &self.csv {
-            output::must_be_made_here(csv, output::TABLE)?;
+            place::must_be_made_here(csv, place::TABLE)?;
         }
         let opened = Opened::open(&path)?;
-        opened.notice().into_iter().for_each(tell);
+        opened.notice().into_iter().for_each(output::note);
         let run = match (&self.data, self.batch) {
             (Some(_), Some(_)) => None,
             _ => run_of(&self.weights)?,

@@ -1,7 +1,8 @@
 //! `fer-gpu export`: a trained network as a file that other programs open.
 
 use super::Error;
-use super::output::{self, print, tell};
+use super::output::{self, print};
+use super::place;
 use crate::drawing::grouped;
 use crate::exchange::{self, Format, Trained, onnx};
 use crate::inference::{self, Opened, Which};
@@ -32,9 +33,9 @@ impl Export {
         let format = Format::of(&self.output)?;
         let which = if self.last { Which::Last } else { Which::Best };
         let path = inference::find(&self.weights, which)?;
-        output::spare(&Some(self.output.clone()), [&path].into_iter())?;
+        place::spare(&Some(self.output.clone()), [&path].into_iter())?;
         let opened = Opened::open(&path)?;
-        opened.notice().into_iter().for_each(tell);
+        opened.notice().into_iter().for_each(output::note);
         let (record, model, file) = opened.into_parts();
         let mut trained = Trained::new(record, model, file)?;
         exchange::write(&self.output, format, &mut trained)?;

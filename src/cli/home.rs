@@ -5,7 +5,7 @@ use super::{Error, print};
 use crate::files;
 use crate::gpu::Adapter;
 use crate::gpu::adapter::Kind;
-use crate::train::{BEST, CONFIG, Config, EpochRow, HISTORY};
+use crate::train::{BEST, CONFIG, Config, EpochRow, read_history};
 use comfy_table::{Table, presets};
 use miette::Diagnostic;
 use std::path::{Path, PathBuf};
@@ -75,13 +75,10 @@ impl Run {
         let config = files::read_small(&folder.join(CONFIG)).ok()?;
         let config = serde_json::from_slice(&config).ok()?;
         let changed = std::fs::metadata(folder.join(CONFIG)).and_then(|found| found.modified());
-        let history = files::read_small(&folder.join(HISTORY)).unwrap_or_default();
-        let mut rows = csv::Reader::from_reader(&history[..]);
-        let history = rows.deserialize().map_while(|row| row.ok()).collect();
         Some(Run {
             folder: folder.strip_prefix(".").unwrap_or(folder).into(),
             config,
-            history,
+            history: read_history(folder).unwrap_or_default(),
             changed: changed.unwrap_or(SystemTime::UNIX_EPOCH),
         })
     }

@@ -1,6 +1,7 @@
 //! `fer-gpu import`: weights that another program wrote, as a file that `evaluate` and `predict` take.
 
 use super::output::{self, print};
+use super::place;
 use super::{Error, summary};
 use crate::data::PixelRange;
 use crate::drawing::grouped;
@@ -55,7 +56,7 @@ impl ImportCommand {
             .into());
         }
         let network = summary::network(&self.model)?;
-        output::spare(&Some(self.output.clone()), [&self.file].into_iter())?;
+        place::spare(&Some(self.output.clone()), [&self.file].into_iter())?;
         let class_names = self.classes.as_deref().map(classes).transpose()?;
         let wanted = Wanted {
             network,

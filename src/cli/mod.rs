@@ -10,6 +10,7 @@ mod export;
 mod home;
 mod import;
 mod output;
+mod place;
 mod plan;
 mod plot_model;
 mod predict;

@@ -4,16 +4,14 @@
 //! Results go to standard output, all else to standard error; the word that a line begins with says what it is,
 //! in colour where a terminal shows it.
 
-use super::Error;
-use crate::data::{CLASSES, FILES};
+use super::{Error, place};
 use crate::files::{self, Target};
 /// A path as a word of a command.
 pub use crate::report::path as told;
-use crate::train::{BEST, CONFIG, HISTORY, LAST, RESUME, STEPS};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,9 +41,6 @@ static STDERR: Stream = Stream {
 
 /// Does a report go to standard output? Then tables go to standard error.
 static REPORTING: AtomicBool = AtomicBool::new(false);
-
-/// What a run's folder has and no report may replace.
-const OF_RUN: [&str; 6] = [CONFIG, HISTORY, STEPS, BEST, LAST, RESUME];
 
 /// Are only results and errors wanted?
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -189,84 +184,6 @@ pub fn is_closed() -> bool {
     matches!(*state, State::Closed)
 }
 
-/// Refuses an output that would go where nothing can be written, or over something that the command reads.
-pub fn spare<'a>(
-    report: &Option<PathBuf>,
-    mut read: impl Iterator<Item = &'a PathBuf>,
-) -> Result<(), Error> {
-    let Some(path) = report.as_deref().filter(|path| *path != Path::new("-")) else {
-        return Ok(());
-    };
-    if path.is_dir() {
-        return Err(Error::OutputIsFolder(path.into()));
-    }
-    must_not_belong(path)?;
-    // Comparing opens both: of a pipe that would wait for whoever is at its other end.
-    let same = |other: &PathBuf| {
-        path.is_file() && other.is_file() && same_file::is_same_file(path, other).unwrap_or(false)
-    };
-    match read.any(same) {
-        true => Err(Error::OutputOverInput(path.into())),
-        false => Ok(()),
-    }
-}
-
-/// Refuses an output in place of a file of a run or of a data set, whose meaning it would take away.
-fn must_not_belong(path: &Path) -> Result<(), Error> {
-    let Ok(Target::Replace(place)) = Target::of(path) else {
-        return Ok(());
-    };
-    let is = |names: &[&str]| names.iter().any(|name| place.ends_with(name)) && place.exists();
-    let of_run = place.with_file_name(CONFIG).exists() && is(&OF_RUN);
-    match of_run || is(&FILES) || is(&[CLASSES]) {
-        true => Err(Error::OutputOverFile(path.into())),
-        false => Ok(()),
-    }
-}
-
-/// What an existing file is, of which a command may make a new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Made {
-    /// A page of ours.
-    Page,
-    /// A picture of ours.
-    Png,
-    /// A text: by its ending.
-    Text(&'static [&'static str]),
-}
-
-/// A table of values.
-pub const TABLE: Made = Made::Text(&["csv", "tsv", "txt", ""]);
-
-/// Refuses an output in place of a file of another kind than the one to be made.
-pub fn must_be_made_here(path: &Path, made: Made) -> Result<(), Error> {
-    let Ok(Target::Replace(place)) = Target::of(path) else {
-        return Ok(());
-    };
-    let mut head = Vec::new();
-    match std::fs::File::open(&place) {
-        // What cannot be read was not made here.
-        Ok(file) => drop(file.take(4096).read_to_end(&mut head)),
-        Err(_) => return Ok(()),
-    }
-    let holds = |mark: &[u8]| head.windows(mark.len()).any(|window| window == mark);
-    let is_ours = match made {
-        _ if head.is_empty() => true,
-        Made::Page => holds(crate::report::GENERATOR.as_bytes()),
-        Made::Png => holds(crate::drawing::SOFTWARE.as_bytes()),
-        Made::Text(endings) => {
-            let ending = place.extension().unwrap_or_default();
-            endings
-                .iter()
-                .any(|known| ending.eq_ignore_ascii_case(known))
-        }
-    };
-    match is_ours {
-        true => Ok(()),
-        false => Err(Error::OutputOverOther(path.into())),
-    }
-}
-
 /// What a stream did not take, if it was more than nobody reading.
 pub fn failure() -> Option<Error> {
     STDOUT.failure().or_else(|| STDERR.failure())
@@ -283,7 +200,7 @@ pub fn reserve<'a>(reports: impl IntoIterator<Item = &'a Option<std::path::PathB
 
 /// Writes bytes over a regular file, or a new one.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    must_not_belong(path)?;
+    place::must_not_belong(path)?;
     let failed = |source| files::Error::write(path, source);
     Ok(files::replace(path, |out| {
         out.write_all(bytes).map_err(failed)
@@ -296,7 +213,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     match Target::of(path)? {
         Target::Stdout => STDOUT.write(&mut io::stdout(), text),
         Target::Through(_) | Target::Replace(_) => {
-            must_not_belong(path)?;
+            place::must_not_belong(path)?;
             files::replace_text(path, text)?;
         }
     }

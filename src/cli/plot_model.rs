@@ -1,6 +1,6 @@
 //! `fer-gpu plot-model`: a network as a picture.
 
-use super::output::Made;
+use super::place::{self, Made};
 use super::{Error, output, print, summary, write};
 use crate::drawing::{self, Options};
 use clap::Args;
@@ -67,8 +67,8 @@ impl PlotModel {
         let options = Options {
             shapes: self.shapes,
         };
-        output::spare(&Some(self.output.clone()), std::iter::empty())?;
-        output::must_be_made_here(
+        place::spare(&Some(self.output.clone()), std::iter::empty())?;
+        place::must_be_made_here(
             &self.output,
             match format {
                 Format::Png => Made::Png,

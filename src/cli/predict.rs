@@ -1,6 +1,7 @@
 //! `fer-gpu predict`: what a trained network says of pictures and arrays.
 
 use super::output::{self, plain, print, tell};
+use super::place;
 use super::{Error, LARGEST_BATCH, write};
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
 use crate::inference::{self, Answer, Input, Opened, Rows, Which};
@@ -54,12 +55,12 @@ impl Predict {
         output::reserve([&self.csv]);
         let which = if self.last { Which::Last } else { Which::Best };
         let path = inference::find(&self.weights, which)?;
-        output::spare(&self.csv, self.inputs.iter().chain([&path]))?;
+        place::spare(&self.csv, self.inputs.iter().chain([&path]))?;
         if let Some(csv) = &self.csv {
-            output::must_be_made_here(csv, output::TABLE)?;
+            place::must_be_made_here(csv, place::TABLE)?;
         }
         let opened = Opened::open(&path)?;
-        opened.notice().into_iter().for_each(tell);
+        opened.notice().into_iter().for_each(output::note);
         let inputs: Vec<Input> = self.inputs.iter().map(|path| Input::of(path)).collect();
         let wanted = opened.record.preprocessing.clone();
         let classes = opened.record.class_names.clone();

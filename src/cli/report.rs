@@ -1,6 +1,7 @@
 //! `fer-gpu report`: a page about a run, or about several side by side.
 
-use super::output::{self, Made, tell};
+use super::output::{self, tell};
+use super::place::{self, Made};
 use super::run_data::{run_of, validation};
 use super::{Error, progress, write};
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
@@ -49,10 +50,10 @@ impl Report {
             }
             read.extend([inference::find(run, Which::Best)?, run.join(CONFIG)]);
         }
-        output::spare(&self.out, read.iter())?;
+        place::spare(&self.out, read.iter())?;
         let out = match &self.out {
             Some(out) => {
-                output::must_be_made_here(out, Made::Page)?;
+                place::must_be_made_here(out, Made::Page)?;
                 out.clone()
             }
             None => usual_place(&self.runs)?,
@@ -96,7 +97,7 @@ pub fn usual_place(runs: &[PathBuf]) -> Result<PathBuf, Error> {
         [one] => one.join(REPORT),
         _ => REPORT.into(),
     };
-    output::must_be_made_here(&place, Made::Page)?;
+    place::must_be_made_here(&place, Made::Page)?;
     Ok(place)
 }
 
@@ -119,7 +120,7 @@ pub fn outcome(
         return Err(Error::NoRun(run.into()));
     };
     let opened = Opened::open(&inference::find(run, Which::Best)?)?;
-    opened.notice().into_iter().for_each(tell);
+    opened.notice().into_iter().for_each(output::note);
     let validation = validation(run, data, &opened.record, Some(&config))?;
     let rows = validation.dataset.test.rows();
     let bar = progress::bar();

@@ -193,7 +193,7 @@ impl Train {
         if summary.interrupted {
             tell(format_args!(
                 "stopped and saved; go on with: fer-gpu train --resume {}",
-                summary.folder.display()
+                output::told(&summary.folder)
             ));
             return Ok(ExitCode::from(130));
         }

@@ -25,7 +25,7 @@ pub use duplicates::duplicates;
 pub use error::Error;
 pub(crate) use npy::described;
 pub use reading::{Validation, image_shape, images_of, validation};
-pub use stream::{Counts, SetWriter, Target};
+pub use stream::{Counts, Label, SetWriter};
 pub use survey::{Conflict, SplitSurvey, Survey};
 pub use write::must_be_free;
 

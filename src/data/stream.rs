@@ -61,12 +61,12 @@ impl Growing {
     }
 }
 
-/// What stands beside an image.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target<'a> {
+/// What an image shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Label {
     Class(u32),
     /// The share of each class.
-    Shares(&'a [f32]),
+    Shares(Vec<f32>),
 }
 
 /// The images and labels of one split under way.
@@ -129,26 +129,26 @@ impl SetWriter {
         })
     }
 
-    /// Appends images and their targets to the training split (0) or the test split (1).
+    /// Appends images and their labels to the training split (0) or the test split (1).
     ///
     /// # Panics
     /// If the pixels are not those of so many images.
-    pub fn append(&mut self, split: usize, pixels: &[u8], targets: &[Target]) -> Result<(), Error> {
-        assert_eq!(pixels.len(), targets.len() * self.pixels, "whole images");
+    pub fn append(&mut self, split: usize, pixels: &[u8], labels: &[&Label]) -> Result<(), Error> {
+        assert_eq!(pixels.len(), labels.len() * self.pixels, "whole images");
         let Part { x, y, counts } = &mut self.parts[split];
-        let rows = targets.len() as u64;
+        let rows = labels.len() as u64;
         x.append(Path::new(FILES[2 * split]), pixels, rows)?;
         let mut bytes = Vec::new();
-        for target in targets {
-            match target {
-                Target::Class(class) => {
+        for label in labels {
+            match label {
+                Label::Class(class) => {
                     counts[*class as usize] += 1;
                     match y.descr {
                         "|u1" => bytes.push(*class as u8),
                         _ => bytes.extend(class.to_le_bytes()),
                     }
                 }
-                Target::Shares(shares) => {
+                Label::Shares(shares) => {
                     let first_largest = |best, i| if shares[i] > shares[best] { i } else { best };
                     counts[(0..shares.len()).fold(0, first_largest)] += 1;
                     bytes.extend(shares.iter().flat_map(|share| share.to_le_bytes()));

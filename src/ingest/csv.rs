@@ -2,10 +2,10 @@
 //! `fer2013.csv` and `icml_face_data.csv` are such files. Lines in, labelled pixels out.
 
 use super::lines::{Lines, Usage, record, shown};
-use super::sink::{Label, Outcome, Row, Side, Sink};
+use super::sink::{Outcome, Row, Side, Sink};
 use super::votes::{Verdict, Votes};
 use super::{Error, Event, Fault, Options, Private, Source};
-use crate::data::FER_CLASSES;
+use crate::data::{FER_CLASSES, Label};
 use crate::pictures::{self, Preprocessing};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};

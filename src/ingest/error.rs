@@ -50,6 +50,11 @@ pub enum Error {
     #[error("{} has a test part of its own", .0.display())]
     #[diagnostic(help("leave out --test-share"))]
     HasTest(PathBuf),
+    #[error(
+        "--test-share parts images by their class, and --targets distribution gives them shares of all"
+    )]
+    #[diagnostic(help("leave out one of the two"))]
+    PartedShares,
     #[error("{} holds arrays, which are taken as they are: {option} does nothing", path.display())]
     #[diagnostic(help("leave it out"))]
     AsTheyAre { path: PathBuf, option: &'static str },

@@ -2,9 +2,9 @@
 //! classes in it. Classes are numbered by their names, byte by byte, as Keras and PyTorch do. Paths in, labelled
 //! pixels out.
 
-use super::sink::{Label, Outcome, Row, Side, Sink};
+use super::sink::{Outcome, Row, Side, Sink};
 use super::{Error, Event, Fault, Options, Private, Source};
-use crate::data::classes;
+use crate::data::{Label, classes};
 use crate::files;
 use crate::pictures::{self, Preprocessing};
 use rayon::prelude::*;
@@ -29,7 +29,7 @@ pub(super) struct Folders {
     /// None for those of the third part.
     pictures: Vec<(PathBuf, Option<Side>, u32)>,
     /// Files among them that are no pictures by their names.
-    pub others: Vec<PathBuf>,
+    others: Vec<PathBuf>,
     wanted: Preprocessing,
 }
 
@@ -82,6 +82,7 @@ impl Folders {
     /// # Errors
     /// What the sink says.
     pub fn read(self, sink: &mut Sink, observe: &mut dyn FnMut(Event)) -> Result<(), Error> {
+        sink.skip(self.others);
         let total = self.pictures.len() as u64;
         let mut done = 0;
         let readers = rayon::ThreadPoolBuilder::new().num_threads(READERS).build();

@@ -3,7 +3,8 @@
 //!
 //! `folders` and `csv` (with `votes`, both by `lines`) turn a source into a stream of labelled pixels, read in
 //! parallel chunk by chunk; what cannot be read is told and counted, the rest goes on. A `Sink` takes the stream and
-//! writes the four npy files and `classes.json`, all or nothing. `cache` does that once for whoever trains on a source directly.
+//! writes the four npy files and `classes.json`, all or nothing. `cache` does that once for whoever trains on a
+//! source directly.
 
 mod arrays;
 mod cache;
@@ -30,7 +31,7 @@ pub struct Options {
     pub wanted: Wanted,
     /// Where the third part of a source goes: PrivateTest of a CSV, `test` of folders that have `val` too.
     pub private: Private,
-    /// Of a source without a test part, the share of its images that becomes one.
+    /// The share of the images that becomes the test part: of a CSV in place of its own, of folders that have none.
     pub test_share: Option<f64>,
     pub seed: u64,
     /// FER+'s file of votes, row by row beside the CSV.
@@ -112,9 +113,8 @@ pub struct Imported {
     pub faults: u64,
     /// The third part of the source, left out.
     pub private: u64,
-    /// Files among the pictures that are none by their names, and the first of them.
-    pub skipped: u64,
-    pub first_skipped: String,
+    /// Files among the pictures that are none by their names.
+    pub skipped: Vec<PathBuf>,
     /// Rows for which the votes decided nothing.
     pub undecided: u64,
     /// Pictures of another size, cropped to the centre and resized.
@@ -192,16 +192,8 @@ fn import_as(
         Kind::Folders => {
             let folders = folders::Folders::list(source, options)?;
             let mut sink = Sink::begin(&folders.source, out, options, false)?;
-            let others = folders.others.clone();
             folders.read(&mut sink, observe)?;
-            let imported = sink.finish(kind, source)?;
-            Ok(Imported {
-                skipped: others.len() as u64,
-                first_skipped: others
-                    .first()
-                    .map_or(String::new(), |path| path.display().to_string()),
-                ..imported
-            })
+            sink.finish(kind, source)
         }
     }
 }

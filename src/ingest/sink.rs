@@ -1,8 +1,8 @@
-//! Labelled pixels in, a data set on the disk out. A source without a test part goes through memory, where its
-//! test part is chosen by what its images are; all others are written as they come.
+//! Labelled pixels in, a data set on the disk out. A source whose test part is a share of it goes through memory,
+//! where that part is chosen by what its images are; all others are written as they come.
 
 use super::{Error, Event, Fault, Imported, Kind, Options, Source, Wanted};
-use crate::data::{self, Counts, Dataset, PixelRange, Pixels, SetWriter, Split, Target};
+use crate::data::{self, Counts, Dataset, Label, PixelRange, Pixels, SetWriter, Split};
 use std::path::{Path, PathBuf};
 
 /// Where a row goes.
@@ -19,14 +19,6 @@ pub(super) struct Row {
     pub label: Label,
     pub resized: bool,
     pub animated: bool,
-}
-
-/// What a row's image shows.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Label {
-    Class(u32),
-    /// The share of each class.
-    Shares(Vec<f32>),
 }
 
 /// A row, or why there is none.
@@ -48,6 +40,8 @@ pub(super) struct Sink {
     /// The first, for a source of which nothing is left.
     first: Option<String>,
     private: u64,
+    /// Files of the source that are none of its pictures.
+    skipped: Vec<PathBuf>,
     undecided: u64,
     resized: u64,
     animated: u64,
@@ -83,6 +77,7 @@ impl Sink {
         let set = match (source.has_test, options.test_share) {
             (false, None) => return Err(Error::NoTest(source.path.clone())),
             (true, Some(_)) => return Err(Error::HasTest(source.path.clone())),
+            (false, Some(_)) if shares => return Err(Error::PartedShares),
             (true, None) => {
                 let writer = SetWriter::begin(out, image, &names, shares)?;
                 Set::Written(Box::new(writer))
@@ -106,10 +101,16 @@ impl Sink {
             faults: 0,
             first: None,
             private: 0,
+            skipped: Vec::new(),
             undecided: 0,
             resized: 0,
             animated: 0,
         })
+    }
+
+    /// Notes files of the source that are none of its pictures.
+    pub fn skip(&mut self, files: Vec<PathBuf>) {
+        self.skipped = files;
     }
 
     /// Takes a chunk of rows, in their order.
@@ -173,8 +174,7 @@ impl Sink {
             counts,
             faults: self.faults,
             private: self.private,
-            skipped: 0,
-            first_skipped: String::new(),
+            skipped: self.skipped,
             undecided: self.undecided,
             resized: self.resized,
             animated: self.animated,
@@ -187,14 +187,14 @@ impl Set {
         let bytes = rows.iter().flat_map(|row| &row.pixels).copied();
         match self {
             Set::Written(writer) => {
-                let targets: Vec<Target> = rows.iter().map(Row::target).collect();
-                Ok(writer.append(side, &bytes.collect::<Vec<u8>>(), &targets)?)
+                let labels: Vec<&Label> = rows.iter().map(|row| &row.label).collect();
+                Ok(writer.append(side, &bytes.collect::<Vec<u8>>(), &labels)?)
             }
             Set::Held { pixels, labels, .. } => {
                 pixels.extend(bytes);
                 labels.extend(rows.iter().map(|row| match &row.label {
                     Label::Class(class) => *class,
-                    Label::Shares(_) => unreachable!("votes come with a test part"),
+                    Label::Shares(_) => unreachable!("`begin` parts no shares"),
                 }));
                 Ok(())
             }
@@ -231,14 +231,5 @@ impl Set {
         let parted = set.part(part, seed)?;
         parted.write(&out)?;
         Ok([&parted.train, &parted.test].map(|split| split.counts(names.len())))
-    }
-}
-
-impl Row {
-    fn target(&self) -> Target<'_> {
-        match &self.label {
-            Label::Class(class) => Target::Class(*class),
-            Label::Shares(shares) => Target::Shares(shares),
-        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::lines::{Lines, Usage, record, shown};
-use super::sink::Label;
+use crate::data::Label;
 use std::path::{Path, PathBuf};
 
 /// The classes of FER+ by class number, as its file names and orders them.

@@ -4,7 +4,6 @@ use super::Error;
 use super::state::{CURVES, Config, EpochRow, HISTORY};
 use crate::charts::{self, Curve, Epoch};
 use crate::files;
-use std::fs;
 use std::path::Path;
 
 /// The last column came later than the others.
@@ -37,13 +36,13 @@ pub fn write_history(folder: &Path, config: &Config, history: &[EpochRow]) -> Re
 /// If it is not there, or its rows are not those of epochs from 1 on.
 pub fn read_history(folder: &Path) -> Result<Vec<EpochRow>, Error> {
     let path = folder.join(HISTORY);
-    let text = fs::read_to_string(&path).map_err(|source| files::Error::read(&path, source))?;
+    let text = files::read_small(&path).map_err(|source| files::Error::read(&path, source))?;
     let wrong = |line: usize, why: String| Error::History {
         path: path.clone(),
         line,
         why,
     };
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let mut reader = csv::Reader::from_reader(&text[..]);
     let mut rows: Vec<EpochRow> = Vec::new();
     for row in reader.deserialize() {
         // The header is line 1.

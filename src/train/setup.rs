@@ -14,7 +14,7 @@ use crate::files::{self, Lock, Sealed};
 use crate::gpu::{Adapter, Checks, Executor, Gpu};
 use crate::plan::{self, Options, Plan, Source, Wanted};
 use crate::tuned::Tuned;
-use crate::weights::{Contents, TensorFile};
+use crate::weights::{self, Contents, TensorFile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -339,7 +339,7 @@ fn other_classes(prepared: &Prepared) -> Option<String> {
     else {
         return None;
     };
-    let theirs: Vec<String> = serde_json::from_str(file.metadata("class_names")?).ok()?;
+    let theirs = weights::class_names(file)?;
     let own = &prepared.config.class_names;
     (theirs != *own).then(|| {
         format!(

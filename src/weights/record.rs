@@ -120,6 +120,11 @@ impl Record {
     }
 }
 
+/// The classes of the network that a file is of, if it says so.
+pub fn class_names(file: &TensorFile) -> Option<Vec<String>> {
+    serde_json::from_str(file.metadata(CLASSES)?).ok()
+}
+
 /// `48x48x1`
 fn image(text: &str) -> Option<[usize; 3]> {
     let extents: Option<Vec<usize>> = text.split('x').map(|part| part.parse().ok()).collect();

@@ -8,24 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::tempdir;
 
-/// A run of one epoch on the CSV, its import in a cache of its own.
+/// A run of one epoch on a source, its import in a cache of its own.
+fn train_on(folder: &Path, source: &Path, run: &Path) {
+    succeed(with_cache(folder, |command| {
+        command.args(["train", "--json", "--model", "inception-gap"]);
+        command.args(["--batch", "7", "--epochs", "1", "--data"]);
+        command.arg(source).arg("--out").arg(run);
+    }));
+}
+
+/// Such a run on the CSV: the CSV, the run.
 fn run_on_csv(folder: &Path) -> (PathBuf, PathBuf) {
     let source = write(&folder.join("fer2013.csv"), csv_of(&rows()));
     let run = folder.join("run");
-    succeed(with_cache(folder, |command| {
-        command.args([
-            "train",
-            "--json",
-            "--model",
-            "inception-gap",
-            "--batch",
-            "7",
-            "--epochs",
-            "1",
-            "--data",
-        ]);
-        command.arg(&source).arg("--out").arg(&run);
-    }));
+    train_on(folder, &source, &run);
     (source, run)
 }
 
@@ -119,20 +115,7 @@ fn names_in_any_script_travel_with_the_weights() {
         );
     }
     let run = folder.path().join("rün");
-    succeed(with_cache(folder.path(), |command| {
-        command.args([
-            "train",
-            "--json",
-            "--model",
-            "inception-gap",
-            "--batch",
-            "7",
-            "--epochs",
-            "1",
-            "--data",
-        ]);
-        command.arg(&root).arg("--out").arg(&run);
-    }));
+    train_on(folder.path(), &root, &run);
     let told = object(&evaluate(folder.path(), &run, &root));
     assert_eq!(told["classes"], serde_json::json!(["fröhlich", "悲しい"]));
     succeed(with_cache(folder.path(), |command| {

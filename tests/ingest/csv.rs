@@ -166,6 +166,31 @@ fn votes_are_joined_row_by_row() {
 }
 
 #[test]
+fn shares_of_classes_are_not_parted_by_class() {
+    let folder = tempdir().expect("a folder");
+    let source = write(&folder.path().join("fer2013.csv"), csv_of(&rows()));
+    let votes = votes(|_| [10, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let parted = Options {
+        votes: Some(write(&folder.path().join("votes.csv"), votes)),
+        targets: Targets::Distribution,
+        test_share: Some(0.2),
+        ..options()
+    };
+    let error = refused(&source, &folder.path().join("out"), &parted);
+    assert!(error.contains("--test-share"), "{error}");
+    // Classes are, in place of the file's own parts.
+    let majority = Options {
+        targets: Targets::Majority,
+        ..parted
+    };
+    let (told, _) = imported(&source, &folder.path().join("out"), &majority);
+    assert_eq!(
+        told.counts.map(|counts| counts.iter().sum::<u64>()),
+        [15, 4]
+    );
+}
+
+#[test]
 fn votes_of_other_rows_are_refused() {
     let folder = tempdir().expect("a folder");
     let source = write(&folder.path().join("fer2013.csv"), csv_of(&rows()));

@@ -23,8 +23,11 @@ fn pictures_by_class_become_a_set_whose_classes_are_sorted_by_name() {
     write(&root.join("train/happy/Thumbs.db"), "x");
     write(&root.join("train/happy/.hidden.png"), "x");
     let out = folder.path().join("out");
+    // What a phone makes is told, for it is missed.
+    write(&root.join("train/happy/me.heic"), "x");
     let (told, faults) = imported(&root, &out, &options());
     assert!(faults.is_empty(), "{faults:?}");
+    assert_eq!(told.skipped, [root.join("train/happy/me.heic")]);
     assert_eq!(told.class_names, sorted());
     assert_eq!(told.class_names[4], "neutral");
     let (set, faces) = (Dataset::load(&out, IMAGE).expect("a set"), faces());

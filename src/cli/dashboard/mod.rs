@@ -9,7 +9,7 @@ mod state;
 mod tests;
 mod view;
 
-use super::output::tell;
+use super::output::{self, tell};
 use super::show::{Show, verdict};
 use super::stop::Stop;
 use crate::train::Event;
@@ -79,7 +79,7 @@ impl Show for Dashboard {
     fn event(&mut self, event: Event) {
         self.shared.state().event(&event, Instant::now());
         match event {
-            Event::Notice(text) => tell(format_args!("note: {text}")),
+            Event::Notice(text) => output::note(text),
             Event::Checked { label, op, outcome } => tell(verdict(label, op, outcome)),
             _ => {}
         }

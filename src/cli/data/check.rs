@@ -2,7 +2,8 @@
 
 use super::class_table;
 use super::sheet;
-use crate::cli::output::{self, Made, plain, plural, told};
+use crate::cli::output::{self, plain, plural, told};
+use crate::cli::place::{self, Made};
 use crate::cli::{Error, next, print};
 use crate::data::{self, Conflict, Dataset, SplitSurvey, Survey};
 use crate::drawing;
@@ -46,9 +47,9 @@ pub(super) fn load(path: &Path) -> Result<Dataset, Error> {
 
 impl Check {
     pub fn run(self) -> Result<ExitCode, Error> {
-        output::spare(&self.sheet, [&self.data].into_iter())?;
+        place::spare(&self.sheet, [&self.data].into_iter())?;
         if let Some(sheet) = &self.sheet {
-            output::must_be_made_here(sheet, Made::Png)?;
+            place::must_be_made_here(sheet, Made::Png)?;
         }
         let set = load(&self.data)?;
         let survey = Survey::of(&set);

@@ -40,8 +40,8 @@ pub struct Import {
     /// Images of three channels, red, green and blue [default: grey ones]
     #[arg(long)]
     rgb: bool,
-    /// Of a source without a test part, the share of its images to validate on: of each class alike,
-    /// identical images on one side
+    /// The share of the images to validate on, of each class alike, identical images on one side: of a CSV in
+    /// place of its own test part, of folders that have none
     #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
     test_share: Option<f64>,
     /// Where a third part goes: PrivateTest of the CSV, test/ of folders with val/ [default: it is left out]
@@ -115,8 +115,7 @@ impl Import {
                     Event::Fault(fault) => {
                         faults += 1;
                         if faults <= TOLD {
-                            let line = format!("warning: {}", plain(&fault.to_string()));
-                            bar.suspend(|| output::tell(line));
+                            bar.suspend(|| output::warn(plain(&fault.to_string())));
                         }
                     }
                 },
@@ -218,11 +217,11 @@ fn text(imported: &Imported, out: &Path, shares: bool) {
             plural(imported.faults, things)
         ));
     }
-    if imported.skipped > 0 {
+    if let Some(first) = imported.skipped.first() {
         output::warn(format_args!(
             "{} left out whose names do not end as those of pictures do, {} the first",
-            plural(imported.skipped, "file"),
-            plain(&imported.first_skipped)
+            plural(imported.skipped.len() as u64, "file"),
+            plain(&first.display().to_string())
         ));
     }
     if shares {
@@ -246,6 +245,6 @@ fn json(imported: &Imported, out: &Path) -> serde_json::Value {
     json!({
         "event": "imported", "out": out, "image": imported.image, "classes": imported.class_names,
         "train": train, "test": test, "faults": imported.faults, "private": imported.private,
-        "skipped": imported.skipped, "undecided": imported.undecided, "resized": imported.resized, "animated": imported.animated,
+        "skipped": imported.skipped.len(), "undecided": imported.undecided, "resized": imported.resized, "animated": imported.animated,
     })
 }
