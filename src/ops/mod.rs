@@ -10,12 +10,14 @@ pub mod add;
 pub mod average_pool2d;
 pub mod concat;
 pub mod conv2d;
+pub mod depthwise_conv2d;
 pub mod gather;
 pub mod global_average_pool;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod non_finite;
 pub mod pack;
+pub mod pad2d;
 pub mod params;
 pub mod peak_copy;
 pub mod peak_fma;
@@ -139,6 +141,9 @@ static COMMON: Shader = Shader {
 
 /// What changes from step to step.
 pub(crate) static STEP: Shader = shader!("step.wgsl");
+
+/// A walk over the places of a share, for lanes that take every so many of them.
+pub(crate) static SHARE_WALK: Shader = shader!("share_walk.wgsl");
 
 /// What the taps of a row see, for kernels that load rows in vectors.
 pub(crate) static ROW_TAPS: Shader = shader!("row_taps.wgsl");
@@ -388,10 +393,15 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &conv2d::BackwardInput,
     &conv2d::BackwardWeight,
     &conv2d::ReduceWeight,
+    &depthwise_conv2d::Forward,
+    &depthwise_conv2d::BackwardInput,
+    &depthwise_conv2d::BackwardWeight,
     &max_pool2d::Forward,
     &max_pool2d::Backward,
     &average_pool2d::Forward,
     &average_pool2d::Backward,
+    &pad2d::Forward,
+    &pad2d::Backward,
     &concat::Forward,
     &concat::Backward,
     &matmul::Forward,

@@ -7,6 +7,7 @@
 pub mod adam;
 pub mod average_pool2d;
 pub mod conv2d;
+pub mod depthwise_conv2d;
 pub mod elementwise;
 pub mod gather;
 pub mod global_average_pool;
@@ -14,6 +15,7 @@ pub mod matmul;
 pub mod max_pool2d;
 pub mod non_finite;
 pub mod pack;
+pub mod pad2d;
 pub mod peak_copy;
 pub mod peak_fma;
 pub mod sgd;
