@@ -5,6 +5,9 @@
 struct Step {
     step: u32,
     valid_rows: u32,
+    all_rows: u32,
+    first_row: u32,
+    seed: u32,
     rule0: f32,
     rule1: f32,
     rule2: f32,
