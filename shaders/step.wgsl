@@ -12,4 +12,6 @@ struct Step {
     rule1: f32,
     rule2: f32,
     rule3: f32,
+    decay: f32,
+    averaging: f32,
 }

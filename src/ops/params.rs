@@ -88,6 +88,10 @@ params! {
         rule1: f32,
         rule2: f32,
         rule3: f32,
+        /// The share of itself that a decaying weight loses.
+        decay: f32,
+        /// The share of the way that the average of the weights goes towards them.
+        averaging: f32,
     }
 }
 
@@ -105,6 +109,8 @@ impl Step {
             rule1,
             rule2,
             rule3,
+            decay: 0.0,
+            averaging: 0.0,
         }
     }
 
