@@ -1,5 +1,5 @@
 // softmax_cross_entropy: loss = log(sum of exp(x - max)) + max - x[label], summed over the
-// valid rows; dlogits = weight (softmax(x) - onehot(label)) / valid rows, zero behind them.
+// valid rows; dlogits = weight (softmax(x) - onehot(label)) / rows of all shards, zero behind the valid ones.
 //
 // logits, dlogits (rows, classes); labels (rows): class numbers; metrics (4): loss sum, rows whose
 // first largest logit is the label's, the flag "some loss was not finite" (raised, never lowered), 0.
@@ -58,7 +58,7 @@ fn softmax_cross_entropy(@builtin(local_invocation_index) local: u32) {
         }
         for (var i = 0u; i < params.classes; i += 1u) {
             let probability = exp(logits[start + i] - largest) / sum;
-            let mean = (probability - select(0.0, 1.0, i == label)) / f32(step.valid_rows);
+            let mean = (probability - select(0.0, 1.0, i == label)) / f32(step.all_rows);
             dlogits[start + i] = select(0.0, params.weight * mean, valid & finite);
         }
         if valid {

@@ -5,8 +5,13 @@
 struct Step {
     step: u32,
     valid_rows: u32,
+    all_rows: u32,
+    first_row: u32,
+    seed: u32,
     rule0: f32,
     rule1: f32,
     rule2: f32,
     rule3: f32,
+    decay: f32,
+    averaging: f32,
 }

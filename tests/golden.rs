@@ -341,10 +341,7 @@ fn softmax_cross_entropy_agrees_with_keras() {
         classes: 7,
         weight: 1.0,
     };
-    let step = Step {
-        valid_rows: 9,
-        ..Step::default()
-    };
+    let step = Step::new(0, 9, [0.0; 4]);
     let found = reference::softmax::softmax_cross_entropy(&p, &step, &words(&x), &labels, &[0; 4]);
     let loss = found[1].values[0] / 9.0;
     assert!(
@@ -601,13 +598,7 @@ fn gradients_agree_with_finite_differences() {
         &differences(&x, &dy, |x| reference::softmax::softmax_forward(&p, x)),
         1e-6,
     );
-    let (labels, step) = (
-        [4, 0, 2],
-        Step {
-            valid_rows: 2,
-            ..Step::default()
-        },
-    );
+    let (labels, step) = ([4, 0, 2], Step::new(0, 2, [0.0; 4]));
     let loss = |x: &[u32]| {
         let metrics =
             reference::softmax::softmax_cross_entropy(&head, &step, x, &labels, &none).remove(1);

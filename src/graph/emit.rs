@@ -69,6 +69,8 @@ pub struct Schedule {
 /// A program under construction, seen from the layer whose node is being lowered.
 pub trait Emit {
     fn schedule(&self) -> &Schedule;
+    /// What the program is for.
+    fn mode(&self) -> Mode;
     /// The graph, at the program's batch.
     fn graph(&self) -> &Graph;
 
@@ -93,6 +95,12 @@ pub trait Emit {
     fn update_in_gradient(&self, window: &PanelRange) -> Option<(&'static dyn AnyOp, Vec<Place>)>;
     /// Updates `count` words of a weight, from `at`, with the gradient that lies at `gradient`.
     fn update(&mut self, at: Place, count: u32, gradient: Place);
+
+    /// In training, where the layer writes what this batch says of a State tensor of its own. The step's end moves
+    /// the state towards it.
+    fn statistic(&mut self, own: TensorId) -> Place;
+    /// So many words that are zero.
+    fn zeros(&mut self, words: usize) -> Place;
 
     /// Is ReLU to be applied to what this node writes?
     fn relu(&self) -> bool;

@@ -20,6 +20,11 @@ pub trait Layer: fmt::Debug + Send + Sync {
     /// Where it cannot take them.
     fn outline(&self, inputs: &[&Shape]) -> Result<Outline, Refusal>;
 
+    /// Multiplications with an addition each that its products take, of one image.
+    fn multiply_adds(&self, _inputs: &[&Shape]) -> u64 {
+        0
+    }
+
     /// The gradients of a layer with that many inputs, in the order in which they are to be computed.
     /// One that nobody needs is left out.
     fn gradients(&self, inputs: usize) -> Vec<Gradient>;
@@ -111,14 +116,25 @@ pub enum Layout {
     Panels,
 }
 
+/// What becomes of a layer's own tensor in training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Own {
+    /// Weights of products: an optimiser updates them, and `l2` times the sum of their squares is part of the loss
+    /// (Keras `kernel_regularizer`).
+    Kernel { l2: f32 },
+    /// One number a channel, such as a bias: an optimiser updates it.
+    Vector,
+    /// The moving average of what each step's batch says of it, with that share of the old kept.
+    State { momentum: f32 },
+}
+
 /// A tensor that a layer owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Declared {
     /// Its name behind the layer's, `kernel` say.
     pub suffix: &'static str,
     pub shape: Shape,
-    /// Does an optimiser update it, or is it state that the layer keeps itself?
-    pub trainable: bool,
+    pub own: Own,
     pub init: Init,
     pub layout: Layout,
 }
@@ -130,7 +146,7 @@ impl Declared {
         Declared {
             suffix: "kernel",
             shape,
-            trainable: true,
+            own: Own::Kernel { l2: 0.0 },
             init: Init::GlorotUniform { fan_in, fan_out },
             layout,
         }
@@ -141,7 +157,7 @@ impl Declared {
         Declared {
             suffix: "bias",
             shape: Shape::new([outputs]),
-            trainable: true,
+            own: Own::Vector,
             init: Init::Zeros,
             layout: Layout::Flat,
         }

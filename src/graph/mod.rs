@@ -13,7 +13,7 @@ use crate::ops::conv2d::Padding;
 use crate::tensor::Shape;
 pub use emit::{BufferId, Emit, Mode, PanelRange, Place, Schedule, View};
 pub use layer::{
-    Alias, Caps, Declared, Gradient, Init, Layer, Layout, Mask, Outline, Pass, Refusal, Slot,
+    Alias, Caps, Declared, Gradient, Init, Layer, Layout, Mask, Outline, Own, Pass, Refusal, Slot,
 };
 use std::sync::Arc;
 
@@ -58,6 +58,7 @@ pub struct Tensor {
 /// What a held tensor has beside its shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Held {
+    pub own: Own,
     pub init: Init,
     pub layout: Layout,
 }

@@ -129,6 +129,13 @@ impl Layer for Conv2D {
         Ok(Outline { outputs, own })
     }
 
+    fn multiply_adds(&self, inputs: &[&Shape]) -> u64 {
+        let [_, h, w, c] = inputs[0].nhwc();
+        let output = Window::output([h, w], &self.window);
+        let extents = [self.window.size, output, [c, self.filters]];
+        extents.as_flattened().iter().map(|&n| n as u64).product()
+    }
+
     fn gradients(&self, _: usize) -> Vec<Gradient> {
         use Slot::{GradIn, GradOut, GradOwn, In, Own};
         vec![

@@ -175,6 +175,10 @@ impl Layer for Dense {
         Ok(Outline { outputs, own })
     }
 
+    fn multiply_adds(&self, inputs: &[&Shape]) -> u64 {
+        inputs[0].len() as u64 * self.units as u64
+    }
+
     /// The input's first: a rule that runs inside the weight gradient changes the weights that it reads.
     fn gradients(&self, _: usize) -> Vec<Gradient> {
         use Slot::{GradIn, GradOut, GradOwn, In, Own};

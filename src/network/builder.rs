@@ -2,7 +2,7 @@
 
 use super::{Head, Model};
 use crate::graph::{
-    Declared, Graph, Held, Kind, Layer, Layout, Node, Outline, Pass, Refusal, TensorId, Window,
+    Declared, Graph, Held, Kind, Layer, Layout, Node, Outline, Own, Pass, Refusal, TensorId, Window,
 };
 use crate::layers::{
     Activation, CategoricalCrossentropy, Concatenate, Conv2D, Dense, Flatten, Function,
@@ -76,13 +76,13 @@ impl Builder {
         let mut own = Vec::new();
         let mut parameters = 0;
         for declared in outline.own {
-            let kind = if declared.trainable {
-                Kind::Weight
-            } else {
-                Kind::State
+            let kind = match declared.own {
+                Own::Kernel { .. } | Own::Vector => Kind::Weight,
+                Own::State { .. } => Kind::State,
             };
             parameters += declared.shape.len();
             let held = Held {
+                own: declared.own,
                 init: declared.init,
                 layout: declared.layout,
             };
@@ -138,15 +138,13 @@ impl Builder {
         Ok(y)
     }
 
-    /// Keeps the weights of the layers whose names begin so as they are.
+    /// Keeps the tensors of the layers whose names begin so as they are.
     pub fn freeze(&mut self, prefix: &str) {
         let nodes = self.graph.nodes.iter();
         for node in nodes.filter(|node| node.name.starts_with(prefix)) {
             for &id in &node.own {
                 let kind = &mut self.graph.tensors[id].kind;
-                if *kind == Kind::Weight {
-                    *kind = Kind::Frozen;
-                }
+                *kind = Kind::Frozen;
             }
         }
     }

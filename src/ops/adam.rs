@@ -1,9 +1,8 @@
 //! adam: one optimiser step over a flat block of weights.
 
-use super::update::{self, METRICS, Update};
+use super::update::{self, METRICS, Update, vectors};
 use super::{
-    Binding, Case, Cost, Family, Fill, Op, Phase, Piece, STEP, Shader, Step, Variant, anywhere,
-    in_out, no_chain, read, shader,
+    Binding, Case, Cost, Fill, Op, Phase, Piece, STEP, Shader, Step, Variant, in_out, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
@@ -47,18 +46,7 @@ impl Op for Adam {
         in_out("moment2"),
     ];
     const STEP: bool = true;
-    const VARIANTS: &'static [Variant<Update>] = &[Variant {
-        name: "naive",
-        family: Family::Naive,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHADER,
-        entry: "adam",
-        constants: &[("WORKGROUP", 64.0)],
-        workgroups: |p| (p.count as u64 / 4).div_ceil(64),
-        chain: no_chain,
-        supports: anywhere,
-    }];
+    const VARIANTS: &'static [Variant<Update>] = &[vectors(&SHADER, "adam")];
 
     fn lengths(p: &Update) -> Vec<usize> {
         let count = p.count as usize;
@@ -69,18 +57,7 @@ impl Op for Adam {
         reference::adam::adam(p, step, bindings)
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        let each = elements.next_multiple_of(4) as u32;
-        let piece = |first: u32| {
-            let count = each.min(p.count - first);
-            let range = first as usize..(first + count) as usize;
-            let metrics = 0..super::softmax_cross_entropy::METRICS;
-            let [g, w, m, v] = std::array::from_fn(|_| range.clone());
-            Piece {
-                params: Update { count },
-                ranges: vec![g, metrics, w, m, v],
-            }
-        };
-        (0..p.count).step_by(each as usize).map(piece).collect()
+        update::pieces(p, &Self::lengths(p), elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

@@ -77,24 +77,40 @@ params! {
         step: u32,
         /// Rows of the batch that hold samples; the rest are padding.
         valid_rows: u32,
+        /// Such rows of all shards of the step: what a mean over the step divides by.
+        all_rows: u32,
+        /// The number of the batch's first row among the rows of all shards.
+        first_row: u32,
+        /// What random masks are drawn from, beside the step's number.
+        seed: u32,
         /// The optimiser's scalars of this step, computed in f64: what each means is its formula's word.
         rule0: f32,
         rule1: f32,
         rule2: f32,
         rule3: f32,
+        /// The share of itself that a decaying weight loses.
+        decay: f32,
+        /// The share of the way that the average of the weights goes towards them.
+        averaging: f32,
     }
 }
 
 impl Step {
+    /// Of a step of one shard.
     pub fn new(step: u32, valid_rows: u32, rule: [f32; 4]) -> Step {
         let [rule0, rule1, rule2, rule3] = rule;
         Step {
             step,
             valid_rows,
+            all_rows: valid_rows,
+            first_row: 0,
+            seed: 0,
             rule0,
             rule1,
             rule2,
             rule3,
+            decay: 0.0,
+            averaging: 0.0,
         }
     }
 

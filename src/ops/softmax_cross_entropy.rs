@@ -93,10 +93,7 @@ impl Op for SoftmaxCrossEntropy {
                 cases.push(Case {
                     name: format!("n{}_c{}_x{scale}_valid{valid_rows}", p.rows, p.classes),
                     params: p,
-                    step: Step {
-                        valid_rows,
-                        ..Step::default()
-                    },
+                    step: Step::new(0, valid_rows, [0.0; 4]),
                     fills: vec![Fill::Uniform(scale), Fill::Words(p.classes), Fill::Zero],
                     exact: false,
                 });
@@ -110,10 +107,7 @@ impl Op for SoftmaxCrossEntropy {
         let special = |name: &str, logits: [f32; 6], flag: f32| Case {
             name: name.into(),
             params: p,
-            step: Step {
-                valid_rows: 3,
-                ..Step::default()
-            },
+            step: Step::new(0, 3, [0.0; 4]),
             fills: vec![
                 Fill::Values(logits.to_vec()),
                 Fill::Indices(vec![0, 1, 1]),

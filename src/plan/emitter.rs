@@ -131,6 +131,10 @@ impl Emit for Emitter<'_> {
         &self.options.schedule
     }
 
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
     fn graph(&self) -> &Graph {
         self.graph
     }
@@ -190,11 +194,9 @@ impl Emit for Emitter<'_> {
             kind => unreachable!("a gradient, not {kind:?}"),
         };
         let stored = self.placement.stored_gradient(held);
-        match (stored, self.placement.gradients) {
-            (Some((offset, words)), Some(buffer)) if self.finals[&held] == gradient => {
-                Some((Place { buffer, offset }, words))
-            }
-            (Some((_, words)), _) => {
+        match stored {
+            Some(stored) if self.finals[&held] == gradient => Some(stored),
+            Some((_, words)) => {
                 let place = match self.of.get(&gradient) {
                     Some(&place) => place,
                     None => self.transient(self.graph.tensors[gradient].name.clone(), words),
@@ -202,8 +204,17 @@ impl Emit for Emitter<'_> {
                 self.of.insert(gradient, place);
                 Some((place, words))
             }
-            (None, _) => None,
+            None => None,
         }
+    }
+
+    fn statistic(&mut self, own: TensorId) -> Place {
+        let stored = self.placement.stored_gradient(own);
+        stored.expect("a moving statistic that trains").0
+    }
+
+    fn zeros(&mut self, words: usize) -> Place {
+        Place::of(self.transients.zeros(words))
     }
 
     fn update_in_gradient(&self, window: &PanelRange) -> Option<(&'static dyn AnyOp, Vec<Place>)> {

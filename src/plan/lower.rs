@@ -187,11 +187,12 @@ impl<'a> Lowering<'a> {
     /// made. Where every layer is frozen there is nothing to update.
     fn update(&self, emitter: &mut Emitter) {
         let region = &self.placement.regions[SHARED];
-        let words = self.placement.shared_words;
+        let runs = self.placement.runs.iter().filter(|r| r.region == SHARED);
+        let words = runs.map(|run| run.words).sum();
         if words == 0 {
             return;
         }
-        let gradients = self.placement.gradients.expect("a training program");
+        let gradients = region.gradient.expect("a training program");
         let at = Place::of(region.values);
         emitter.begin(0, "parameters", Phase::Update);
         emitter.push_update(at, words, Place::of(gradients));

@@ -9,13 +9,22 @@ use super::{BufferId, BufferSpec, Dispatch};
 pub(super) struct Transients {
     fixed: usize,
     specs: Vec<BufferSpec>,
+    /// The one that nobody writes.
+    zeros: Option<usize>,
 }
+
+/// The buffer that nobody writes: it begins as zeros.
+const ZEROS: &str = "zeros";
 
 impl Transients {
     /// None yet, behind so many buffers.
     pub fn behind(fixed: usize) -> Transients {
         let specs = Vec::new();
-        Transients { fixed, specs }
+        Transients {
+            fixed,
+            specs,
+            zeros: None,
+        }
     }
 
     pub fn add(&mut self, name: String, words: usize) -> BufferId {
@@ -24,6 +33,21 @@ impl Transients {
             bytes: 4 * words as u64,
         });
         self.fixed + self.specs.len() - 1
+    }
+
+    /// So many words that stay zero, for whoever reads such.
+    pub fn zeros(&mut self, words: usize) -> BufferId {
+        match self.zeros {
+            Some(at) => {
+                let bytes = &mut self.specs[at].bytes;
+                *bytes = (*bytes).max(4 * words as u64);
+                self.fixed + at
+            }
+            None => {
+                self.zeros = Some(self.specs.len());
+                self.add(ZEROS.into(), words)
+            }
+        }
     }
 
     /// Which of them a buffer number means, if one.
@@ -40,9 +64,13 @@ pub(super) fn assign(
     buffers: &mut Vec<BufferSpec>,
     pool: &mut Vec<BufferId>,
 ) {
-    let lives = lifetimes(program, transients);
+    let mut lives = lifetimes(program, transients);
     let mut free = pool.clone();
     let mut chosen = vec![usize::MAX; lives.len()];
+    if let Some(at) = transients.zeros {
+        lives[at] = None;
+        chosen[at] = zeros(transients.specs[at].bytes, buffers);
+    }
     for step in 0..program.len() {
         for (id, tensor) in transients.specs.iter().enumerate() {
             if lives[id].is_some_and(|(born, _)| born == step) {
@@ -63,6 +91,18 @@ pub(super) fn assign(
             range.buffer = chosen[index];
         }
     }
+}
+
+/// The plan's buffer of zeros, with at least so many bytes.
+fn zeros(bytes: u64, buffers: &mut Vec<BufferSpec>) -> BufferId {
+    let at = buffers.iter().position(|b| b.name == ZEROS);
+    let at = at.unwrap_or_else(|| {
+        let name = ZEROS.into();
+        buffers.push(BufferSpec { name, bytes: 0 });
+        buffers.len() - 1
+    });
+    buffers[at].bytes = buffers[at].bytes.max(bytes);
+    at
 }
 
 /// (first, last) dispatch that touches each transient.

@@ -93,6 +93,9 @@ pub struct Region {
     pub values: BufferId,
     /// One buffer for each of the rule's slots, where it is updated.
     pub slots: Vec<BufferId>,
+    /// Where the gradients lie at the same offsets, or of moving statistics what the batch says, where a step
+    /// keeps them.
+    pub gradient: Option<BufferId>,
 }
 
 /// Where the host and a program meet.
@@ -223,6 +226,44 @@ pub struct Options {
     pub concat_in_place: bool,
     /// The optimiser.
     pub rule: Arc<dyn Rule>,
+    /// What a step does beside its rule.
+    pub training: Training,
+}
+
+/// What a training step does beside the optimiser's rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Training {
+    pub decay: Decay,
+    pub clip: Option<Clip>,
+}
+
+/// Which weights decay: the rate comes with each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decay {
+    #[default]
+    None,
+    /// Every trained tensor, as in Keras.
+    All,
+    /// Kernels alone.
+    Kernels,
+}
+
+/// How gradients are kept small, as Keras's `clipvalue`, `clipnorm` and `global_clipnorm`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// Each element to within plus and minus that.
+    Value(f32),
+    /// Each tensor to that Euclidean norm.
+    Norm(f32),
+    /// All of them together.
+    GlobalNorm(f32),
+}
+
+impl Training {
+    /// Must the gradients of all weights be there before the first of them is spent?
+    pub fn whole_gradients(&self) -> bool {
+        matches!(self.clip, Some(Clip::Norm(_) | Clip::GlobalNorm(_)))
+    }
 }
 
 impl Options {
@@ -235,6 +276,7 @@ impl Options {
             tuned: Pins::default(),
             concat_in_place: true,
             rule: Arc::new(rules::Adam),
+            training: Training::default(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Where the held tensors lie: small weights side by side in one region, so that one dispatch updates them
 //! all; large dense kernels in regions of their own, as panels, cut into windows that fit the adapter's
-//! limits; what no optimiser updates in a region without slots.
+//! limits; moving statistics in one region and what stays as it is in another, both without slots.
+//!
+//! Inside the first region tensors lie together that a step treats alike ([`Run`]).
 
-use super::{BufferId, BufferSpec, Error, Options, Parameter, Region};
-use crate::graph::{Graph, Kind, Layout, TensorId};
+use super::{BufferId, BufferSpec, Decay, Error, Options, Parameter, Region};
+use crate::graph::{Graph, Kind, Layout, Own, Place, TensorId};
 use crate::ops::matmul::PANEL;
 use std::collections::HashMap;
 
@@ -64,10 +66,28 @@ pub(super) struct Placement {
     /// Index into `parameters`.
     pub of: HashMap<TensorId, usize>,
     pub regions: Vec<Region>,
-    /// Words of the region of the small weights.
-    pub shared_words: u32,
-    /// Where the gradients of the first region lie, at the same offsets; none where nothing trains.
-    pub gradients: Option<BufferId>,
+    /// What each step treats alike, region by region.
+    pub runs: Vec<Run>,
+}
+
+/// Words of a region, one behind the other, that each step treats alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Run {
+    pub region: usize,
+    pub offset: u64,
+    pub words: u32,
+    pub treatment: Treatment,
+}
+
+/// What a step does with a tensor beside the rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Treatment {
+    /// The optimiser's: with that factor of L2, and with decay or without.
+    Trained { l2: f32, decayed: bool },
+    /// Moved towards the batch's, keeping that share.
+    Averaged { momentum: f32 },
+    /// Stays as it is.
+    Fixed,
 }
 
 /// The region of the small weights.
@@ -86,55 +106,56 @@ pub(super) fn place(
         slots: if trains { options.rule.slots() } else { &[] },
         buffers,
         regions: Vec::new(),
+        runs: Vec::new(),
         fixed: None,
+        state: None,
     };
     placing.region("parameters", 0, true);
-    let mut parameters = Vec::new();
-    let mut of = HashMap::new();
-    for id in graph.held() {
-        let tensor = &graph.tensors[id];
-        let held = tensor.held.expect("held tensors say how");
+    let mut storages = HashMap::new();
+    for id in placing.order() {
+        let held = graph.tensors[id].held.expect("held tensors say how");
         let storage = match held.layout {
             Layout::Flat => placing.flat(id),
             Layout::Panels => placing.panels(id)?,
         };
+        storages.insert(id, storage);
+    }
+    if trains {
+        placing.gradients();
+    }
+    let mut parameters = Vec::new();
+    let mut of = HashMap::new();
+    for id in graph.held() {
+        let tensor = &graph.tensors[id];
         of.insert(id, parameters.len());
         parameters.push(Parameter {
             name: tensor.name.clone(),
             shape: tensor.shape.clone(),
             kind: tensor.kind,
-            init: held.init,
-            storage,
+            init: tensor.held.expect("held tensors say how").init,
+            storage: storages.remove(&id).expect("each was placed"),
         });
     }
-    let Placing {
-        buffers, regions, ..
-    } = placing;
-    let bytes = buffers[regions[SHARED].values].bytes;
-    let gradients = trains.then(|| {
-        buffers.push(BufferSpec {
-            name: "parameters gradient".into(),
-            bytes,
-        });
-        buffers.len() - 1
-    });
+    let Placing { regions, runs, .. } = placing;
     Ok(Placement {
         parameters,
         of,
         regions,
-        shared_words: (bytes / 4) as u32,
-        gradients,
+        runs,
     })
 }
 
 impl Placement {
-    /// The parameter and its words, if its gradient is stored: that of what lies in the shared region.
-    pub fn stored_gradient(&self, held: TensorId) -> Option<(u64, usize)> {
+    /// Where the gradient of a held tensor is stored, and its words: that of what lies in one piece in a region
+    /// with gradients.
+    pub fn stored_gradient(&self, held: TensorId) -> Option<(Place, usize)> {
         let parameter = &self.parameters[self.of[&held]];
-        match parameter.storage.pieces()[..] {
-            [(SHARED, offset)] => Some((offset, parameter.storage.words(parameter.shape.len()))),
-            _ => None,
-        }
+        let [(region, offset)] = parameter.storage.pieces()[..] else {
+            return None;
+        };
+        let buffer = self.regions[region].gradient?;
+        let words = parameter.storage.words(parameter.shape.len());
+        Some((Place { buffer, offset }, words))
     }
 
     /// The region whose values lie in a buffer.
@@ -150,11 +171,79 @@ struct Placing<'a> {
     slots: &'static [&'static str],
     buffers: &'a mut Vec<BufferSpec>,
     regions: Vec<Region>,
-    /// The region of what no optimiser updates, made on first use.
+    runs: Vec<Run>,
+    /// The regions of what stays as it is and of moving statistics, made on first use.
     fixed: Option<usize>,
+    state: Option<usize>,
 }
 
 impl Placing<'_> {
+    /// The held tensors, those of one treatment together, in the order of their layers otherwise.
+    fn order(&self) -> Vec<TensorId> {
+        let mut groups: Vec<(Treatment, Vec<TensorId>)> = Vec::new();
+        for id in self.graph.held() {
+            let treatment = self.treatment(id);
+            match groups.iter_mut().find(|(of, _)| *of == treatment) {
+                Some((_, group)) => group.push(id),
+                None => groups.push((treatment, vec![id])),
+            }
+        }
+        groups.into_iter().flat_map(|(_, group)| group).collect()
+    }
+
+    fn treatment(&self, held: TensorId) -> Treatment {
+        let tensor = &self.graph.tensors[held];
+        let own = tensor.held.expect("held tensors say how").own;
+        match (tensor.kind, own) {
+            (Kind::Weight, Own::Kernel { l2 }) => Treatment::Trained {
+                l2,
+                decayed: self.options.training.decay != Decay::None,
+            },
+            (Kind::Weight, _) => Treatment::Trained {
+                l2: 0.0,
+                decayed: self.options.training.decay == Decay::All,
+            },
+            (Kind::State, Own::State { momentum }) => Treatment::Averaged { momentum },
+            _ => Treatment::Fixed,
+        }
+    }
+
+    /// Adds words to the runs.
+    fn run(&mut self, region: usize, offset: u64, bytes: u64, treatment: Treatment) {
+        let words = (bytes.next_multiple_of(ALIGNMENT) / 4) as u32;
+        match self.runs.last_mut() {
+            Some(last)
+                if last.region == region
+                    && last.treatment == treatment
+                    && last.offset + 4 * last.words as u64 == offset =>
+            {
+                last.words += words;
+            }
+            _ => self.runs.push(Run {
+                region,
+                offset,
+                words,
+                treatment,
+            }),
+        }
+    }
+
+    /// Gives gradients (of statistics: what the batch says) to the regions that keep them over the step.
+    fn gradients(&mut self) {
+        let whole = self.options.training.whole_gradients();
+        for at in 0..self.regions.len() {
+            let region = &self.regions[at];
+            let updated = Some(at) == self.state || (self.fixed != Some(at) && whole);
+            if at == SHARED || updated {
+                self.buffers.push(BufferSpec {
+                    name: format!("{} gradient", region.name),
+                    bytes: self.buffers[region.values].bytes,
+                });
+                self.regions[at].gradient = Some(self.buffers.len() - 1);
+            }
+        }
+    }
+
     /// A new region, with slots where it is updated.
     fn region(&mut self, name: &str, bytes: u64, updated: bool) -> usize {
         let buffers = &mut self.buffers;
@@ -172,6 +261,7 @@ impl Placing<'_> {
             name: name.into(),
             values,
             slots,
+            gradient: None,
         });
         self.regions.len() - 1
     }
@@ -188,23 +278,33 @@ impl Placing<'_> {
 
     /// The region where a small tensor lies.
     fn shared(&mut self, held: TensorId) -> usize {
-        if self.graph.tensors[held].kind == Kind::Weight {
-            return SHARED;
+        let (known, name) = match self.graph.tensors[held].kind {
+            Kind::Weight => return SHARED,
+            Kind::State => (self.state, "state"),
+            _ => (self.fixed, "fixed"),
+        };
+        if let Some(region) = known {
+            return region;
         }
-        match self.fixed {
-            Some(region) => region,
-            None => {
-                let region = self.region("fixed", 0, false);
-                self.fixed = Some(region);
-                region
-            }
+        let region = self.region(name, 0, false);
+        match self.graph.tensors[held].kind {
+            Kind::State => self.state = Some(region),
+            _ => self.fixed = Some(region),
         }
+        region
+    }
+
+    /// The next place of a small tensor of so many bytes.
+    fn small(&mut self, held: TensorId, bytes: u64) -> (usize, u64) {
+        let region = self.shared(held);
+        let offset = self.reserve(region, bytes);
+        self.run(region, offset, bytes, self.treatment(held));
+        (region, offset)
     }
 
     fn flat(&mut self, held: TensorId) -> Storage {
-        let region = self.shared(held);
         let bytes = 4 * self.graph.shape(held).len() as u64;
-        let offset = self.reserve(region, bytes);
+        let (region, offset) = self.small(held, bytes);
         Storage::Flat { region, offset }
     }
 
@@ -219,10 +319,10 @@ impl Placing<'_> {
         let count = n.div_ceil(PANEL);
         let bytes = 4 * k as u64 * PANEL as u64 * count as u64;
         let windows = if bytes <= SHARED_LIMIT || is_shared {
-            let region = self.shared(held);
+            let (region, offset) = self.small(held, bytes);
             vec![PanelWindow {
                 region,
-                offset: self.reserve(region, bytes),
+                offset,
                 first_panel: 0,
                 panels: count,
             }]
@@ -241,6 +341,7 @@ impl Placing<'_> {
     fn windows(&mut self, held: TensorId, k: u32, count: u32) -> Result<Vec<PanelWindow>, Error> {
         let tensor = &self.graph.tensors[held];
         let (name, updated) = (tensor.name.clone(), tensor.kind == Kind::Weight);
+        let treatment = self.treatment(held);
         let panel_bytes = 4 * k as u64 * PANEL as u64;
         let limits = &self.options.profile.limits;
         // An odd k makes panels of half an alignment unit: count them in pairs.
@@ -271,6 +372,7 @@ impl Placing<'_> {
                 format!("{name}[{}]", first / per_buffer)
             };
             let region = self.region(&part, panel_bytes * held as u64, updated);
+            self.run(region, 0, panel_bytes * held as u64, treatment);
             for start in (0..held).step_by(per_window as usize) {
                 windows.push(PanelWindow {
                     region,

@@ -109,7 +109,7 @@ pub fn softmax_cross_entropy(
         for (i, &(term, error)) in row.terms.iter().enumerate() {
             let probability = term / row.sum;
             let slack = probability * (error + row.sum_error + 4.0 * EPSILON);
-            let share = p.weight as f64 / valid as f64;
+            let share = p.weight as f64 / step.all_rows as f64;
             let value = (probability - f64::from(i == label)) * share;
             let error = slack * share.abs() + 5.0 * EPSILON * value.abs();
             gradient[n * classes + i] = (value, error);
