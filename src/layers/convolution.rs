@@ -137,10 +137,7 @@ impl Convolution {
 }
 
 /// (n, h, w, c) of the one image that a window slides over, and the height and width that it makes of it.
-pub(super) fn slide(
-    window: &Window,
-    inputs: &[&Shape],
-) -> Result<([u32; 4], [u32; 2]), Refusal> {
+pub(super) fn slide(window: &Window, inputs: &[&Shape]) -> Result<([u32; 4], [u32; 2]), Refusal> {
     let [Shape(x)] = inputs else {
         return Err(Refusal::new("one image", inputs));
     };
@@ -156,10 +153,27 @@ pub(super) fn slide(
     Ok(([n, h, w, c], output))
 }
 
+/// Channels that `multiplier` filters for each of `channels` channels make.
+pub(super) fn multiplied(
+    channels: u32,
+    multiplier: u32,
+    inputs: &[&Shape],
+) -> Result<u32, Refusal> {
+    let many = || {
+        let expected = format!("fewer channels for {multiplier} filters each");
+        Refusal::new(expected, inputs)
+    };
+    channels.checked_mul(multiplier).ok_or_else(many)
+}
+
 /// Multiplications with an addition each of `filters` filters that read `channels` channels each.
 pub(super) fn multiply_adds(window: &Window, image: &Shape, channels: u32, filters: u32) -> u64 {
     let [_, h, w, _] = image.nhwc();
-    let extents = [window.size, Window::output([h, w], window), [channels, filters]];
+    let extents = [
+        window.size,
+        Window::output([h, w], window),
+        [channels, filters],
+    ];
     extents.as_flattened().iter().map(|&n| n as u64).product()
 }
 

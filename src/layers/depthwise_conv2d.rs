@@ -1,12 +1,11 @@
 //! DepthwiseConv2D: kernels of its own over windows of each channel, and a bias (Keras `DepthwiseConv2D`).
 
 use super::convolution::{
-    Convolution, Reads, multiply_adds, parse_window, slide, window_config,
+    Convolution, Reads, multiplied, multiply_adds, parse_window, slide, window_config,
 };
 use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, Pass, Refusal, Slot,
-    Window,
+    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, Pass, Refusal, Slot, Window,
 };
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -71,7 +70,7 @@ impl Layer for DepthwiseConv2D {
         let [kh, kw] = self.window.size;
         let shape = Shape::new([kh, kw, c, self.depth_multiplier]);
         let kernel = self.kernel.declare("depthwise_kernel", shape, Layout::Flat);
-        let filters = c * self.depth_multiplier;
+        let filters = multiplied(c, self.depth_multiplier, inputs)?;
         let bias = self.use_bias.then(|| Declared::bias(filters));
         Ok(Outline {
             outputs: vec![Shape::new([n, h, w, filters])],

@@ -2,12 +2,11 @@
 //! (Keras `SeparableConv2D`). Between the two there is neither bias nor activation.
 
 use super::convolution::{
-    Convolution, Reads, multiply_adds, parse_window, slide, window_config,
+    Convolution, Reads, multiplied, multiply_adds, parse_window, slide, window_config,
 };
 use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, Pass, Refusal, Slot,
-    Window,
+    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, Pass, Refusal, Slot, Window,
 };
 use crate::ops::conv2d::Padding;
 use crate::tensor::Shape;
@@ -94,16 +93,20 @@ impl Layer for SeparableConv2D {
     fn outline(&self, inputs: &[&Shape]) -> Result<Outline, Refusal> {
         let ([n, _, _, c], [h, w]) = slide(&self.window, inputs)?;
         let [kh, kw] = self.window.size;
-        let middle = c * self.depth_multiplier;
+        let middle = multiplied(c, self.depth_multiplier, inputs)?;
         let depthwise = Shape::new([kh, kw, c, self.depth_multiplier]);
         let pointwise = Shape::new([1, 1, middle, self.filters]);
         let (depthwise, pointwise) = (
-            self.depthwise.declare("depthwise_kernel", depthwise, Layout::Flat),
-            self.pointwise.declare("pointwise_kernel", pointwise, Layout::Flat),
+            self.depthwise
+                .declare("depthwise_kernel", depthwise, Layout::Flat),
+            self.pointwise
+                .declare("pointwise_kernel", pointwise, Layout::Flat),
         );
         let bias = self.use_bias.then(|| Declared::bias(self.filters));
         Ok(Outline {
-            outputs: [self.filters, middle].map(|c| Shape::new([n, h, w, c])).into(),
+            outputs: [self.filters, middle]
+                .map(|c| Shape::new([n, h, w, c]))
+                .into(),
             own: [depthwise, pointwise].into_iter().chain(bias).collect(),
         })
     }
