@@ -55,6 +55,8 @@ pub fn parse(kind: &str, config: &serde_json::Value) -> Result<Arc<dyn Layer>, U
         return Err(Unreadable {
             layer: kind.into(),
             what: format!("there is no such layer; there are {}", known.join(", ")),
+            argument: None,
+            known: Vec::new(),
         });
     };
     let mut arguments = Arguments::of(kind, config)?;
