@@ -8,10 +8,14 @@
 pub mod adam;
 pub mod add;
 pub mod average_pool2d;
+pub mod batch_norm;
 pub mod concat;
 pub mod conv2d;
+pub mod fold_batch_norm;
 pub mod gather;
 pub mod global_average_pool;
+pub mod global_max_pool;
+pub mod local_response_norm;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod non_finite;
@@ -129,6 +133,10 @@ macro_rules! shader {
     };
 }
 pub(crate) use shader;
+
+/// How many neighbours a kernel takes at once, where it is written for any number: one, and four.
+pub(crate) static SCALARS: Shader = shader!("lanes_scalars.wgsl");
+pub(crate) static VECTORS: Shader = shader!("lanes_vectors.wgsl");
 
 /// Helper functions that every kernel may use.
 static COMMON: Shader = Shader {
@@ -392,6 +400,14 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &max_pool2d::Backward,
     &average_pool2d::Forward,
     &average_pool2d::Backward,
+    &batch_norm::Statistics,
+    &batch_norm::Merge,
+    &batch_norm::Apply,
+    &batch_norm::BackwardSums,
+    &batch_norm::BackwardMerge,
+    &batch_norm::BackwardInput,
+    &fold_batch_norm::Kernel,
+    &fold_batch_norm::Bias,
     &concat::Forward,
     &concat::Backward,
     &matmul::Forward,
@@ -405,6 +421,10 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &add::Add,
     &global_average_pool::Forward,
     &global_average_pool::Backward,
+    &global_max_pool::Forward,
+    &global_max_pool::Backward,
+    &local_response_norm::Forward,
+    &local_response_norm::Backward,
     &softmax::Forward,
     &softmax::Backward,
     &softmax_cross_entropy::SoftmaxCrossEntropy,
