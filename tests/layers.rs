@@ -36,12 +36,29 @@ fn examples() -> Vec<(&'static str, Value)> {
     let others = [
         ("Activation", json!({ "activation": "relu" })),
         ("Add", json!({})),
+        (
+            "BatchNormalization",
+            json!({
+                "axis": -1, "momentum": 0.75, "epsilon": 0.01, "center": true, "scale": true,
+            }),
+        ),
+        (
+            "BatchNormalization",
+            json!({
+                "axis": -1, "momentum": 0.99, "epsilon": 0.001, "center": false, "scale": false,
+            }),
+        ),
         ("Concatenate", json!({ "axis": -1 })),
         conv([3, 3], [1, 1], "same"),
         conv([2, 3], [2, 1], "valid"),
         ("Dense", json!({ "units": 5 })),
         ("Flatten", json!({})),
         ("GlobalAveragePooling2D", json!({})),
+        ("GlobalMaxPooling2D", json!({})),
+        (
+            "LocalResponseNormalization",
+            json!({ "size": 3, "alpha": 0.5, "beta": 0.75, "k": 2.0 }),
+        ),
     ];
     pools.into_iter().flatten().chain(others).collect()
 }
@@ -166,6 +183,9 @@ impl<'g> Trial<'g> {
         let parameters = self.executor.plan.parameters.iter().enumerate();
         let read = |(index, parameter): (usize, &plan::Parameter)| {
             let mut values = vec![0.0; parameter.shape.len()];
+            if role != Tensor::Values && !parameter.is_trained() {
+                return values;
+            }
             let sink = |range: std::ops::Range<usize>, chunk: &[f32]| {
                 values[range].copy_from_slice(chunk);
                 Ok::<(), fer_gpu::gpu::Error>(())
@@ -207,16 +227,16 @@ impl<'g> Trial<'g> {
         compared
     }
 
-    /// The mean loss with today's weights.
+    /// The mean loss of a training step that changes no weight.
     fn loss(&mut self) -> f64 {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &LABELS,
-            step: Step::new(1, BATCH, [0.0; 4]),
+            step: Step::new(1, BATCH, self.executor.plan.rule.scalars(0.0, 1)),
         };
-        let submitted = self.executor.submit(Work::EVALUATE, &batch);
-        submitted.expect("an evaluation");
-        let metrics = self.executor.finish_oldest().expect("an evaluation");
+        let submitted = self.executor.submit(Work::TRAIN, &batch);
+        submitted.expect("a step");
+        let metrics = self.executor.finish_oldest().expect("a step");
         metrics.expect("one is pending").loss_sum as f64 / BATCH as f64
     }
 }
@@ -266,6 +286,9 @@ fn each_layers_gradients_are_those_of_the_loss() {
             trial.write(index, own);
         }
         for (index, name) in trial.names().iter().enumerate() {
+            if !trial.executor.plan.parameters[index].is_trained() {
+                continue;
+            }
             let (own, moments) = (&weights[index], &moments[index]);
             let norm = moments.iter().map(|m| m * m).sum::<f32>().sqrt();
             let [above, below] = [H, -H].map(|h| {

@@ -4,12 +4,15 @@
 mod activation;
 mod add;
 mod average_pooling2d;
+mod batch_normalization;
 mod categorical_crossentropy;
 mod concatenate;
 mod conv2d;
 mod dense;
 mod flatten;
 mod global_average_pooling2d;
+mod global_max_pooling2d;
+mod local_response_normalization;
 mod max_pooling2d;
 mod planes;
 mod read;
@@ -17,12 +20,15 @@ mod read;
 pub use activation::{Activation, Function};
 pub use add::Add;
 pub use average_pooling2d::AveragePooling2D;
+pub use batch_normalization::BatchNormalization;
 pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use global_max_pooling2d::GlobalMaxPooling2D;
+pub use local_response_normalization::LocalResponseNormalization;
 pub use max_pooling2d::MaxPooling2D;
 pub use read::{Arguments, Unreadable};
 
@@ -37,11 +43,17 @@ pub static LAYERS: &[(&str, Parse)] = &[
     ("Activation", Activation::parse),
     ("Add", Add::parse),
     ("AveragePooling2D", AveragePooling2D::parse),
+    ("BatchNormalization", BatchNormalization::parse),
     ("Concatenate", Concatenate::parse),
     ("Conv2D", Conv2D::parse),
     ("Dense", Dense::parse),
     ("Flatten", Flatten::parse),
     ("GlobalAveragePooling2D", GlobalAveragePooling2D::parse),
+    ("GlobalMaxPooling2D", GlobalMaxPooling2D::parse),
+    (
+        "LocalResponseNormalization",
+        LocalResponseNormalization::parse,
+    ),
     ("MaxPooling2D", MaxPooling2D::parse),
 ];
 

@@ -4,6 +4,7 @@
 use crate::graph::Window;
 use crate::ops::conv2d::Padding;
 use serde_json::{Map, Value, json};
+use std::ops::RangeInclusive;
 
 /// Largest number that an argument may be: products of a few do not overflow.
 const LARGEST: u32 = 1 << 20;
@@ -69,6 +70,43 @@ impl Arguments {
             None => Err(self.wrong(format!("`{name}` is missing"))),
             Some(value) => self.positive(name, &value),
         }
+    }
+
+    /// A positive integer, if it is there.
+    pub fn maybe_count(&mut self, name: &str) -> Result<Option<u32>, Unreadable> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => self.positive(name, &value).map(Some),
+        }
+    }
+
+    /// True or false; `default` where it is not there.
+    pub fn flag(&mut self, name: &str, default: bool) -> Result<bool, Unreadable> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(other) => Err(self.wrong(format!("`{name}` is {other}, true or false is needed"))),
+        }
+    }
+
+    /// A number within bounds; `default` where it is not there.
+    pub fn number(
+        &mut self,
+        name: &str,
+        default: f64,
+        allowed: RangeInclusive<f64>,
+    ) -> Result<f64, Unreadable> {
+        let value = match self.take(name) {
+            None | Some(Value::Null) => return Ok(default),
+            Some(value) => value,
+        };
+        let number = value.as_f64().filter(|number| allowed.contains(number));
+        number.ok_or_else(|| {
+            let (least, most) = (allowed.start(), allowed.end());
+            self.wrong(format!(
+                "`{name}` is {value}, a number from {least} to {most} is needed"
+            ))
+        })
     }
 
     /// A pair (height, width), or one number for both; `default` where there is none.

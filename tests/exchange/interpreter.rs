@@ -45,6 +45,14 @@ fn int(node: &NodeProto, name: &str) -> i64 {
     found.expect(name).i.expect("a number")
 }
 
+fn float(node: &NodeProto, name: &str) -> f64 {
+    let found = node
+        .attribute
+        .iter()
+        .find(|a| a.name.as_deref() == Some(name));
+    found.expect(name).f.expect("a number").into()
+}
+
 /// The values of all names.
 pub fn evaluate(graph: &GraphProto, inputs: HashMap<String, Array>) -> HashMap<String, Array> {
     let mut values = inputs;
@@ -100,6 +108,27 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
                 values: x.values.chunks(h * w).map(mean).collect(),
             }
         }
+        "GlobalMaxPool" => {
+            let [n, c, h, w] = x.nchw();
+            let max = |plane: &[f64]| plane.iter().cloned().fold(f64::MIN, f64::max);
+            Array {
+                dims: vec![n, c, 1, 1],
+                values: x.values.chunks(h * w).map(max).collect(),
+            }
+        }
+        "BatchNormalization" => {
+            let plane: usize = x.dims[2..].iter().product();
+            let one = |(at, v): (usize, &f64)| {
+                let of = |i: usize| inputs[i].values[at / plane % x.dims[1]];
+                let deviation = (of(4) + float(node, "epsilon")).sqrt();
+                of(1) * (v - of(3)) / deviation + of(2)
+            };
+            Array {
+                dims: x.dims.clone(),
+                values: x.values.iter().enumerate().map(one).collect(),
+            }
+        }
+        "LRN" => local_response_normalization(node, x),
         "Gemm" => gemm(x, inputs[1], inputs[2]),
         "Softmax" => {
             assert_eq!((int(node, "axis"), x.dims.len()), (1, 2));
@@ -110,6 +139,23 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
             }
         }
         other => panic!("the interpreter has no {other}"),
+    }
+}
+
+fn local_response_normalization(node: &NodeProto, x: &Array) -> Array {
+    let [_, c, h, w] = x.nchw();
+    let size = int(node, "size") as usize;
+    let [alpha, beta, bias] = ["alpha", "beta", "bias"].map(|name| float(node, name));
+    let one = |(at, v): (usize, &f64)| {
+        let channel = at / (h * w) % c;
+        let first = channel.saturating_sub((size - 1) / 2);
+        let last = (c - 1).min(channel + (size - 1).div_ceil(2));
+        let squares = (first..=last).map(|j| x.values[at + j * h * w - channel * h * w].powi(2));
+        v / (bias + alpha / size as f64 * squares.sum::<f64>()).powf(beta)
+    };
+    Array {
+        dims: x.dims.clone(),
+        values: x.values.iter().enumerate().map(one).collect(),
     }
 }
 

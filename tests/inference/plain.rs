@@ -77,6 +77,33 @@ fn layer(
             }
             y
         }
+        "BatchNormalization" => {
+            let has = |name: &str| usize::from(config[name] == Value::Bool(true));
+            let (scale, center) = (has("scale"), has("center"));
+            let epsilon = config["epsilon"].as_f64().expect("a number");
+            let one = |(at, &v): (usize, &f64)| {
+                let number = |i: usize| own(i)[at % c] as f64;
+                let gamma = if scale == 1 { number(0) } else { 1.0 };
+                let beta = if center == 1 { number(scale) } else { 0.0 };
+                let (mean, variance) = (number(scale + center), number(scale + center + 1));
+                gamma * (v - mean) / (variance + epsilon).sqrt() + beta
+            };
+            x.iter().enumerate().map(one).collect()
+        }
+        "LocalResponseNormalization" => {
+            let number = |name: &str| config[name].as_f64().expect("a number");
+            let size = number("size") as usize;
+            let one = |(at, &v): (usize, &f64)| {
+                let (pixel, ci) = (at / c * c, at % c);
+                let seen = ci.saturating_sub((size - 1) / 2)..(ci + size / 2 + 1).min(c);
+                let squares: f64 = seen.map(|j| x[pixel + j] * x[pixel + j]).sum();
+                v / (number("k") + number("alpha") / size as f64 * squares).powf(number("beta"))
+            };
+            x.iter().enumerate().map(one).collect()
+        }
+        "GlobalMaxPooling2D" => (0..c)
+            .map(|ci| (0..h * w).map(|p| x[p * c + ci]).fold(f64::MIN, f64::max))
+            .collect(),
         "Activation" => x.iter().map(|&v| v.max(0.0)).collect(),
         "Flatten" => x.clone(),
         "Add" => {

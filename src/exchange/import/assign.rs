@@ -4,6 +4,7 @@
 use super::found::{FileLayer, FileTensor, Found, Suffix, legible, snake_case};
 use crate::network::Model;
 use crate::tensor::Shape;
+use serde_json::{Value, json};
 
 /// A layer of ours that has tensors.
 struct Ours<'m> {
@@ -213,6 +214,15 @@ fn dims(shape: &Shape) -> impl Iterator<Item = u64> {
     shape.0.iter().map(|&extent| extent.into())
 }
 
+/// What changes nothing in what a layer makes of its inputs: an activation is a layer of its own here, and the momentum
+/// of moving averages plays a part in training alone.
+const INDIFFERENT: [&str; 2] = ["activation", "momentum"];
+
+/// Keras has several ways to say the last axis of an image.
+fn is_last_axis(axis: &Value) -> bool {
+    [json!(-1), json!(3), json!([-1]), json!([3])].contains(axis)
+}
+
 /// Where the file says how a layer was made, it must be as ours is.
 fn same_arguments(found: &Found, ours: &Ours, theirs: &FileLayer) -> Result<(), String> {
     let name = theirs.name.as_deref().unwrap_or_default();
@@ -222,7 +232,8 @@ fn same_arguments(found: &Found, ours: &Ours, theirs: &FileLayer) -> Result<(), 
     let arguments = ours.config.as_object().into_iter().flatten();
     for (argument, value) in arguments {
         match config.get(argument) {
-            Some(theirs) if theirs != value && argument != "activation" => {
+            Some(theirs) if argument == "axis" && is_last_axis(theirs) && is_last_axis(value) => {}
+            Some(theirs) if theirs != value && !INDIFFERENT.contains(&&argument[..]) => {
                 return Err(format!(
                     "its layer `{name}` has {argument} {theirs}, and {} {value}",
                     ours.name
