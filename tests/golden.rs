@@ -2,6 +2,8 @@
 //! differences of each other: what the kernels are held to is itself held to something.
 
 mod common;
+#[path = "golden/separable.rs"]
+mod separable;
 
 use common::Golden;
 use fer_gpu::ops::batch_norm::BatchNorm;

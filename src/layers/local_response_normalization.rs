@@ -24,7 +24,7 @@ pub struct LocalResponseNormalization {
 
 impl LocalResponseNormalization {
     pub(super) fn parse(arguments: &mut Arguments) -> Result<Arc<dyn Layer>, Unreadable> {
-        let size = arguments.maybe_count("size")?.unwrap_or(5);
+        let size = arguments.count_or("size", 5)?;
         if size > LARGEST_SIZE {
             return Err(arguments.wrong(format!("`size` is {size}, the most is {LARGEST_SIZE}")));
         }

@@ -8,14 +8,19 @@ mod batch_normalization;
 mod categorical_crossentropy;
 mod concatenate;
 mod conv2d;
+mod convolution;
 mod dense;
+mod depthwise_conv2d;
 mod flatten;
 mod global_average_pooling2d;
 mod global_max_pooling2d;
+mod kernel;
 mod local_response_normalization;
 mod max_pooling2d;
 mod planes;
 mod read;
+mod separable_conv2d;
+mod zero_padding2d;
 
 pub use activation::{Activation, Function};
 pub use add::Add;
@@ -25,12 +30,16 @@ pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use dense::Dense;
+pub use depthwise_conv2d::DepthwiseConv2D;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use global_max_pooling2d::GlobalMaxPooling2D;
+pub use kernel::{Initializer, Kernel};
 pub use local_response_normalization::LocalResponseNormalization;
 pub use max_pooling2d::MaxPooling2D;
 pub use read::{Arguments, Unreadable};
+pub use separable_conv2d::SeparableConv2D;
+pub use zero_padding2d::ZeroPadding2D;
 
 use crate::graph::Layer;
 use std::sync::Arc;
@@ -47,6 +56,7 @@ pub static LAYERS: &[(&str, Parse)] = &[
     ("Concatenate", Concatenate::parse),
     ("Conv2D", Conv2D::parse),
     ("Dense", Dense::parse),
+    ("DepthwiseConv2D", DepthwiseConv2D::parse),
     ("Flatten", Flatten::parse),
     ("GlobalAveragePooling2D", GlobalAveragePooling2D::parse),
     ("GlobalMaxPooling2D", GlobalMaxPooling2D::parse),
@@ -55,6 +65,8 @@ pub static LAYERS: &[(&str, Parse)] = &[
         LocalResponseNormalization::parse,
     ),
     ("MaxPooling2D", MaxPooling2D::parse),
+    ("SeparableConv2D", SeparableConv2D::parse),
+    ("ZeroPadding2D", ZeroPadding2D::parse),
 ];
 
 /// The layer of a class name and its arguments, an object as [`Layer::config`] gives it.

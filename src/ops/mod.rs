@@ -12,6 +12,7 @@ pub mod batch_norm;
 pub mod concat;
 pub mod conv2d;
 pub mod decay;
+pub mod depthwise_conv2d;
 pub mod fold_batch_norm;
 pub mod gather;
 pub mod global_average_pool;
@@ -23,6 +24,7 @@ pub mod moving_statistic;
 pub mod non_finite;
 pub mod norms;
 pub mod pack;
+pub mod pad2d;
 pub mod params;
 pub mod peak_copy;
 pub mod peak_fma;
@@ -153,6 +155,9 @@ static COMMON: Shader = Shader {
 
 /// What changes from step to step.
 pub(crate) static STEP: Shader = shader!("step.wgsl");
+
+/// A walk over the places of a share, for lanes that take every so many of them.
+pub(crate) static SHARE_WALK: Shader = shader!("share_walk.wgsl");
 
 /// What the taps of a row see, for kernels that load rows in vectors.
 pub(crate) static ROW_TAPS: Shader = shader!("row_taps.wgsl");
@@ -402,6 +407,9 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &conv2d::BackwardInput,
     &conv2d::BackwardWeight,
     &conv2d::ReduceWeight,
+    &depthwise_conv2d::Forward,
+    &depthwise_conv2d::BackwardInput,
+    &depthwise_conv2d::BackwardWeight,
     &max_pool2d::Forward,
     &max_pool2d::Backward,
     &average_pool2d::Forward,
@@ -414,6 +422,8 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &batch_norm::BackwardInput,
     &fold_batch_norm::Kernel,
     &fold_batch_norm::Bias,
+    &pad2d::Forward,
+    &pad2d::Backward,
     &concat::Forward,
     &concat::Backward,
     &matmul::Forward,

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::proto::{
-    AttributeProto, AttributeType, FLOAT, GraphProto, NodeProto, TensorProto, ValueInfoProto,
+    AttributeProto, AttributeType, FLOAT, GraphProto, INT64, NodeProto, TensorProto, ValueInfoProto,
 };
 use crate::exchange::transpose::Order;
 use crate::graph::{Graph, Node, TensorId};
@@ -84,6 +84,18 @@ impl<'a> Writer<'a> {
             data_type: Some(FLOAT),
             name: Some(name.clone()),
             raw_data: Some(bytes.collect()),
+        });
+        name
+    }
+
+    /// A row of whole numbers.
+    pub fn integers(&mut self, wanted: &str, values: &[i64]) -> String {
+        let name = self.between(wanted);
+        self.constants.push(TensorProto {
+            dims: vec![values.len() as i64],
+            data_type: Some(INT64),
+            name: Some(name.clone()),
+            raw_data: Some(values.iter().flat_map(|v| v.to_le_bytes()).collect()),
         });
         name
     }

@@ -28,8 +28,19 @@ static CONVERTERS: &[(&str, Convert)] = &[
         // The channels, of images and of rows of features alike.
         writer.layer(node, "Concat", vec![], vec![int("axis", 1)])
     }),
-    ("Conv2D", conv2d),
+    ("Conv2D", |writer, node| {
+        let window = window(writer, node, "kernel_size")?;
+        let (kernel, bias) = (full_kernel(writer, node, 0), bias(writer, node, 1));
+        let more = [kernel].into_iter().chain(bias).collect();
+        writer.layer(node, "Conv", more, window)
+    }),
     ("Dense", dense),
+    ("DepthwiseConv2D", |writer, node| {
+        let window = window(writer, node, "kernel_size")?;
+        let (kernel, group) = depthwise_kernel(writer, node);
+        let more = [kernel].into_iter().chain(bias(writer, node, 1)).collect();
+        writer.layer(node, "Conv", more, [window, vec![group]].concat())
+    }),
     ("Flatten", |writer, node| {
         writer.layer(node, "Flatten", vec![], vec![int("axis", 1)])
     }),
@@ -44,6 +55,8 @@ static CONVERTERS: &[(&str, Convert)] = &[
         let attributes = window(writer, node, "pool_size")?;
         writer.layer(node, "MaxPool", vec![], attributes)
     }),
+    ("SeparableConv2D", separable_conv2d),
+    ("ZeroPadding2D", zero_padding),
 ];
 
 /// The converter of a kind of layer.
@@ -85,15 +98,56 @@ fn activation(writer: &mut Writer, node: &Node) -> Result<(), Error> {
     }
 }
 
-fn conv2d(writer: &mut Writer, node: &Node) -> Result<(), Error> {
-    let &[h, w, c, o] = &writer.graph.shape(node.own[0]).0[..] else {
+/// The layer's tensor number `own`, a kernel whose filters read every channel: (h, w, in, out) as (out, in, h, w).
+fn full_kernel(writer: &mut Writer, node: &Node, own: usize) -> String {
+    let &[h, w, c, o] = &writer.graph.shape(node.own[own]).0[..] else {
         unreachable!("a kernel (h, w, in, out)");
     };
     let order = Order::of(&[h, w, c, o], &[3, 2, 0, 1]);
-    let kernel = writer.held(node, 0, order, &[o, c, h, w]);
-    let bias = writer.held(node, 1, Order::kept(o as usize), &[o]);
-    let attributes = window(writer, node, "kernel_size")?;
-    writer.layer(node, "Conv", vec![kernel, bias], attributes)
+    writer.held(node, own, order, &[o, c, h, w])
+}
+
+/// The layer's first tensor, whose filters read a channel each: (h, w, in, multiplier) as (in * multiplier, 1, h, w),
+/// and the attribute that says so.
+fn depthwise_kernel(writer: &mut Writer, node: &Node) -> (String, AttributeProto) {
+    let &[h, w, c, m] = &writer.graph.shape(node.own[0]).0[..] else {
+        unreachable!("a kernel (h, w, in, multiplier)");
+    };
+    let order = Order::of(&[h, w, c, m], &[2, 3, 0, 1]);
+    let kernel = writer.held(node, 0, order, &[c * m, 1, h, w]);
+    (kernel, int("group", c.into()))
+}
+
+/// The layer's tensor number `own`, its bias, if it has one.
+fn bias(writer: &mut Writer, node: &Node, own: usize) -> Option<String> {
+    let &id = node.own.get(own)?;
+    let count = writer.graph.shape(id).0[0];
+    Some(writer.held(node, own, Order::kept(count as usize), &[count]))
+}
+
+/// A convolution of each channel, and one of 1 x 1 over all.
+fn separable_conv2d(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let window = window(writer, node, "kernel_size")?;
+    let (kernel, group) = depthwise_kernel(writer, node);
+    let (x, y) = (writer.value(node.inputs[0]), writer.value(node.outputs[0]));
+    let name = format!("{}/depthwise", node.name);
+    let middle = writer.between(&name);
+    let attributes = [window, vec![group]].concat();
+    writer.node(&name, "Conv", vec![x, kernel], middle.clone(), attributes);
+    let pointwise = full_kernel(writer, node, 1);
+    let inputs = [middle, pointwise].into_iter().chain(bias(writer, node, 2));
+    writer.node(&node.name, "Conv", inputs.collect(), y, vec![]);
+    Ok(())
+}
+
+/// (above, below), (left, right) as ONNX's begins and ends of (N, C, H, W).
+fn zero_padding(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let padding = node.layer.config()["padding"].clone();
+    let [[top, bottom], [left, right]] = serde_json::from_value(padding)
+        .map_err(|_| unsupported(node, "its `padding` is no border"))?;
+    let pads = [0, 0, top, left, 0, 0, bottom, right];
+    let pads = writer.integers(&format!("{}/pads", node.name), &pads);
+    writer.layer(node, "Pad", vec![pads], vec![])
 }
 
 /// Behind a flattened image the kernel's rows change places: Keras walks (h, w, c), and ONNX's images
@@ -104,8 +158,8 @@ fn dense(writer: &mut Writer, node: &Node) -> Result<(), Error> {
     };
     let order = features(writer, node, k, n);
     let kernel = writer.held(node, 0, order, &[k, n]);
-    let bias = writer.held(node, 1, Order::kept(n as usize), &[n]);
-    writer.layer(node, "Gemm", vec![kernel, bias], vec![])
+    let more = [kernel].into_iter().chain(bias(writer, node, 1)).collect();
+    writer.layer(node, "Gemm", more, vec![])
 }
 
 /// Rows of `width` numbers, one for each feature that the layer reads, in ONNX's order of the features.
