@@ -37,9 +37,8 @@ impl Layer for CategoricalCrossentropy {
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {
         let [rows, _, _, classes] = emit.nhwc(node.inputs[0]);
         let params = Loss {
-            rows,
-            classes,
             weight: self.weight,
+            ..Loss::of(rows, classes)
         };
         let logits = emit.whole(node.inputs[0]);
         let dlogits = emit.view(node.outputs[0]).place;
@@ -47,7 +46,7 @@ impl Layer for CategoricalCrossentropy {
         emit.dispatch(
             &SoftmaxCrossEntropy,
             &params,
-            &[logits, labels, metrics, dlogits],
+            &[logits, labels, logits, logits, metrics, dlogits],
         );
     }
 }

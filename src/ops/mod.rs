@@ -5,6 +5,7 @@
 //! reference, cases or a cost cannot exist. Data flows from here to the plan (dispatches) and
 //! to the gpu room (pipelines); nothing here knows of either.
 
+pub mod activation;
 pub mod adam;
 pub mod add;
 pub mod average_pool2d;
@@ -402,6 +403,8 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &matmul::BackwardBias,
     &relu::Forward,
     &relu::Backward,
+    &activation::Forward,
+    &activation::Backward,
     &add::Add,
     &global_average_pool::Forward,
     &global_average_pool::Backward,

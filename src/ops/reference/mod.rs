@@ -4,6 +4,7 @@
 //! written binding must hold, element by element, with the tolerance that follows from the
 //! arithmetic. Speed does not matter here, only that a reader can see it is right.
 
+pub mod activation;
 pub mod adam;
 pub mod average_pool2d;
 pub mod conv2d;
