@@ -8,11 +8,13 @@ mod categorical_crossentropy;
 mod concatenate;
 mod conv2d;
 mod dense;
+mod dropout;
 mod flatten;
 mod global_average_pooling2d;
 mod max_pooling2d;
 mod planes;
 mod read;
+mod spatial_dropout2d;
 
 pub use activation::{Activation, Function};
 pub use add::Add;
@@ -21,10 +23,12 @@ pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use dense::Dense;
+pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use max_pooling2d::MaxPooling2D;
 pub use read::{Arguments, Unreadable};
+pub use spatial_dropout2d::SpatialDropout2D;
 
 use crate::graph::Layer;
 use std::sync::Arc;
@@ -40,9 +44,11 @@ pub static LAYERS: &[(&str, Parse)] = &[
     ("Concatenate", Concatenate::parse),
     ("Conv2D", Conv2D::parse),
     ("Dense", Dense::parse),
+    ("Dropout", Dropout::parse),
     ("Flatten", Flatten::parse),
     ("GlobalAveragePooling2D", GlobalAveragePooling2D::parse),
     ("MaxPooling2D", MaxPooling2D::parse),
+    ("SpatialDropout2D", SpatialDropout2D::parse),
 ];
 
 /// The layer of a class name and its arguments, an object as [`Layer::config`] gives it.

@@ -7,6 +7,7 @@ mod inception;
 
 use crate::graph::{Graph, Kind, Mode, TensorId};
 pub use builder::{Builder, LayerRow};
+use std::collections::HashMap;
 
 /// A network that `--model` can name.
 pub struct Network {
@@ -125,6 +126,9 @@ impl Model {
             Mode::Evaluate | Mode::Train => &self.heads[..],
         };
         keep(&mut graph, heads);
+        if mode != Mode::Train {
+            rest(&mut graph, heads);
+        }
         match mode {
             Mode::Predict => {}
             Mode::Evaluate => backward::losses(&mut graph, &self.heads),
@@ -135,6 +139,24 @@ impl Model {
         }
         graph
     }
+}
+
+/// Drops the layers that do nothing where nothing trains: who reads them reads what they read. One that makes a
+/// head's logits stays, for those are looked for by their number.
+fn rest(graph: &mut Graph, heads: &[Head]) {
+    let mut source: HashMap<TensorId, TensorId> = HashMap::new();
+    graph.nodes.retain_mut(|node| {
+        for id in node.inputs.iter_mut().chain(&mut node.layer_inputs) {
+            *id = source.get(id).copied().unwrap_or(*id);
+        }
+        let made = node.outputs[0];
+        let shown = heads.iter().any(|head| head.logits == made);
+        let rests = node.layer.only_in_training() && !shown;
+        if rests {
+            source.insert(made, node.inputs[0]);
+        }
+        !rests
+    });
 }
 
 /// Drops the nodes on which no head depends.

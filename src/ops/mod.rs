@@ -11,6 +11,7 @@ pub mod add;
 pub mod average_pool2d;
 pub mod concat;
 pub mod conv2d;
+pub mod dropout;
 pub mod gather;
 pub mod global_average_pool;
 pub mod matmul;
@@ -405,6 +406,7 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &relu::Backward,
     &activation::Forward,
     &activation::Backward,
+    &dropout::Apply,
     &add::Add,
     &global_average_pool::Forward,
     &global_average_pool::Backward,

@@ -172,6 +172,16 @@ pub(super) fn int(name: &str, value: i64) -> AttributeProto {
     }
 }
 
+/// A number.
+pub(super) fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        f: Some(value),
+        r#type: Some(AttributeType::Float.into()),
+        ..AttributeProto::default()
+    }
+}
+
 /// A list of whole numbers.
 pub(super) fn ints(name: &str, values: impl IntoIterator<Item = u32>) -> AttributeProto {
     AttributeProto {

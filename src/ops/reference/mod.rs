@@ -8,6 +8,7 @@ pub mod activation;
 pub mod adam;
 pub mod average_pool2d;
 pub mod conv2d;
+pub mod dropout;
 pub mod elementwise;
 pub mod gather;
 pub mod global_average_pool;
