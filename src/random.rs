@@ -38,7 +38,7 @@ pub fn fill_uniform(stream: u64, first: u64, limit: f64, values: &mut [f32]) {
 pub fn pcg4d(words: [u32; 4]) -> [u32; 4] {
     let start = |word: u32| word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
     let [mut x, mut y, mut z, mut w] = words.map(start);
-    let mut mix = |[x, y, z, w]: [&mut u32; 4]| {
+    let mix = |[x, y, z, w]: [&mut u32; 4]| {
         *x = x.wrapping_add(y.wrapping_mul(*w));
         *y = y.wrapping_add(z.wrapping_mul(*x));
         *z = z.wrapping_add(x.wrapping_mul(*y));

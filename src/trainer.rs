@@ -139,6 +139,7 @@ impl<'g> Trainer<'g> {
         let batch = Batch {
             images: Images::Host(&self.planes),
             labels: &labels,
+            targets: None,
             step: Step::new(step as u32, rows as u32, rule),
         };
         self.executor.submit(Work::TRAIN, &batch)?;
@@ -168,6 +169,7 @@ impl<'g> Trainer<'g> {
             let batch = Batch {
                 images: Images::Host(&self.planes),
                 labels: &[],
+                targets: None,
                 step: Step::new(0, rows as u32, [0.0; 4]),
             };
             let found = self

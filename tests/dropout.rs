@@ -103,12 +103,16 @@ fn network(rate: Option<f64>) -> Model {
     let window = Window::square(3, 1, Padding::Same);
     let mut drop = |b: &mut Builder, name: &str, x: TensorId, whole: bool| match rate {
         None => x,
-        Some(rate) if whole => b.layer(name, SpatialDropout2D { rate }, &[x]).expect("a layer"),
+        Some(rate) if whole => b
+            .layer(name, SpatialDropout2D { rate }, &[x])
+            .expect("a layer"),
         Some(rate) => b.layer(name, Dropout { rate }, &[x]).expect("a layer"),
     };
     let x = b.conv2d("conv", image, 4, window, false);
     let x = drop(&mut b, "channels", x, true);
-    let x = b.layer("relu", Activation(Function::Relu), &[x]).expect("a layer");
+    let x = b
+        .layer("relu", Activation(Function::Relu), &[x])
+        .expect("a layer");
     let x = b.flatten("flat", x);
     let x = drop(&mut b, "twice", x, false);
     let x = drop(&mut b, "elements", x, false);
@@ -154,7 +158,9 @@ fn a_head_may_end_in_a_dropout() {
     let image = b.input("image", [4, 4, 1]);
     let x = b.flatten("flat", image);
     let x = b.dense("dense", x, 3, false);
-    let logits = b.layer("dropped", Dropout { rate: 0.5 }, &[x]).expect("a layer");
+    let logits = b
+        .layer("dropped", Dropout { rate: 0.5 }, &[x])
+        .expect("a layer");
     let model = b.model("a network", logits);
     for mode in [Mode::Evaluate, Mode::Predict] {
         let graph = model.graph_for(mode, &Loss::default());

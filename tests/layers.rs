@@ -219,6 +219,7 @@ impl<'g> Trial<'g> {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &LABELS,
+            targets: None,
             step: Step::new(t as u32, BATCH, self.executor.plan.rule.scalars(0.01, t)),
         };
         let (mut compared, mut wrong) = (0, Vec::new());
@@ -239,6 +240,7 @@ impl<'g> Trial<'g> {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &LABELS,
+            targets: None,
             step: Step::new(1, BATCH, [0.0; 4]),
         };
         let submitted = self.executor.submit(Work::LOSS, &batch);

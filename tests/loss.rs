@@ -1,10 +1,20 @@
 //! The loss against its definition, written apart: -sum(t log softmax(x)) by the textbook, in f64, with label
-//! smoothing, class weights and soft targets; and its gradient against finite differences.
+//! smoothing, class weights and soft targets; and its gradient against finite differences. Then the same on devices:
+//! what a plan makes of it, and what a data set feeds it.
 
+mod common;
+
+use fer_gpu::data::Dataset;
+use fer_gpu::feed::Batches;
+use fer_gpu::gpu::{Batch, Checks, Executor, Images, LimitChoice, Work};
+use fer_gpu::network::{Builder, Head, Model};
 use fer_gpu::ops::params::Step;
 use fer_gpu::ops::reference::softmax::softmax_cross_entropy;
 use fer_gpu::ops::softmax_cross_entropy::Loss;
+use fer_gpu::plan::{self, Options, Source, Wanted};
+use fer_gpu::profile::{Class, Profile};
 use fer_gpu::random::unit;
+use fer_gpu::verify::check_step;
 
 const ROWS: usize = 5;
 const VALID: usize = 4;
@@ -124,5 +134,128 @@ fn the_gradient_is_that_of_the_textbooks_loss() {
             );
         }
         assert_eq!(gradient[VALID * CLASSES..], [0.0; CLASSES]);
+    }
+}
+
+/// A network whose logits can be read, with a second head that counts a quarter.
+fn network() -> Model {
+    let mut b = Builder::new();
+    let image = b.input("image", [4, 4, 1]);
+    let flat = b.flatten("flat", image);
+    let hidden = b.dense("hidden", flat, 6, true);
+    let logits = b.dense("logits", hidden, CLASSES as u32, false);
+    let aux = b.dense("aux", hidden, CLASSES as u32, false);
+    let heads = vec![Head::main(logits), Head::auxiliary("aux", aux, 0.25)];
+    b.model_with_heads("a network", heads)
+}
+
+fn wants(soft: bool) -> plan::Loss {
+    plan::Loss {
+        label_smoothing: 0.2,
+        class_weights: Some(WEIGHTS.to_vec()),
+        soft,
+    }
+}
+
+/// On every device a step is as its references say; the loss is the textbook's of the logits, weighted in training
+/// alone.
+#[test]
+fn a_network_trains_with_what_the_loss_wants() {
+    for gpu in common::devices(LimitChoice::Native) {
+        for soft in [false, true] {
+            let options = Options {
+                loss: wants(soft),
+                ..Options::new(gpu.profile.clone())
+            };
+            let wanted = Wanted::training(ROWS as u32, [Source::Host; 2]);
+            let plan = plan::plan(&network(), &wanted, &options).expect("a plan");
+            let rule = plan.rule.scalars(0.01, 1);
+            let mut executor =
+                Executor::new(&gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
+            executor.draw_parameters(0).expect("weights");
+            let images: Vec<f32> = (0..ROWS as u64 * 16).map(|i| unit(5, i) as f32).collect();
+            let targets = targets();
+            let batch = Batch {
+                images: Images::Host(&images),
+                labels: &LABELS,
+                targets: soft.then_some(&targets[..]),
+                step: Step::new(1, VALID as u32, rule),
+            };
+            for (work, weighted) in [(Work::EVALUATE, false), (Work::LOSS, true)] {
+                executor.submit(work, &batch).expect("a step");
+                let metrics = executor.finish_oldest().expect("a step").expect("metrics");
+                let loss = |port| {
+                    let logits = executor.read_port(work, port).expect("logits");
+                    textbook(&logits, 0.2f32 as f64, soft, weighted)
+                };
+                let expected = loss("logits") + 0.25 * loss("logits/aux");
+                let found = metrics.loss_sum as f64;
+                assert!(
+                    (found - expected).abs() <= 1e-5 * expected,
+                    "{}, soft {soft}, weighted {weighted}: {found}, not {expected}",
+                    gpu.info
+                );
+            }
+            let checked = check_step(&mut executor, &batch, &mut |dispatch, outcome| {
+                let op = dispatch.op.name();
+                assert!(outcome.passed(), "{}: {op} {outcome}", gpu.info);
+            });
+            checked.expect("a step");
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_cannot_be_is_refused() {
+    let refused = |loss: plan::Loss| {
+        let options = Options {
+            loss,
+            ..Options::new(Profile::webgpu(Class::Gpu))
+        };
+        let wanted = Wanted::training(4, [Source::Host; 2]);
+        let planned = plan::plan(&network(), &wanted, &options);
+        planned.err().expect("a refusal").to_string()
+    };
+    for (loss, words) in [
+        (
+            plan::Loss {
+                label_smoothing: 1.5,
+                ..plan::Loss::default()
+            },
+            "label smoothing is 1.5",
+        ),
+        (
+            plan::Loss {
+                class_weights: Some(vec![1.0; 4]),
+                ..plan::Loss::default()
+            },
+            "4 class weights for 3 classes",
+        ),
+        (
+            plan::Loss {
+                class_weights: Some(vec![1.0, f32::NAN, 1.0]),
+                ..plan::Loss::default()
+            },
+            "class 1 is NaN",
+        ),
+    ] {
+        let refusal = refused(loss);
+        assert!(refusal.contains(words), "{refusal}");
+    }
+}
+
+/// A batch has the shares of its rows; places behind them repeat the first.
+#[test]
+fn a_soft_set_feeds_the_shares_of_each_row() {
+    let mut set = Dataset::trial([2, 2, 1], [8, 8]);
+    let classes = set.class_names.len();
+    let shares: Vec<f32> = (0..8 * classes).map(|i| i as f32).collect();
+    set.train.shares = Some(shares.clone());
+    let mut batches = Batches::new(&set, &set.train, vec![6, 1, 4], 2, false);
+    let row = |row: usize| &shares[row * classes..][..classes];
+    for (index, rows) in [(0, [6, 1]), (1, [4, 4])] {
+        let batch = batches.get(index, 1, [0.0; 4]);
+        let expected = [row(rows[0]), row(rows[1])].concat();
+        assert_eq!(batch.targets, Some(&expected[..]));
     }
 }

@@ -57,9 +57,9 @@ impl Function {
     pub fn read(name: &str) -> Result<Function, String> {
         match Function::find(name) {
             Some(function) => Ok(function),
-            None if name == Function::SOFTMAX => {
-                Err("`activation` is \"softmax\", which only the last layer of a network has".into())
-            }
+            None if name == Function::SOFTMAX => Err(
+                "`activation` is \"softmax\", which only the last layer of a network has".into(),
+            ),
             None => {
                 let known: Vec<&str> = Function::names().collect();
                 let known = known.join(", ");

@@ -1,7 +1,7 @@
 //! Dropout: in training, elements are set to zero at random (Keras `Dropout`). Elsewhere it is not there.
 
-use super::read::Arguments;
 use super::Unreadable;
+use super::read::Arguments;
 use crate::graph::{Alias, Caps, Emit, Gradient, Layer, Mode, Node, Outline, Pass, Refusal, Slot};
 use crate::ops::dropout;
 use crate::tensor::Shape;

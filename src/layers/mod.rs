@@ -19,7 +19,7 @@ mod spatial_dropout2d;
 pub use activation::{Activation, Function};
 pub use add::Add;
 pub use average_pooling2d::AveragePooling2D;
-pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use categorical_crossentropy::{CategoricalCrossentropy, Loss};
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use dense::Dense;

@@ -6,6 +6,7 @@ mod builder;
 mod inception;
 
 use crate::graph::{Graph, Kind, Mode, TensorId};
+use crate::layers::Loss;
 pub use builder::{Builder, LayerRow};
 use std::collections::HashMap;
 
@@ -118,8 +119,9 @@ impl Model {
         [h, w, c]
     }
 
-    /// The nodes that a program of that mode runs: what its heads need. Predictions come from the first alone.
-    pub fn graph_for(&self, mode: Mode) -> Graph {
+    /// The nodes that a program of that mode runs: what its heads need, and their losses. Predictions come from the
+    /// first alone.
+    pub fn graph_for(&self, mode: Mode, loss: &Loss) -> Graph {
         let mut graph = self.graph.clone();
         let heads = match mode {
             Mode::Predict => &self.heads[..1],
@@ -131,9 +133,9 @@ impl Model {
         }
         match mode {
             Mode::Predict => {}
-            Mode::Evaluate => backward::losses(&mut graph, &self.heads),
+            Mode::Evaluate => backward::losses(&mut graph, &self.heads, loss, mode),
             Mode::Train => {
-                backward::losses(&mut graph, &self.heads);
+                backward::losses(&mut graph, &self.heads, loss, mode);
                 backward::expand(&mut graph);
             }
         }

@@ -17,6 +17,7 @@ mod variants;
 
 pub use crate::graph::{BufferId, Mode, Schedule};
 use crate::graph::{Init, Kind};
+pub use crate::layers::Loss;
 use crate::network::Model;
 use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
@@ -98,10 +99,17 @@ pub struct Region {
     pub gradient: Option<BufferId>,
 }
 
+/// Numbers that programs read and nobody writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constant {
+    pub buffer: BufferId,
+    pub values: Vec<f32>,
+}
+
 /// Where the host and a program meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// `images`, `labels`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
+    /// `images`, `labels`, `targets`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
     /// further heads have the head's name behind a slash.
     pub name: String,
     pub buffer: BufferId,
@@ -228,6 +236,8 @@ pub struct Options {
     pub rule: Arc<dyn Rule>,
     /// What a step does beside its rule.
     pub training: Training,
+    /// What the heads' losses want.
+    pub loss: Loss,
 }
 
 /// What a training step does beside the optimiser's rule.
@@ -277,6 +287,7 @@ impl Options {
             concat_in_place: true,
             rule: Arc::new(rules::Adam),
             training: Training::default(),
+            loss: Loss::default(),
         }
     }
 }
@@ -296,6 +307,7 @@ pub struct Plan {
     pub buffers: Vec<BufferSpec>,
     pub regions: Vec<Region>,
     pub parameters: Vec<Parameter>,
+    pub constants: Vec<Constant>,
     pub programs: Vec<Program>,
 }
 
@@ -345,6 +357,8 @@ pub enum Error {
         target: String,
         remedy: &'static str,
     },
+    #[error("the loss cannot be computed: {0}")]
+    Loss(String),
     #[error("{op}: variant `{variant}` does not run here ({target}); there are: {present}")]
     NoVariant {
         op: &'static str,

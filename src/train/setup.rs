@@ -12,7 +12,7 @@ use crate::data::Dataset;
 use crate::feed;
 use crate::files::{self, Lock, Sealed};
 use crate::gpu::{Adapter, Checks, Executor, Gpu};
-use crate::plan::{self, Options, Plan, Source, Wanted};
+use crate::plan::{self, Loss, Options, Plan, Source, Wanted};
 use crate::tuned::Tuned;
 use crate::weights::{self, Contents, TensorFile};
 use std::path::{Path, PathBuf};
@@ -302,6 +302,10 @@ fn make_plan(
     let model = network.build(dataset.class_names.len() as u32);
     let mut options = Options {
         rule: config.rule().expect("options were checked"),
+        loss: Loss {
+            soft: dataset.is_soft(),
+            ..Loss::default()
+        },
         ..Options::new(gpu.profile.clone())
     };
     let own = options.clone();

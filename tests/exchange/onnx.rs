@@ -162,9 +162,20 @@ fn every_function_comes_through_and_dropout_does_not() {
     let mut x = b.input("image", [6, 5, 2]);
     for name in Function::names() {
         let function = Function::find(name).expect("a function");
-        x = b.conv2d(&format!("{name}_of"), x, 4, Window::square(3, 1, Same), false);
+        x = b.conv2d(
+            &format!("{name}_of"),
+            x,
+            4,
+            Window::square(3, 1, Same),
+            false,
+        );
         x = layer(&mut b, name, Activation(function), &[x]);
-        x = layer(&mut b, &format!("{name}_dropped"), Dropout { rate: 0.5 }, &[x]);
+        x = layer(
+            &mut b,
+            &format!("{name}_dropped"),
+            Dropout { rate: 0.5 },
+            &[x],
+        );
     }
     let mean = b.global_average_pool("mean", x);
     let logits = b.dense("logits", mean, 3, false);
@@ -172,7 +183,11 @@ fn every_function_comes_through_and_dropout_does_not() {
     let nodes = model.graph.expect("a graph").node;
     let ops: Vec<String> = nodes.into_iter().filter_map(|node| node.op_type).collect();
     assert!(ops.iter().all(|op| op != "Dropout"));
-    assert_eq!(ops.iter().filter(|op| *op == "Identity").count(), 1, "linear alone");
+    assert_eq!(
+        ops.iter().filter(|op| *op == "Identity").count(),
+        1,
+        "linear alone"
+    );
 }
 
 #[test]
