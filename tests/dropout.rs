@@ -101,7 +101,7 @@ fn network(rate: Option<f64>) -> Model {
     let mut b = Builder::new();
     let image = b.input("image", [8, 8, 1]);
     let window = Window::square(3, 1, Padding::Same);
-    let mut drop = |b: &mut Builder, name: &str, x: TensorId, whole: bool| match rate {
+    let drop = |b: &mut Builder, name: &str, x: TensorId, whole: bool| match rate {
         None => x,
         Some(rate) if whole => b
             .layer(name, SpatialDropout2D { rate }, &[x])

@@ -124,6 +124,7 @@ fn edges() -> Vec<f32> {
         -0.0,
         1e-7,
         -1e-7,
+        5e-7,
         1e-3,
         -1e-3,
         0.5,
@@ -271,11 +272,11 @@ impl Op for Backward {
                 cases.push(row(format!("{curve:?}_edges"), curve, vec![dy, all]));
             }
         }
-        for curve in [Curve::Relu6, Curve::LeakyRelu] {
+        for curve in [Curve::Relu6, Curve::LeakyRelu, Curve::Elu] {
             // One unit above and below each threshold.
             let near = |x: f32| [x.next_down(), x, x.next_up()];
             let mut kept = near(6.0).to_vec();
-            kept.extend([0.0, -0.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE]);
+            kept.extend([0.0, -0.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, 5e-7]);
             let dy = vec![5.0; kept.len()];
             let case = row(format!("{curve:?}_thresholds"), curve, vec![dy, kept]);
             cases.push(Case {
