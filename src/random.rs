@@ -50,6 +50,11 @@ pub fn pcg4d(words: [u32; 4]) -> [u32; 4] {
     [x, y, z, w]
 }
 
+/// A seed in the 32 bits that a step has for it: small seeds as they are.
+pub fn folded(seed: u64) -> u32 {
+    seed as u32 ^ (seed >> 32) as u32
+}
+
 /// A stream number made of several parts (seed, purpose, epoch, ...).
 pub fn stream(parts: &[u64]) -> u64 {
     parts.iter().fold(0x5EED, |state, &part| {

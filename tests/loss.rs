@@ -251,10 +251,10 @@ fn a_soft_set_feeds_the_shares_of_each_row() {
     let classes = set.class_names.len();
     let shares: Vec<f32> = (0..8 * classes).map(|i| i as f32).collect();
     set.train.shares = Some(shares.clone());
-    let mut batches = Batches::new(&set, &set.train, vec![6, 1, 4], 2, false);
+    let mut batches = Batches::new(&set, &set.train, vec![6, 1, 4], [2, 1], false);
     let row = |row: usize| &shares[row * classes..][..classes];
     for (index, rows) in [(0, [6, 1]), (1, [4, 4])] {
-        let batch = batches.get(index, 1, [0.0; 4]);
+        let batch = batches.get(index, Step::new(1, 0, [0.0; 4]));
         let expected = [row(rows[0]), row(rows[1])].concat();
         assert_eq!(batch.targets, Some(&expected[..]));
     }

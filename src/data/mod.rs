@@ -375,18 +375,6 @@ impl Split {
         counts
     }
 
-    /// The weight of each class by which all classes count the same: rows / (classes * rows of the class), as
-    /// scikit-learn's `balanced`. A class without rows is not counted; its weight, which no row asks for, is 1.
-    pub fn balanced_weights(&self, classes: usize) -> Vec<f32> {
-        let counts = self.counts(classes);
-        let present = counts.iter().filter(|&&count| count > 0).count();
-        let weight = |&count: &u64| match count {
-            0 => 1.0,
-            _ => (self.rows() as f64 / (present as f64 * count as f64)) as f32,
-        };
-        counts.iter().map(weight).collect()
-    }
-
     /// Writes image `row` into `out`, height * width * channels long, each value as f32 times
     /// `scale`: the same bits as a kernel that computes `f32(value) * scale`.
     ///

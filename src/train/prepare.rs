@@ -26,6 +26,8 @@ pub(super) enum Prior {
         out: Out,
         /// The file of `--init-from`, and how to know it again.
         weights: Option<(TensorFile, Origin)>,
+        /// Must its tensors be the network's, each of them?
+        strict: bool,
     },
     /// A run, kept from others, and the file that holds its tensors.
     Run {
@@ -50,9 +52,15 @@ pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Pr
             config,
             out,
             init_from,
+            strict,
         } => {
             let weights = init_from.map(open_weights).transpose()?;
-            (config, Prior::Nothing { out, weights })
+            let prior = Prior::Nothing {
+                out,
+                weights,
+                strict,
+            };
+            (config, prior)
         }
         Start::Resume {
             folder,
@@ -140,6 +148,10 @@ fn check_options(config: &Config) -> Result<&'static Network, Error> {
         return refuse("epochs", "0".into(), "at least 1 is needed");
     }
     config.rule()?;
+    config
+        .regime
+        .check(config.batch)
+        .map_err(|why| Error::Regime { why })?;
     Network::find(&config.model).ok_or_else(|| Error::UnknownModel {
         found: config.model.clone(),
         known: Network::names(),

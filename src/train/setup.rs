@@ -62,6 +62,11 @@ fn open_and_train(
         .for_each(|text| observe(Event::Notice(text)));
     if let Prior::Run { folder, saved, .. } = &prepared.start {
         tidy(folder, saved)?;
+        if saved.state.stopped_early {
+            let text = "nothing to do: early stopping has ended this run";
+            observe(Event::Notice(text.into()));
+            return Ok(super::Summary::finished(folder, &saved.state));
+        }
         if saved.state.epoch >= epochs {
             observe(Event::Notice(format!(
                 "nothing to do: this run has done its {epochs} epochs; --epochs N trains on"
@@ -102,9 +107,13 @@ fn open_and_train(
             saved,
             file,
         } => restore(&executor, folder, lock, *saved, file)?,
-        Prior::Nothing { out, weights } => {
-            begin(&executor, &config, &dataset, &out, weights, observe, begun)?
-        }
+        Prior::Nothing {
+            out,
+            weights,
+            strict,
+        } => begin(
+            &executor, &config, &dataset, &out, weights, strict, observe, begun,
+        )?,
     };
     observe(Event::Started {
         adapter: &gpu.info,
@@ -197,8 +206,7 @@ fn restore(
             if file.hash != *hash {
                 return Err(wrong("has changed since".into()));
             }
-            file.check(&executor.plan, Contents::Weights)?;
-            file.load(executor, Contents::Weights)?;
+            take(executor, &mut file, saved.config.seed)?;
         }
     }
     Ok(Ready {
@@ -209,23 +217,76 @@ fn restore(
     })
 }
 
+/// Draws all parameters, then takes what a file has of them.
+fn take(executor: &Executor, file: &mut TensorFile, seed: u64) -> Result<(), Error> {
+    let fits = file.fits(&executor.plan);
+    if !(fits.missing.is_empty() && fits.other.is_empty()) {
+        executor.draw_parameters(seed)?;
+    }
+    file.load_fitting(executor, &fits)?;
+    executor.begin_averages();
+    Ok(())
+}
+
+/// What of a file of weights is not taken, and what begins anew.
+fn told(fits: &weights::Fits) -> Option<String> {
+    const SHOWN: usize = 6;
+    let list = |names: &[String]| {
+        let shown = names
+            .iter()
+            .take(SHOWN)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
+        match names.len().saturating_sub(SHOWN) {
+            0 => shown,
+            more => format!("{shown} and {more} more"),
+        }
+    };
+    let parts = [
+        ("have another shape there and begin anew", &fits.other),
+        ("are not there and begin anew", &fits.missing),
+        ("are of no use here", &fits.unused),
+    ];
+    let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+    let told: Vec<String> = parts
+        .map(|(what, names)| format!("{} {what}", list(names)))
+        .collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "of the weights to begin with {} tensors are taken; {}",
+            fits.taken.len(),
+            told.join("; ")
+        )
+    })
+}
+
 /// What is told of foreign weights.
 const UNHASHED: &str =
     "the weights of --init-from have no hash: whether they are as they were written cannot be told";
 
 /// Makes the folder of a new run with its first resume point, which holds no tensors but says how
 /// to make them, and makes them.
+#[expect(clippy::too_many_arguments)]
 fn begin(
     executor: &Executor,
     config: &Config,
     dataset: &Dataset,
     out: &Out,
     mut weights: Option<(TensorFile, Origin)>,
+    strict: bool,
     observe: &mut dyn FnMut(Event),
     begun: &mut Option<Begun>,
 ) -> Result<Ready, Error> {
     if let Some((file, _)) = &weights {
-        file.check(&executor.plan, Contents::Weights)?;
+        if strict {
+            file.check(&executor.plan, Contents::Weights)?;
+        }
+        let fits = file.fits(&executor.plan);
+        if fits.taken.is_empty() {
+            return Err(Error::NothingFits(file.path().into()));
+        }
+        told(&fits).map(|text| observe(Event::Notice(text)));
         if file.seal == Sealed::Never {
             observe(Event::Notice(UNHASHED.into()));
         }
@@ -259,7 +320,7 @@ fn begin(
     });
     config.write(&folder)?;
     match &mut weights {
-        Some((file, _)) => file.load(executor, Contents::Weights)?,
+        Some((file, _)) => take(executor, file, config.seed)?,
         None => executor.draw_parameters(config.seed)?,
     }
     Ok(Ready {
@@ -282,6 +343,19 @@ fn tidy(folder: &Path, Saved { config, state, .. }: &Saved) -> Result<(), Error>
     Ok(())
 }
 
+/// What the loss wants, by the regime and by what the data's labels are.
+fn loss(config: &Config, dataset: &Dataset) -> Result<Loss, plan::Error> {
+    let regime = &config.regime;
+    let classes = dataset.class_names.len();
+    let weights = regime.class_weights.as_ref();
+    let weights = weights.map(|weights| weights.of(&dataset.train.labels, classes));
+    Ok(Loss {
+        label_smoothing: regime.label_smoothing as f32,
+        class_weights: weights.transpose().map_err(plan::Error::Loss)?,
+        soft: dataset.is_soft(),
+    })
+}
+
 /// The plan of a run; one that goes on keeps its kernels, if they run here.
 fn make_plan(
     prepared: &Prepared,
@@ -298,19 +372,24 @@ fn make_plan(
         true => [Source::Host; 2],
         false => feed::placement(dataset, &gpu.profile.limits),
     };
-    let wanted = Wanted::training(config.batch, sources);
-    let model = network.build(dataset.class_names.len() as u32);
+    let wanted = Wanted::training(config.shard_batch(), sources);
+    let mut model = network.build(dataset.class_names.len() as u32);
+    for pattern in &config.regime.freeze {
+        let frozen = model.freeze(pattern);
+        if !frozen.is_ok_and(|count| count > 0) {
+            let pattern = pattern.clone();
+            return Err(Error::Freeze { pattern });
+        }
+    }
     let mut options = Options {
         rule: config.rule().expect("options were checked"),
-        loss: Loss {
-            soft: dataset.is_soft(),
-            ..Loss::default()
-        },
+        loss: loss(config, dataset)?,
+        training: config.training(),
         ..Options::new(gpu.profile.clone())
     };
     let own = options.clone();
     let Prior::Run { saved, .. } = start else {
-        let notice = Tuned::find(&gpu.info).apply(&mut options, network.name, config.batch);
+        let notice = Tuned::find(&gpu.info).apply(&mut options, network.name, config.shard_batch());
         return Ok((plan::plan(&model, &wanted, &options)?, notice));
     };
     options.pins = saved.variants.clone();

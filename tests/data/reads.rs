@@ -82,14 +82,6 @@ fn reads_shares_of_classes() {
 }
 
 #[test]
-fn balanced_weights_make_classes_count_the_same() {
-    let split = Split::of(Pixels::U8(vec![0; 10]), vec![0, 0, 0, 0, 0, 0, 1, 1, 1, 3]);
-    // scikit-learn's compute_class_weight("balanced", classes=[0, 1, 3], y=labels); class 2 has no row.
-    let expected = [10.0 / 18.0, 10.0 / 9.0, 1.0, 10.0 / 3.0].map(|weight: f64| weight as f32);
-    assert_eq!(split.balanced_weights(4), expected);
-}
-
-#[test]
 fn reads_versions_1_to_3_and_fortran_order() {
     let expected = load(&good()).unwrap();
     let shape = [4, 2, 3];
