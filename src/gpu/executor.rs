@@ -92,11 +92,13 @@ pub enum Images<'a> {
     Host(&'a [f32]),
 }
 
-/// The inputs of one step. All slices are as long as the batch.
+/// The inputs of one step. All slices are of the whole batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     pub images: Images<'a>,
     pub labels: &'a [u32],
+    /// The classes' shares, row by row, for a plan whose loss is soft.
+    pub targets: Option<&'a [f32]>,
     pub step: Step,
 }
 
@@ -174,6 +176,10 @@ impl<'g> Executor<'g> {
             .iter()
             .map(|spec| gpu.storage(&spec.name, spec.bytes.max(4)))
             .collect::<Result<Vec<_>, _>>()?;
+        for constant in &plan.constants {
+            let words = bytemuck::cast_slice(&constant.values);
+            gpu.upload(&buffers[constant.buffer], 0, words);
+        }
         let step = gpu.uniform("step", bytemuck::bytes_of(&Step::default()));
         let mut resolver = Resolver {
             gpu,
@@ -270,6 +276,10 @@ impl<'g> Executor<'g> {
         }
         if program.port("labels").is_some() {
             write("labels", bytemuck::cast_slice(batch.labels));
+        }
+        if program.port("targets").is_some() {
+            let targets = batch.targets.expect("a soft loss has shares of classes");
+            write("targets", bytemuck::cast_slice(targets));
         }
         self.gpu
             .upload(&self.step, 0, bytemuck::bytes_of(&batch.step));

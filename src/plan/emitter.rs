@@ -19,6 +19,8 @@ pub(super) struct Emitter<'a> {
     pub options: &'a Options,
     pub mode: Mode,
     pub labels: Option<Place>,
+    pub targets: Option<Place>,
+    pub class_weights: Option<Place>,
     /// By the head's logits.
     pub metrics: HashMap<TensorId, Place>,
     /// What stops the optimiser.
@@ -265,6 +267,15 @@ impl Emit for Emitter<'_> {
 
     fn labels(&self) -> Place {
         self.labels.expect("a program with a loss has labels")
+    }
+
+    fn targets(&self) -> Place {
+        self.targets
+            .expect("a program with a soft loss has targets")
+    }
+
+    fn class_weights(&self) -> Place {
+        self.class_weights.expect("a plan with class weights")
     }
 
     fn metrics(&self, logits: TensorId) -> Place {

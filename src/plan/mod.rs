@@ -18,6 +18,7 @@ mod variants;
 
 pub use crate::graph::{BufferId, Mode, Schedule};
 use crate::graph::{Init, Kind};
+pub use crate::layers::Loss;
 use crate::network::Model;
 use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
@@ -104,10 +105,17 @@ pub struct Region {
     pub partials: Vec<BufferId>,
 }
 
+/// Numbers that programs read and nobody writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constant {
+    pub buffer: BufferId,
+    pub values: Vec<f32>,
+}
+
 /// Where the host and a program meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// `images`, `labels`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
+    /// `images`, `labels`, `targets`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
     /// further heads have the head's name behind a slash.
     pub name: String,
     pub buffer: BufferId,
@@ -249,6 +257,8 @@ pub struct Options {
     pub rule: Arc<dyn Rule>,
     /// What a step does beside its rule.
     pub training: Training,
+    /// What the heads' losses want.
+    pub loss: Loss,
 }
 
 /// What a training step does beside the optimiser's rule.
@@ -317,6 +327,7 @@ impl Options {
             concat_in_place: true,
             rule: Arc::new(rules::Adam::default()),
             training: Training::default(),
+            loss: Loss::default(),
         }
     }
 }
@@ -338,6 +349,7 @@ pub struct Plan {
     pub buffers: Vec<BufferSpec>,
     pub regions: Vec<Region>,
     pub parameters: Vec<Parameter>,
+    pub constants: Vec<Constant>,
     pub programs: Vec<Program>,
 }
 
@@ -394,6 +406,8 @@ pub enum Error {
         target: String,
         remedy: &'static str,
     },
+    #[error("the loss cannot be computed: {0}")]
+    Loss(String),
     #[error("{op}: variant `{variant}` does not run here ({target}); there are: {present}")]
     NoVariant {
         op: &'static str,

@@ -87,6 +87,7 @@ impl<'g> Trial<'g> {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &self.labels,
+            targets: None,
             step: Step::new(self.steps as u32, VALID, rule),
         };
         run(&mut self.executor, &batch).expect("a device that works")
