@@ -9,6 +9,7 @@ use super::show::{self, Mode, Reporter, Show};
 use super::stop::{self, Stop};
 use super::tensorboard::Board;
 use crate::gpu::{LimitChoice, Selector};
+use crate::network::Network;
 use crate::rules::{self, Choices};
 use crate::train::{self, Config, Given, Out, Settings, Start};
 use clap::Args;
@@ -28,8 +29,8 @@ pub struct Train {
     /// Data set, folder of pictures by class, or CSV of FER-2013 [default: generated sample faces]
     #[arg(long, value_name = "DIR|FILE.csv", help_heading = "What")]
     data: Option<PathBuf>,
-    /// Network, one that `fer-gpu summary` lists [default: inception]
-    #[arg(long, value_name = "NAME", help_heading = "What")]
+    /// Network, one that `fer-gpu summary` lists, or a file of one [default: inception]
+    #[arg(long, value_name = "NAME|FILE.toml", help_heading = "What")]
     model: Option<String>,
     /// Folder of the run [default: runs/<model>-<date>-<time>]
     #[arg(
@@ -262,16 +263,21 @@ impl Train {
             nesterov: self.nesterov,
         };
         rules::find(&optimizer, &choices)?;
-        let model = self.model.clone().unwrap_or_else(|| "inception".into());
+        let model = self.model.as_deref().unwrap_or("inception");
+        let network = Network::named(model)?;
+        let model_file = Network::is_path(model)
+            .then(|| std::path::absolute(model).ok())
+            .flatten();
         let out = match &self.out {
             Some(folder) => Out::Given(folder.clone()),
             None => {
                 let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-                Out::Fresh(PathBuf::from(format!("runs/{model}-{now}")))
+                Out::Fresh(PathBuf::from(format!("runs/{}-{now}", network.name)))
             }
         };
         let config = Config {
-            model,
+            model: network.name,
+            model_file,
             epochs: self.epochs.unwrap_or(150),
             batch: self.batch.unwrap_or(64),
             learning_rate: self.lr.unwrap_or(0.001),

@@ -71,6 +71,23 @@ impl Arguments {
         }
     }
 
+    /// A positive integer, if it is there.
+    pub fn maybe_count(&mut self, name: &str) -> Result<Option<u32>, Unreadable> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => self.positive(name, &value).map(Some),
+        }
+    }
+
+    /// True or false; `default` where it is not there.
+    pub fn flag(&mut self, name: &str, default: bool) -> Result<bool, Unreadable> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(other) => Err(self.wrong(format!("`{name}` is {other}, true or false is needed"))),
+        }
+    }
+
     /// A pair (height, width), or one number for both; `default` where there is none.
     pub fn pair(&mut self, name: &str, default: Option<[u32; 2]>) -> Result<[u32; 2], Unreadable> {
         match (self.take(name), default) {

@@ -36,7 +36,11 @@ pub fn commands(outcome: &Outcome) -> Vec<String> {
 
 /// A new run of a configuration.
 fn train(config: &Config, rate: f64, epochs: u32, out: Option<&str>) -> String {
-    let mut text = format!("fer-gpu train --model {}", quoted(&config.model));
+    let model = match &config.model_file {
+        Some(file) => path(file),
+        None => quoted(&config.model),
+    };
+    let mut text = format!("fer-gpu train --model {model}");
     let mut option = |name: &str, value: String| text += &format!(" --{name} {value}");
     if let Some(data) = config.data.as_ref() {
         option("data", path(data));

@@ -97,6 +97,7 @@ impl Session<'_, '_> {
         let saved = Saved {
             config: run.config.clone(),
             state: self.state.clone(),
+            network: Some(run.network.text.clone()),
             data_hash: files::hexadecimal(run.dataset.hash),
             variants: self.executor.plan.variants(),
             schedule: Some(self.executor.plan.schedule),
@@ -127,10 +128,10 @@ impl Session<'_, '_> {
     }
 
     fn save_weights(&self, name: &str) -> Result<(), Error> {
-        let record = self
-            .run
+        let run = &self.run;
+        let record = run
             .config
-            .record(self.state.epoch, &self.executor.plan);
+            .record(&run.network, self.state.epoch, &self.executor.plan);
         let metadata = record.metadata();
         let path = self.run.folder.join(name);
         let contents = weights::Contents::Weights;

@@ -5,6 +5,7 @@ use super::Error;
 use super::steps::Written;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
+use crate::network::Network;
 use crate::pictures::Preprocessing;
 use crate::plan::{self, Pins, Plan, Schedule};
 use crate::rules::{self, Choices, Rule};
@@ -19,7 +20,11 @@ use std::sync::Arc;
 /// What defines a run: the same configuration, data and adapter give the same bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
+    /// The network's name.
     pub model: String,
+    /// The file that its text was read from, from the root; none for a network of the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_file: Option<PathBuf>,
     /// Total, also after resuming.
     pub epochs: u32,
     pub batch: u32,
@@ -95,6 +100,9 @@ pub struct State {
 pub struct Saved {
     pub config: Config,
     pub state: State,
+    /// The network's text: it stays as it was when the run began. Files of before there were texts have none.
+    #[serde(default)]
+    pub network: Option<String>,
     /// xxh3-128 of the data set.
     pub data_hash: String,
     /// The kernels that ran.
@@ -322,6 +330,7 @@ impl Config {
     fn is_of_later(&self, field: &str) -> bool {
         match field {
             "data_absolute" => true,
+            "model_file" => self.model_file.is_none(),
             "init_from" => self.init_from.is_none(),
             "momentum" => self.momentum == 0.0,
             "nesterov" => !self.nesterov,
@@ -353,11 +362,12 @@ impl Config {
     }
 
     /// What a file of the run's weights says of their use.
-    pub fn record(&self, epoch: u32, plan: &Plan) -> Record {
+    pub fn record(&self, network: &Network, epoch: u32, plan: &Plan) -> Record {
         let range = self.pixel_range.parse().expect("the data set's");
         let evaluate = plan.program(plan::EVALUATE);
         Record {
             model: self.model.clone(),
+            network: Some(network.text.clone()),
             class_names: self.class_names.clone(),
             preprocessing: Preprocessing::usual(self.image, range),
             variants: evaluate

@@ -73,7 +73,7 @@ fn agrees(model: &Model, range: PixelRange) -> ModelProto {
 
 #[test]
 fn every_network_of_the_box_computes_what_it_computes_here() {
-    for network in NETWORKS {
+    for network in NETWORKS.iter() {
         // As small as its layers are not: the dense kernel behind the flattening grows with the image.
         let model = network.build_for([9, 7, network.image[2]], 5);
         agrees(&model, PixelRange::ZeroTo255);
