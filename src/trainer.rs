@@ -28,7 +28,7 @@ impl Default for Recipe {
     fn default() -> Recipe {
         Recipe {
             batch: 64,
-            rule: Arc::new(Adam),
+            rule: Arc::new(Adam::default()),
             learning_rate: 0.001,
             seed: 0,
         }

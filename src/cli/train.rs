@@ -11,7 +11,7 @@ use super::tensorboard::Board;
 use crate::gpu::{LimitChoice, Selector};
 use crate::network::Network;
 use crate::rules::{self, Choices};
-use crate::train::{self, Config, Given, Out, Settings, Start};
+use crate::train::{self, Config, Given, Out, Regime, Settings, Start};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
@@ -261,6 +261,7 @@ impl Train {
         let choices = Choices {
             momentum: self.momentum,
             nesterov: self.nesterov,
+            ..Choices::default()
         };
         rules::find(&optimizer, &choices)?;
         let model = self.model.as_deref().unwrap_or("inception");
@@ -284,6 +285,7 @@ impl Train {
             optimizer,
             momentum: self.momentum.unwrap_or(0.0),
             nesterov: self.nesterov,
+            regime: Regime::default(),
             seed: self.seed.unwrap_or(0),
             shuffle: !self.no_shuffle,
             overfit_batch: self.overfit_batch,

@@ -1,28 +1,27 @@
 //! adam: one optimiser step over a flat block of weights.
 
-use super::update::{self, METRICS, Update};
+use super::update::{self, METRICS, Update, vectors};
 use super::{
-    Binding, Case, Cost, Family, Fill, Op, Phase, Piece, STEP, Shader, Step, Variant, anywhere,
-    in_out, no_chain, read, shader,
+    Binding, Case, Cost, Fill, Op, Phase, Piece, STEP, Shader, Step, Variant, in_out, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
 /// Keras 3's defaults.
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPSILON_HAT: f32 = 1e-7;
+pub const BETA1: f64 = 0.9;
+pub const BETA2: f64 = 0.999;
+pub const EPSILON_HAT: f64 = 1e-7;
 
 /// Scalars of step `t` (from 1): the rate with the bias correction, lr * sqrt(1 - beta2^t) / (1 - beta1^t);
 /// 1 - beta1; 1 - beta2; epsilon. All computed in f64: from an f32 beta2 its gain would be off by 5e-5.
 pub fn scalars(learning_rate: f64, t: u64) -> [f32; 4] {
+    scalars_with([BETA1, BETA2, EPSILON_HAT], learning_rate, t)
+}
+
+/// The same with other betas and another epsilon.
+pub fn scalars_with([beta1, beta2, epsilon]: [f64; 3], learning_rate: f64, t: u64) -> [f32; 4] {
     let power = |beta: f64| beta.powf(t as f64);
-    let rate = learning_rate * (1.0 - power(BETA2)).sqrt() / (1.0 - power(BETA1));
-    [
-        rate as f32,
-        (1.0 - BETA1) as f32,
-        (1.0 - BETA2) as f32,
-        EPSILON_HAT,
-    ]
+    let rate = learning_rate * (1.0 - power(beta2)).sqrt() / (1.0 - power(beta1));
+    [rate, 1.0 - beta1, 1.0 - beta2, epsilon].map(|scalar| scalar as f32)
 }
 
 /// The formula, for every kernel that applies it.
@@ -47,18 +46,7 @@ impl Op for Adam {
         in_out("moment2"),
     ];
     const STEP: bool = true;
-    const VARIANTS: &'static [Variant<Update>] = &[Variant {
-        name: "naive",
-        family: Family::Naive,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHADER,
-        entry: "adam",
-        constants: &[("WORKGROUP", 64.0)],
-        workgroups: |p| (p.count as u64 / 4).div_ceil(64),
-        chain: no_chain,
-        supports: anywhere,
-    }];
+    const VARIANTS: &'static [Variant<Update>] = &[vectors(&SHADER, "adam")];
 
     fn lengths(p: &Update) -> Vec<usize> {
         let count = p.count as usize;
@@ -69,18 +57,7 @@ impl Op for Adam {
         reference::adam::adam(p, step, bindings)
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        let each = elements.next_multiple_of(4) as u32;
-        let piece = |first: u32| {
-            let count = each.min(p.count - first);
-            let range = first as usize..(first + count) as usize;
-            let metrics = 0..super::softmax_cross_entropy::METRICS;
-            let [g, w, m, v] = std::array::from_fn(|_| range.clone());
-            Piece {
-                params: Update { count },
-                ranges: vec![g, metrics, w, m, v],
-            }
-        };
-        (0..p.count).step_by(each as usize).map(piece).collect()
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

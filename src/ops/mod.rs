@@ -10,21 +10,27 @@ pub mod add;
 pub mod average_pool2d;
 pub mod concat;
 pub mod conv2d;
+pub mod decay;
 pub mod gather;
 pub mod global_average_pool;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod moving_statistic;
 pub mod non_finite;
+pub mod norms;
 pub mod pack;
 pub mod params;
 pub mod peak_copy;
 pub mod peak_fma;
 pub mod reference;
+pub mod regularize;
 pub mod relu;
+pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 pub mod softmax_cross_entropy;
 pub mod update;
+pub mod weight_average;
 
 use crate::profile::Profile;
 pub use params::{Field, Params, Step};
@@ -411,6 +417,18 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &adam::Adam,
     &sgd::Sgd,
     &sgd::SgdMomentum,
+    &rmsprop::RmsProp,
+    &rmsprop::RmsPropMomentum,
+    &regularize::L2Gradient,
+    &regularize::ClipValue,
+    &regularize::Accumulate,
+    &norms::SquareSums,
+    &norms::ClipScale,
+    &norms::ScaleGradient,
+    &norms::L2Penalty,
+    &decay::DecayWeights,
+    &moving_statistic::MovingStatistic,
+    &weight_average::WeightAverage,
     &pack::Pack,
     &pack::Unpack,
     &non_finite::Count,

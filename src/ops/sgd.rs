@@ -1,9 +1,8 @@
 //! sgd, sgd_momentum: one step of stochastic gradient descent over a flat block of weights.
 
-use super::update::{self, METRICS, Update};
+use super::update::{self, METRICS, Update, vectors};
 use super::{
-    Binding, Case, Cost, Family, Fill, Op, Phase, STEP, Shader, Step, Variant, anywhere, in_out,
-    no_chain, read, shader,
+    Binding, Case, Cost, Fill, Op, Phase, Piece, STEP, Shader, Step, Variant, in_out, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 
@@ -18,22 +17,6 @@ pub fn scalars(learning_rate: f64, momentum: f64, nesterov: bool) -> [f32; 4] {
 }
 
 static SHADER: Shader = shader!("sgd.wgsl", update::PARAMS, STEP);
-
-/// The one variant: an invocation for each vector of four weights.
-const fn naive(entry: &'static str) -> Variant<Update> {
-    Variant {
-        name: "naive",
-        family: Family::Naive,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHADER,
-        entry,
-        constants: &[("WORKGROUP", 64.0)],
-        workgroups: |p| (p.count as u64 / 4).div_ceil(64),
-        chain: no_chain,
-        supports: anywhere,
-    }
-}
 
 /// A case without any rounding: integers, and halves of them.
 fn exact(scalars: [f32; 4], slots: usize) -> Case<Update> {
@@ -57,7 +40,7 @@ impl Op for Sgd {
     const PHASE: Phase = Phase::Update;
     const BINDINGS: &'static [Binding] = &[read("g"), METRICS, in_out("w")];
     const STEP: bool = true;
-    const VARIANTS: &'static [Variant<Update>] = &[naive("sgd")];
+    const VARIANTS: &'static [Variant<Update>] = &[vectors(&SHADER, "sgd")];
 
     fn lengths(p: &Update) -> Vec<usize> {
         let count = p.count as usize;
@@ -65,6 +48,9 @@ impl Op for Sgd {
     }
     fn reference(p: &Update, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         reference::sgd::sgd(p, step, bindings)
+    }
+    fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {
@@ -88,7 +74,7 @@ impl Op for SgdMomentum {
     const PHASE: Phase = Phase::Update;
     const BINDINGS: &'static [Binding] = &[read("g"), METRICS, in_out("w"), in_out("momentum")];
     const STEP: bool = true;
-    const VARIANTS: &'static [Variant<Update>] = &[naive("sgd_momentum")];
+    const VARIANTS: &'static [Variant<Update>] = &[vectors(&SHADER, "sgd_momentum")];
 
     fn lengths(p: &Update) -> Vec<usize> {
         let count = p.count as usize;
@@ -96,6 +82,9 @@ impl Op for SgdMomentum {
     }
     fn reference(p: &Update, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         reference::sgd::sgd_momentum(p, step, bindings)
+    }
+    fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

@@ -3,9 +3,9 @@
 
 use super::emitter::Emitter;
 use super::fusion::Fusion;
-use super::placement::{self, Placement, SHARED};
+use super::placement::{self, Placement};
 use super::ports::{self, Ports};
-use super::{Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port, memory};
+use super::{Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port, memory, update};
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
 use crate::ops::gather::{Gather, GatherParams};
@@ -46,6 +46,10 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             dispatches,
         });
     }
+    if trains {
+        let batch = wanted.first().map_or(0, |wanted| wanted.batch);
+        programs.extend(update::sums(&placement, options, &buffers, batch)?);
+    }
     let Placement {
         parameters,
         regions,
@@ -60,6 +64,7 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
         target: options.profile.name.clone(),
         schedule: options.schedule,
         rule: options.rule.clone(),
+        shards: options.training.shards,
         buffers,
         regions,
         parameters,
@@ -131,12 +136,16 @@ impl<'a> Lowering<'a> {
                 emitter.begin(index, &node.name, phase(graph, node));
                 node.layer.lower(node, emitter);
             }
-            if last_loss == Some(index) && self.wanted.mode == Mode::Train {
-                self.join_losses(emitter);
+            if last_loss == Some(index) {
+                let metrics = self.port("metrics").expect("every head has metrics");
+                update::penalty(emitter, metrics);
+                if self.wanted.mode == Mode::Train {
+                    self.join_losses(emitter);
+                }
             }
         }
         match self.wanted.mode {
-            Mode::Train => self.update(emitter),
+            Mode::Train => update::finish(emitter),
             Mode::Predict => self.probabilities(emitter),
             Mode::Evaluate => {}
         }
@@ -181,21 +190,6 @@ impl<'a> Lowering<'a> {
             sum = partial;
         }
         emitter.push(&add::Add, &params, &[sum, *last, flag]);
-    }
-
-    /// One dispatch updates the whole shared region; the large kernels were updated where their gradient was
-    /// made. Where every layer is frozen there is nothing to update.
-    fn update(&self, emitter: &mut Emitter) {
-        let region = &self.placement.regions[SHARED];
-        let runs = self.placement.runs.iter().filter(|r| r.region == SHARED);
-        let words = runs.map(|run| run.words).sum();
-        if words == 0 {
-            return;
-        }
-        let gradients = region.gradient.expect("a training program");
-        let at = Place::of(region.values);
-        emitter.begin(0, "parameters", Phase::Update);
-        emitter.push_update(at, words, Place::of(gradients));
     }
 
     fn probabilities(&self, emitter: &mut Emitter) {

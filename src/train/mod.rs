@@ -9,22 +9,28 @@ mod error;
 mod history;
 mod pace;
 mod prepare;
+mod regime;
 mod remedy;
 mod replay;
 mod save;
+mod schedule;
 mod settings;
 mod setup;
 mod space;
 mod state;
 mod steps;
+mod watch;
 
 pub use error::{Error, causes};
 pub use history::{curve, read_history, run_name};
+pub use regime::{Balance, ClassWeights, Decayed, Regime};
+pub use schedule::{Position, Schedule, Shape as ScheduleShape};
 pub use settings::{Given, Out, Settings, Start};
 pub use setup::run;
 pub use state::{
     BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, REPORT, RESUME, STEPS, State,
 };
+pub use watch::{EarlyStopping, Monitor, ReduceOnPlateau};
 
 use crate::data::Dataset;
 use crate::feed::{self, Batches};

@@ -2,12 +2,14 @@
 //! file, so that weights, moments and place always belong together.
 
 use super::Error;
+use super::regime::Regime;
 use super::steps::Written;
+use super::watch::Waiting;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
 use crate::network::Network;
 use crate::pictures::Preprocessing;
-use crate::plan::{self, Pins, Plan, Schedule};
+use crate::plan::{self, Decay, Pins, Plan, Schedule, Training};
 use crate::rules::{self, Choices, Rule};
 use crate::weights::{self, Contents, Record, TensorFile};
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,9 @@ pub struct Config {
     pub momentum: f64,
     #[serde(default)]
     pub nesterov: bool,
+    /// What else defines how it learns.
+    #[serde(flatten)]
+    pub regime: Regime,
     pub seed: u64,
     pub shuffle: bool,
     /// Train on the first batch alone.
@@ -77,7 +82,7 @@ fn null_is_nan<'de, D: serde::Deserializer<'de>>(json: D) -> Result<f64, D::Erro
 }
 
 /// Where a run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// Optimiser steps done.
     pub step: u64,
@@ -93,6 +98,44 @@ pub struct State {
     /// The lowest validation loss, and its epoch.
     pub best: Option<(f64, u32)>,
     pub history: Vec<EpochRow>,
+    /// What a plateau has made of the learning rate.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub rate_factor: f64,
+    #[serde(default)]
+    pub plateau: Waiting,
+    #[serde(default)]
+    pub stopping: Waiting,
+    /// Did early stopping end it with its last epoch?
+    #[serde(default)]
+    pub stopped_early: bool,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(number: &f64) -> bool {
+    *number == 1.0
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            step: 0,
+            epoch: 0,
+            batch_in_epoch: 0,
+            loss_sum: 0.0,
+            correct: 0,
+            rows: 0,
+            seconds: 0.0,
+            best: None,
+            history: Vec::new(),
+            rate_factor: 1.0,
+            plateau: Waiting::default(),
+            stopping: Waiting::default(),
+            stopped_early: false,
+        }
+    }
 }
 
 /// The resume point without its tensors.
@@ -213,17 +256,14 @@ impl Saved {
         if self.config.class_names.len() < 2 {
             return Err(format!("its class names are {:?}", self.config.class_names));
         }
-        if self.config.rule().is_err() {
-            let Config {
-                optimizer,
-                momentum,
-                nesterov,
-                ..
-            } = &self.config;
+        if let Err(error) = self.config.rule() {
+            let choices = self.config.choices();
+            let optimizer = &self.config.optimizer;
             return Err(format!(
-                "its optimizer is `{optimizer}` with momentum {momentum} and nesterov {nesterov}"
+                "its optimizer is `{optimizer}` with {choices:?} ({error})"
             ));
         }
+        self.config.regime.check(self.config.batch)?;
         if self.origin != Origin::Saved && self.state != State::default() {
             return Err("it has done steps but no tensors".into());
         }
@@ -248,6 +288,10 @@ impl State {
     /// Is it one that a run of this configuration can reach?
     fn check(&self, config: &Config) -> Result<(), String> {
         let finite = self.loss_sum.is_finite() && self.seconds.is_finite() && self.seconds >= 0.0;
+        let factor = self.rate_factor;
+        if !(factor > 0.0 && factor <= 1.0) {
+            return Err(format!("its learning rate is multiplied with {factor}"));
+        }
         let rows = self.batch_in_epoch as u64 * config.batch as u64;
         if !finite || self.rows > rows || self.correct > self.rows {
             return Err("the sums of its epoch are none".into());
@@ -294,11 +338,50 @@ impl Config {
     /// # Errors
     /// If there is none, or if it takes no such momentum.
     pub fn rule(&self) -> Result<Arc<dyn Rule>, rules::Error> {
-        let choices = Choices {
+        rules::find(&self.optimizer, &self.choices())
+    }
+
+    /// What was chosen of it.
+    pub fn choices(&self) -> Choices {
+        let Regime {
+            rho,
+            beta_1,
+            beta_2,
+            epsilon,
+            ..
+        } = self.regime;
+        Choices {
             momentum: (self.momentum != 0.0).then_some(self.momentum),
             nesterov: self.nesterov,
-        };
-        rules::find(&self.optimizer, &choices)
+            rho,
+            beta_1,
+            beta_2,
+            epsilon,
+        }
+    }
+
+    /// The share of itself, times the learning rate, that a decaying weight loses each step.
+    pub fn weight_decay(&self) -> f64 {
+        let usual = || self.rule().map_or(0.0, |rule| rule.usual_decay());
+        self.regime.weight_decay.unwrap_or_else(usual)
+    }
+
+    /// What a step does beside the rule.
+    pub fn training(&self) -> Training {
+        Training {
+            shards: self.regime.shards,
+            decay: match self.weight_decay() {
+                0.0 => Decay::None,
+                _ => self.regime.decay.into(),
+            },
+            clip: self.regime.clip,
+            average: self.regime.ema.is_some(),
+        }
+    }
+
+    /// Images of a shard.
+    pub fn shard_batch(&self) -> u32 {
+        self.batch / self.regime.shards
     }
 
     pub fn write(&self, folder: &Path) -> Result<(), Error> {

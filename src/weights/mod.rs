@@ -33,6 +33,8 @@ struct Part {
 pub enum Contents {
     /// As others expect of a model file.
     Weights,
+    /// The same of the average over the steps: what it has no average of is as it is.
+    Averages,
     /// All that training needs to go on.
     Training,
     /// None, where the metadata say how to make them.
@@ -46,19 +48,28 @@ fn name(plan: &Plan, part: Part) -> String {
     match part.which {
         Tensor::Values => parameter.clone(),
         Tensor::Slot(slot) => format!("{}/{parameter}", plan.rule.slots()[slot]),
+        Tensor::Average => format!("{AVERAGE}/{parameter}"),
     }
 }
 
-/// The tensors of a file: all values, then slot by slot what belongs to the parameters that are trained.
+/// What the average of a parameter is called in a resume point.
+const AVERAGE: &str = "average";
+
+/// The tensors of a file: all values, then slot by slot what belongs to the parameters that are trained, then the
+/// averages.
 fn parts(plan: &Plan, contents: Contents) -> Vec<Part> {
     let of = |which| move |parameter| Part { parameter, which };
     let values = (0..plan.parameters.len()).map(of(Tensor::Values));
     let trained = || (0..plan.parameters.len()).filter(|&p| plan.parameters[p].is_trained());
     let slots = 0..plan.rule.slots().len();
     let slots = slots.flat_map(|slot| trained().map(of(Tensor::Slot(slot))));
+    let averaged = |p: &usize| plan.has_average(*p);
+    let averages = (0..plan.parameters.len())
+        .filter(averaged)
+        .map(of(Tensor::Average));
     match contents {
-        Contents::Weights => values.collect(),
-        Contents::Training => values.chain(slots).collect(),
+        Contents::Weights | Contents::Averages => values.collect(),
+        Contents::Training => values.chain(slots).chain(averages).collect(),
         Contents::Nothing => Vec::new(),
     }
 }
@@ -84,8 +95,10 @@ pub fn save(
     };
     let tensors: Vec<(String, Shape)> = parts.iter().map(named).collect();
     write(path, &tensors, metadata, |index, sink| {
-        let part = parts[index];
-        executor.read_parameter(part.parameter, part.which, |_, values| sink(values))
+        let Part { parameter, which } = parts[index];
+        let averaged = contents == Contents::Averages && executor.plan.has_average(parameter);
+        let which = if averaged { Tensor::Average } else { which };
+        executor.read_parameter(parameter, which, |_, values| sink(values))
     })
 }
 

@@ -6,16 +6,22 @@
 
 pub mod adam;
 pub mod average_pool2d;
+pub mod averages;
 pub mod conv2d;
+pub mod decay;
 pub mod elementwise;
 pub mod gather;
 pub mod global_average_pool;
 pub mod matmul;
 pub mod max_pool2d;
+mod near;
 pub mod non_finite;
+pub mod norms;
 pub mod pack;
 pub mod peak_copy;
 pub mod peak_fma;
+pub mod regularize;
+pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 
