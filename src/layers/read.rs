@@ -97,6 +97,10 @@ impl Arguments {
                 self.positive(name, &both[0])?,
                 self.positive(name, &both[1])?,
             ]),
+            (Some(Value::Array(others)), _) => Err(self.wrong(format!(
+                "`{name}` has {} numbers, one or two are needed",
+                others.len()
+            ))),
             (Some(one), _) => Ok([self.positive(name, &one)?; 2]),
         }
     }

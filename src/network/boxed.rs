@@ -21,6 +21,10 @@ const TEXTS: &[(&str, &str)] = &[
         "networks/inception-3.toml",
         include_str!("../../networks/inception-3.toml"),
     ),
+    (
+        "networks/mollahosseini.toml",
+        include_str!("../../networks/mollahosseini.toml"),
+    ),
 ];
 
 /// Every network of the box.

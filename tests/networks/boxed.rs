@@ -8,7 +8,10 @@ fn build(name: &str, classes: u32) -> Model {
 
 /// Numbers and products of the layers that a prediction needs.
 fn without_further_heads(model: &Model) -> (usize, u64) {
-    let further: Vec<&str> = model.heads[1..].iter().map(|head| head.name.as_str()).collect();
+    let further: Vec<&str> = model.heads[1..]
+        .iter()
+        .map(|head| head.name.as_str())
+        .collect();
     let needed = |row: &&LayerRow| {
         let (block, _) = row.name.split_once('/').unwrap_or((&row.name, ""));
         !further.contains(&block)

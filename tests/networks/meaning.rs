@@ -66,7 +66,10 @@ fn the_seed_networks_are_what_they_were_in_rust() {
     let x = b.dense("dense_1", x, 150, true);
     let logits = b.dense("output", x, 7, false);
     let network = Network::find("inception-gap").expect("one of the box");
-    assert_eq!(told(&network.build(7)), told(&b.model("inception-gap", logits)));
+    assert_eq!(
+        told(&network.build(7)),
+        told(&b.model("inception-gap", logits))
+    );
 }
 
 const LAYERS: [&str; 5] = [
@@ -84,10 +87,16 @@ fn layers_may_stand_in_any_order() {
     let names = |model: &Model| -> Vec<String> {
         model.layers.iter().map(|row| row.name.clone()).collect()
     };
-    let first = format!("{}{LAST}", LAYERS.concat().replace("\"a\"\nfilters", "\"a\"\ninputs = [\"image\"]\nfilters"));
+    let first = format!(
+        "{}{LAST}",
+        LAYERS
+            .concat()
+            .replace("\"a\"\nfilters", "\"a\"\ninputs = [\"image\"]\nfilters")
+    );
     let ordered = network(&first).build(3);
     assert_eq!(names(&ordered), ["image", "a", "b", "c", "d", "e", "dense"]);
-    let mut turned = LAYERS.map(|text| text.replace("\"a\"\nfilters", "\"a\"\ninputs = [\"image\"]\nfilters"));
+    let mut turned =
+        LAYERS.map(|text| text.replace("\"a\"\nfilters", "\"a\"\ninputs = [\"image\"]\nfilters"));
     turned.reverse();
     let turned = network(&format!("{}{LAST}", turned.concat())).build(3);
     // What is free is computed in the text's order.
@@ -101,7 +110,9 @@ fn layers_without_names_are_numbered_as_in_keras() {
     let end = "[[layer]]\ntype = \"Flatten\"\n[[layer]]\ntype = \"Dense\"\nunits = 3\n[[layer]]\ntype = \"Dense\"\nunits = \"classes\"\n";
     let model = network(&format!("{conv}{conv}{conv}{end}")).build(2);
     let names: Vec<&str> = model.layers.iter().map(|row| row.name.as_str()).collect();
-    let expected = ["image", "conv2d", "conv2d_1", "conv2d_2", "flatten", "dense", "dense_1"];
+    let expected = [
+        "image", "conv2d", "conv2d_1", "conv2d_2", "flatten", "dense", "dense_1",
+    ];
     assert_eq!(names, expected);
     let held: Vec<&str> = model
         .graph
@@ -117,7 +128,10 @@ fn a_softmax_at_a_head_is_left_out() {
     let gap = "[[layer]]\ntype = \"GlobalAveragePooling2D\"\nname = \"gap\"\n";
     let dense = "[[layer]]\ntype = \"Dense\"\nname = \"output\"\nunits = \"classes\"\n";
     let plain = network(&format!("{gap}{dense}")).build(4);
-    for end in ["activation = \"softmax\"\n", "[[layer]]\ntype = \"Activation\"\nactivation = \"softmax\"\n"] {
+    for end in [
+        "activation = \"softmax\"\n",
+        "[[layer]]\ntype = \"Activation\"\nactivation = \"softmax\"\n",
+    ] {
         let model = network(&format!("{gap}{dense}{end}")).build(4);
         assert_eq!(told(&model), told(&plain));
     }
@@ -187,7 +201,9 @@ fn an_inception_has_the_branches_that_have_filters() {
             .collect()
     };
     assert_eq!(
-        rows("filters = { \"1x1\" = 1, \"3x3_reduce\" = 2, \"3x3\" = 3, \"5x5_reduce\" = 4, \"5x5\" = 5, \"pool_proj\" = 6 }"),
+        rows(
+            "filters = { \"1x1\" = 1, \"3x3_reduce\" = 2, \"3x3\" = 3, \"5x5_reduce\" = 4, \"5x5\" = 5, \"pool_proj\" = 6 }"
+        ),
         [
             "m/1x1 1 <- image",
             "m/3x3_reduce 2 <- image",
@@ -200,7 +216,9 @@ fn an_inception_has_the_branches_that_have_filters() {
         ]
     );
     assert_eq!(
-        rows("double_3x3 = true\npool = \"none\"\nfilters = { \"3x3\" = 3, \"5x5_middle\" = 4, \"5x5\" = 5 }"),
+        rows(
+            "double_3x3 = true\npool = \"none\"\nfilters = { \"3x3\" = 3, \"5x5_middle\" = 4, \"5x5\" = 5 }"
+        ),
         [
             "m/3x3 3 <- image",
             "m/5x5_middle 4 <- image",
@@ -210,7 +228,11 @@ fn an_inception_has_the_branches_that_have_filters() {
     );
     assert_eq!(
         rows("pool = \"average\"\nfilters = { \"1x1\" = 3 }"),
-        ["m/1x1 3 <- image", "m/pool 1 <- image", "m 4 <- m/1x1 m/pool"]
+        [
+            "m/1x1 3 <- image",
+            "m/pool 1 <- image",
+            "m 4 <- m/1x1 m/pool"
+        ]
     );
 }
 
@@ -219,7 +241,9 @@ fn an_inception_has_the_branches_that_have_filters() {
 fn a_residual_leads_around_its_convolutions() {
     let end = "[[layer]]\ntype = \"GlobalAveragePooling2D\"\n[[layer]]\ntype = \"Dense\"\nunits = \"classes\"\n";
     let rows = |arguments: &str| -> Vec<String> {
-        let text = format!("[[layer]]\ntype = \"Residual\"\nname = \"r\"\nbatch_norm = false\n{arguments}\n{end}");
+        let text = format!(
+            "[[layer]]\ntype = \"Residual\"\nname = \"r\"\nbatch_norm = false\n{arguments}\n{end}"
+        );
         let model = network(&text).build(2);
         let inner = model.layers.iter().filter(|row| row.name.starts_with('r'));
         inner
@@ -233,7 +257,11 @@ fn a_residual_leads_around_its_convolutions() {
     };
     assert_eq!(
         rows("filters = 1"),
-        ["r/conv_1/relu 12 1 <- image", "r/conv_2 12 1 <- r/conv_1", "r/relu 12 1 <- r/conv_2 image"]
+        [
+            "r/conv_1/relu 12 1 <- image",
+            "r/conv_2 12 1 <- r/conv_1",
+            "r/relu 12 1 <- r/conv_2 image"
+        ]
     );
     assert_eq!(
         rows("filters = 4\nstrides = 2\noutput_activation = \"linear\""),

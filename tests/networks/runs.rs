@@ -38,7 +38,17 @@ fn a_run_goes_by_the_text_that_it_began_with() {
     fs::write(&file, TEXT).expect("a text");
     let mut command = fer_gpu();
     command
-        .args(["train", "--batch", "8", "--json", "--no-report", "--log-steps", "--epochs", "1", "--data"])
+        .args([
+            "train",
+            "--batch",
+            "8",
+            "--json",
+            "--no-report",
+            "--log-steps",
+            "--epochs",
+            "1",
+            "--data",
+        ])
         .arg(&data)
         .arg("--out")
         .arg(&out)
@@ -46,7 +56,10 @@ fn a_run_goes_by_the_text_that_it_began_with() {
         .arg(&file);
     succeed(command);
     let kept = record(&out);
-    assert_eq!((kept.model.as_str(), kept.network.as_deref()), ("mine", Some(TEXT)));
+    assert_eq!(
+        (kept.model.as_str(), kept.network.as_deref()),
+        ("mine", Some(TEXT))
+    );
     // Another network under the same name, in the same file.
     fs::write(&file, TEXT.replace("filters = 3", "filters = 4")).expect("a text");
     let answer = |arguments: &[&str]| {
@@ -55,13 +68,23 @@ fn a_run_goes_by_the_text_that_it_began_with() {
         assert!(output.status.success(), "{}", stderr(&output));
     };
     answer(&["evaluate"]);
-    answer(&["export", "-o", &folder.path().join("mine.onnx").display().to_string()]);
+    answer(&[
+        "export",
+        "-o",
+        &folder.path().join("mine.onnx").display().to_string(),
+    ]);
     // Asked for by its file, it is another one.
     let mut command = fer_gpu();
-    command.args(["train", "--epochs", "2", "--resume"]).arg(&out);
+    command
+        .args(["train", "--epochs", "2", "--resume"])
+        .arg(&out);
     let output = command.arg("--model").arg(&file).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("which is another"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("which is another"),
+        "{}",
+        stderr(&output)
+    );
     resume(&out, &["--epochs", "2"]);
     assert_eq!(record(&out), Record { epoch: 2, ..kept });
     // And without the file.

@@ -169,7 +169,9 @@ pub(super) fn fault(error: &Unreadable, kind: &At<String>, table: &Table) -> Fau
             let activation = ACTIVATED
                 .contains(&kind.is.as_str())
                 .then_some("activation");
-            let all = known().chain(activation).chain(COMMON.iter().copied());
+            let common = COMMON.iter().copied().chain(activation);
+            // Those of a table in it are its own.
+            let all = known().chain(common.filter(|_| table.has(argument)));
             let all: Vec<&str> = all.collect();
             Fault::new(message, key)
                 .help(format!("there are {}", all.join(", ")))

@@ -90,9 +90,9 @@ impl At<Is> {
 
     fn told(&self) -> String {
         match &self.is {
-            Is::Word(_) | Is::Plain(_) => self.is.json().to_string(),
-            Is::List(_) => "a list".into(),
             Is::Table(_) => "a table".into(),
+            Is::List(items) if items.len() > 4 => "a long list".into(),
+            _ => self.is.json().to_string(),
         }
     }
 
@@ -158,6 +158,11 @@ impl Table {
             _ => Err(item.needed(key, &form)),
         };
         items.into_iter().map(table).collect()
+    }
+
+    /// Is it a key of this very table?
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
     }
 
     /// Where a key stands, of this table or of one in it.

@@ -61,7 +61,7 @@ fn circle(layers: &[Entry], waits: &[usize], start: usize) -> Fault {
     let at = &input.next().expect("it waits").span;
     let message = format!(
         "layers read each other in a circle: {}",
-        names.join(" reads ")
+        names.join(", which reads ").replacen(", which", "", 1)
     );
     Fault::new(message, at)
 }
