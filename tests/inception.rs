@@ -229,6 +229,7 @@ fn inception_takes_a_step_of_nesterovs_momentum() {
     let choices = Choices {
         momentum: Some(0.9),
         nesterov: true,
+        ..Choices::default()
     };
     let gpu = common::devices(LimitChoice::Native).swap_remove(0);
     println!("{}", gpu.info);

@@ -21,6 +21,7 @@ use crate::data::Dataset;
 use crate::feed::{self, Batches};
 use crate::gpu::{self, Checks, Executor, Gpu, Work};
 use crate::network::Network;
+use crate::ops::Step;
 use crate::plan::{self, Dispatch, Options, Plan, Wanted};
 use crate::tuned::Tuned;
 use crate::verify::Pattern;
@@ -99,7 +100,7 @@ pub fn kernels(
         }
     };
     let mut batches = first_batch(&faces, request.batch, executor.as_ref());
-    let batch = batches.get(0, 1, resting(executor.as_ref()));
+    let batch = batches.get(0, Step::new(1, 0, resting(executor.as_ref())));
     let mut subjects = match &executor {
         Some(executor) => {
             let wanted = |dispatch: &Dispatch, variant: usize| {
@@ -166,5 +167,5 @@ fn resting(executor: Option<&Executor>) -> [f32; 4] {
 fn first_batch<'a>(faces: &'a Dataset, batch: u32, executor: Option<&Executor>) -> Batches<'a> {
     let order = feed::order(batch as usize, false, 0, 0);
     let on_device = executor.is_some_and(|e| e.gathers(Work::TRAIN));
-    Batches::new(faces, &faces.train, order, batch, on_device)
+    Batches::new(faces, &faces.train, order, [batch, 1], on_device)
 }

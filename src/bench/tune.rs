@@ -14,6 +14,7 @@ use super::{Error, check, first_batch, load, measure, resting};
 use crate::data::Dataset;
 use crate::gpu::{Executor, Gpu, Work};
 use crate::network::Network;
+use crate::ops::Step;
 use crate::plan::{self, Options, Pins, Plan, Schedule};
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -216,7 +217,7 @@ impl Tuner<'_> {
         let options = self.options(schedule);
         let executor = load(self.gpu, self.network, self.batch, &self.faces, options)?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, resting(Some(&executor)));
+        let batch = batches.get(0, Step::new(1, 0, resting(Some(&executor))));
         let wanted = |d: &plan::Dispatch, _: usize| shapes.contains(&plan::key(d.op, &d.params));
         let subjects = Subjects::of_step(&executor, &batch, &wanted)?;
         let observe = &mut *self.observe;
@@ -272,7 +273,7 @@ impl Tuner<'_> {
     fn steps(&self, options: &Options) -> Result<Stats, Error> {
         let mut executor = self.load(options.clone())?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, resting(Some(&executor)));
+        let batch = batches.get(0, Step::new(1, 0, resting(Some(&executor))));
         measure::time_of(&mut executor, Work::TRAIN, &batch)?;
         let mut seconds = Vec::new();
         let begun = Instant::now();

@@ -601,6 +601,11 @@ impl Metrics {
         self.loss_sum as f64 / self.rows as f64 + self.penalty as f64
     }
 
+    /// So many times that.
+    pub fn total(&self) -> f64 {
+        self.loss_sum as f64 + self.penalty as f64 * self.rows as f64
+    }
+
     /// The share of the rows that the main head told right.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.rows as f64

@@ -243,6 +243,17 @@ impl Model {
         tensors.map(|tensor| tensor.shape.len()).sum()
     }
 
+    /// Keeps the tensors whose names match a pattern such as `mid_1/*` as they are; how many these are.
+    ///
+    /// # Errors
+    /// If it is no pattern.
+    pub fn freeze(&mut self, pattern: &str) -> Result<usize, glob::PatternError> {
+        let pattern = glob::Pattern::new(pattern)?;
+        let held = self.graph.tensors.iter_mut();
+        let named = held.filter(|t| t.kind.is_held() && pattern.matches(&t.name));
+        Ok(named.map(|tensor| tensor.kind = Kind::Frozen).count())
+    }
+
     /// (height, width, channels) of its images.
     pub fn image_shape(&self) -> [u32; 3] {
         let [_, h, w, c] = self.graph.shape(self.image).nhwc();

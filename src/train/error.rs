@@ -30,6 +30,19 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Network(#[from] network::Error),
+    #[error("no recipe `{found}`; there are: {known}")]
+    #[diagnostic(help("a file of one's own ends in .toml"))]
+    UnknownRecipe { found: String, known: String },
+    #[error("{} is no recipe: {why}", path.display())]
+    Recipe { path: PathBuf, why: String },
+    #[error("{why}")]
+    Regime { why: String },
+    #[error("{} has no tensor that fits the network", .0.display())]
+    #[diagnostic(help("`fer-gpu summary` lists what the network has"))]
+    NothingFits(PathBuf),
+    #[error("--freeze {pattern}: no tensor of the network is called so")]
+    #[diagnostic(help("`fer-gpu summary` lists the layers; a pattern is like mid_1/* or */bias"))]
+    Freeze { pattern: String },
     #[error("--{option} {found}: {expected}")]
     Option {
         option: &'static str,

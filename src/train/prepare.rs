@@ -28,6 +28,8 @@ pub(super) enum Prior {
         out: Out,
         /// The file of `--init-from`, and how to know it again.
         weights: Option<(TensorFile, Origin)>,
+        /// Must its tensors be the network's, each of them?
+        strict: bool,
     },
     /// A run, kept from others, and the file that holds its tensors.
     Run {
@@ -52,9 +54,15 @@ pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Pr
             config,
             out,
             init_from,
+            strict,
         } => {
             let weights = init_from.map(open_weights).transpose()?;
-            (config, Prior::Nothing { out, weights })
+            let prior = Prior::Nothing {
+                out,
+                weights,
+                strict,
+            };
+            (config, prior)
         }
         Start::Resume {
             folder,
@@ -145,7 +153,10 @@ fn check_options(config: &Config) -> Result<(), Error> {
         return refuse("epochs", "0".into(), "at least 1 is needed");
     }
     config.rule()?;
-    Ok(())
+    config
+        .regime
+        .check(config.batch)
+        .map_err(|why| Error::Regime { why })
 }
 
 /// The network of a run: for one that goes on, as its text was when it began.

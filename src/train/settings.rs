@@ -31,6 +31,8 @@ pub enum Start {
         config: Config,
         out: Out,
         init_from: Option<PathBuf>,
+        /// Refuse weights to begin with that are not just those of the network.
+        strict: bool,
     },
     Resume {
         /// The run's folder, or the resume point in it.

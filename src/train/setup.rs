@@ -64,6 +64,11 @@ fn open_and_train(
         .for_each(|text| observe(Event::Notice(text)));
     if let Prior::Run { folder, saved, .. } = &prepared.start {
         tidy(folder, saved)?;
+        if saved.state.stopped_early {
+            let text = "nothing to do: early stopping has ended this run";
+            observe(Event::Notice(text.into()));
+            return Ok(super::Summary::finished(folder, &saved.state));
+        }
         if saved.state.epoch >= epochs {
             observe(Event::Notice(format!(
                 "nothing to do: this run has done its {epochs} epochs; --epochs N trains on"
@@ -105,7 +110,11 @@ fn open_and_train(
             saved,
             file,
         } => restore(&executor, folder, lock, *saved, file)?,
-        Prior::Nothing { out, weights } => {
+        Prior::Nothing {
+            out,
+            weights,
+            strict,
+        } => {
             let first = Saved {
                 config: config.clone(),
                 state: State::default(),
@@ -116,7 +125,7 @@ fn open_and_train(
                 origin: Origin::Drawn,
                 steps: None,
             };
-            begin(&executor, first, &out, weights, observe, begun)?
+            begin(&executor, first, &out, weights, strict, observe, begun)?
         }
     };
     observe(Event::Started {
@@ -219,8 +228,7 @@ fn restore(
             if file.hash != *hash {
                 return Err(wrong("has changed since".into()));
             }
-            file.check(&executor.plan, Contents::Weights)?;
-            file.load(executor, Contents::Weights)?;
+            take(executor, &mut file, saved.config.seed)?;
         }
     }
     Ok(Ready {
@@ -228,6 +236,50 @@ fn restore(
         lock,
         state: saved.state,
         steps: saved.steps,
+    })
+}
+
+/// Draws all parameters, then takes what a file has of them.
+fn take(executor: &Executor, file: &mut TensorFile, seed: u64) -> Result<(), Error> {
+    let fits = file.fits(&executor.plan);
+    if !(fits.missing.is_empty() && fits.other.is_empty()) {
+        executor.draw_parameters(seed)?;
+    }
+    file.load_fitting(executor, &fits)?;
+    executor.begin_averages();
+    Ok(())
+}
+
+/// What of a file of weights is not taken, and what begins anew.
+fn told(fits: &weights::Fits) -> Option<String> {
+    const SHOWN: usize = 6;
+    let list = |names: &[String]| {
+        let shown = names
+            .iter()
+            .take(SHOWN)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
+        match names.len().saturating_sub(SHOWN) {
+            0 => shown,
+            more => format!("{shown} and {more} more"),
+        }
+    };
+    let parts = [
+        ("have another shape there and begin anew", &fits.other),
+        ("are not there and begin anew", &fits.missing),
+        ("are of no use here", &fits.unused),
+    ];
+    let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+    let told: Vec<String> = parts
+        .map(|(what, names)| format!("{} {what}", list(names)))
+        .collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "of the weights to begin with {} tensors are taken; {}",
+            fits.taken.len(),
+            told.join("; ")
+        )
     })
 }
 
@@ -242,11 +294,19 @@ fn begin(
     first: Saved,
     out: &Out,
     mut weights: Option<(TensorFile, Origin)>,
+    strict: bool,
     observe: &mut dyn FnMut(Event),
     begun: &mut Option<Begun>,
 ) -> Result<Ready, Error> {
     if let Some((file, _)) = &weights {
-        file.check(&executor.plan, Contents::Weights)?;
+        if strict {
+            file.check(&executor.plan, Contents::Weights)?;
+        }
+        let fits = file.fits(&executor.plan);
+        if fits.taken.is_empty() {
+            return Err(Error::NothingFits(file.path().into()));
+        }
+        told(&fits).map(|text| observe(Event::Notice(text)));
         if file.seal == Sealed::Never {
             observe(Event::Notice(UNHASHED.into()));
         }
@@ -274,9 +334,9 @@ fn begin(
         learning_rate: config.learning_rate,
         unhashed: false,
     });
-    config.write(&folder)?;
+    config.write(&folder, first.network.as_deref())?;
     match &mut weights {
-        Some((file, _)) => file.load(executor, Contents::Weights)?,
+        Some((file, _)) => take(executor, file, config.seed)?,
         None => executor.draw_parameters(config.seed)?,
     }
     Ok(Ready {
@@ -316,15 +376,24 @@ fn make_plan(
         true => [Source::Host; 2],
         false => feed::placement(dataset, &gpu.profile.limits),
     };
-    let wanted = Wanted::training(config.batch, sources);
+    let wanted = Wanted::training(config.shard_batch(), sources);
+    let mut model = model.clone();
+    for pattern in &config.regime.freeze {
+        let frozen = model.freeze(pattern);
+        if !frozen.is_ok_and(|count| count > 0) {
+            let pattern = pattern.clone();
+            return Err(Error::Freeze { pattern });
+        }
+    }
     let mut options = Options {
         rule: config.rule().expect("options were checked"),
+        training: config.training(),
         ..Options::new(gpu.profile.clone())
     };
     let own = options.clone();
     let Prior::Run { saved, .. } = start else {
-        let notice = Tuned::find(&gpu.info).apply(&mut options, &model.name, config.batch);
-        return Ok((plan::plan(model, &wanted, &options)?, notice));
+        let notice = Tuned::find(&gpu.info).apply(&mut options, &model.name, config.shard_batch());
+        return Ok((plan::plan(&model, &wanted, &options)?, notice));
     };
     options.pins = saved.variants.clone();
     options.schedule = saved.schedule.unwrap_or(options.schedule);
@@ -333,10 +402,10 @@ fn make_plan(
             "{why}: the run goes on with other kernels, so its last bits will differ from an uninterrupted one"
         )
     };
-    match plan::plan(model, &wanted, &options) {
+    match plan::plan(&model, &wanted, &options) {
         Err(plan::Error::NoVariant { op, variant, .. }) => {
             let notice = differs(format!("this adapter cannot run {op} as {variant}"));
-            Ok((plan::plan(model, &wanted, &own)?, Some(notice)))
+            Ok((plan::plan(&model, &wanted, &own)?, Some(notice)))
         }
         planned => {
             let plan = planned?;

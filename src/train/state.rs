@@ -2,6 +2,7 @@
 //! file, so that weights, moments and place always belong together.
 
 use super::Error;
+use super::recipe::Recipe;
 use super::regime::Regime;
 use super::steps::Written;
 use super::watch::Waiting;
@@ -176,10 +177,13 @@ pub enum Origin {
     },
 }
 
-pub use crate::weights::{BEST, LAST};
+pub use crate::weights::{AVERAGE, BEST, LAST};
 
 /// File names of a run's folder, beside those of its weights.
 pub const CONFIG: &str = "config.json";
+pub const RECIPE: &str = "recipe.toml";
+/// Of a network that is none of the box.
+pub const NETWORK: &str = "network.toml";
 pub const HISTORY: &str = "history.csv";
 pub const CURVES: &str = "curves.svg";
 pub const REPORT: &str = "report.html";
@@ -187,7 +191,9 @@ pub const STEPS: &str = "steps.csv";
 pub const RESUME: &str = "resume.safetensors";
 
 /// Every file that a run writes by replacing it.
-pub const REPLACED: [&str; 8] = [CONFIG, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, RESUME];
+pub const REPLACED: [&str; 11] = [
+    CONFIG, RECIPE, NETWORK, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, AVERAGE, RESUME,
+];
 
 const KEY: &str = "fer-gpu resume point";
 
@@ -366,6 +372,17 @@ impl Config {
         self.regime.weight_decay.unwrap_or_else(usual)
     }
 
+    /// Lets plateaus and early stopping see an epoch that had that learning rate at its end.
+    pub(super) fn watch(&self, row: &EpochRow, rate: f64, state: &mut State) {
+        if let Some(plateau) = &self.regime.reduce_on_plateau {
+            let factor = plateau.factor(row, rate, &mut state.plateau);
+            state.rate_factor *= factor.unwrap_or(1.0);
+        }
+        if let Some(stopping) = &self.regime.early_stopping {
+            state.stopped_early = stopping.ends(row, &mut state.stopping);
+        }
+    }
+
     /// What a step does beside the rule.
     pub fn training(&self) -> Training {
         Training {
@@ -384,9 +401,17 @@ impl Config {
         self.batch / self.regime.shards
     }
 
-    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+    /// Writes it with the recipe that makes the run again, and the text of a network that is none of the box.
+    pub fn write(&self, folder: &Path, network: Option<&str>) -> Result<(), Error> {
         let path = folder.join(CONFIG);
-        Ok(files::replace_text(&path, &files::sealed_json(self))?)
+        files::replace_text(&path, &files::sealed_json(self))?;
+        if let (Some(text), Some(_)) = (network, &self.model_file) {
+            files::replace_text(&folder.join(NETWORK), text)?;
+        }
+        let head =
+            "Makes this run again on the same data: fer-gpu train --recipe recipe.toml --data ...";
+        let text = Recipe::of(self).text(head);
+        Ok(files::replace_text(&folder.join(RECIPE), &text)?)
     }
 
     /// Refuses a config.json that somebody edited, with what differs from this, the run's own.

@@ -1,6 +1,6 @@
 //! A run keeps its network's text, so that what becomes of the file changes nothing.
 
-use crate::run::{faces, fer_gpu, resume, stderr, succeed};
+use crate::run::{faces, fer_gpu, resume, same, stderr, succeed};
 use fer_gpu::network::Network;
 use fer_gpu::weights::{Record, TensorFile};
 use std::fs;
@@ -73,6 +73,18 @@ fn a_run_goes_by_the_text_that_it_began_with() {
         "-o",
         &folder.path().join("mine.onnx").display().to_string(),
     ]);
+    // The run can be made again by its recipe.
+    let again = folder.path().join("again");
+    let mut command = fer_gpu();
+    command
+        .args(["train", "--json", "--no-report", "--log-steps", "--data"])
+        .arg(&data)
+        .arg("--recipe")
+        .arg(out.join("recipe.toml"))
+        .arg("--out")
+        .arg(&again);
+    succeed(command);
+    same(&out, &again);
     // Asked for by its file, it is another one.
     let mut command = fer_gpu();
     command
