@@ -105,6 +105,19 @@ pub enum Init {
         fan_in: u64,
         fan_out: u64,
     },
+    /// Normal of variance 2 / (fan_in + fan_out), cut off at two deviations as Keras does (`GlorotNormal`).
+    GlorotNormal {
+        fan_in: u64,
+        fan_out: u64,
+    },
+    /// Uniform within sqrt(6 / fan_in) (He et al. 2015; Keras `HeUniform`).
+    HeUniform {
+        fan_in: u64,
+    },
+    /// Normal of variance 2 / fan_in, cut off likewise (Keras `HeNormal`).
+    HeNormal {
+        fan_in: u64,
+    },
 }
 
 /// How a held tensor lies in memory.
@@ -140,19 +153,7 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// The kernel of a layer of Keras: Glorot uniform.
-    pub fn kernel(shape: Shape, layout: Layout) -> Declared {
-        let (fan_in, fan_out) = shape.fans();
-        Declared {
-            suffix: "kernel",
-            shape,
-            own: Own::Kernel { l2: 0.0 },
-            init: Init::GlorotUniform { fan_in, fan_out },
-            layout,
-        }
-    }
-
-    /// Its bias, one number an output, from zero.
+    /// The bias of a layer, one number an output, from zero.
     pub fn bias(outputs: u32) -> Declared {
         Declared {
             suffix: "bias",

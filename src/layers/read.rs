@@ -4,6 +4,7 @@
 use crate::graph::Window;
 use crate::ops::conv2d::Padding;
 use serde_json::{Map, Value, json};
+use std::ops::RangeInclusive;
 
 /// Largest number that an argument may be: products of a few do not overflow.
 const LARGEST: u32 = 1 << 20;
@@ -79,13 +80,90 @@ impl Arguments {
         }
     }
 
-    /// True or false; `default` where it is not there.
+    /// A positive integer; `default` where there is none.
+    pub fn count_or(&mut self, name: &str, default: u32) -> Result<u32, Unreadable> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => self.positive(name, &value),
+        }
+    }
+
+    /// True or false; `default` where there is none.
     pub fn flag(&mut self, name: &str, default: bool) -> Result<bool, Unreadable> {
         match self.take(name) {
             None | Some(Value::Null) => Ok(default),
             Some(Value::Bool(flag)) => Ok(flag),
             Some(other) => Err(self.wrong(format!("`{name}` is {other}, true or false is needed"))),
         }
+    }
+
+    /// A number within bounds; `default` where there is none.
+    pub fn number(
+        &mut self,
+        name: &str,
+        default: f64,
+        allowed: RangeInclusive<f64>,
+    ) -> Result<f64, Unreadable> {
+        let value = match self.take(name) {
+            None | Some(Value::Null) => return Ok(default),
+            Some(value) => value,
+        };
+        let number = value.as_f64().filter(|number| allowed.contains(number));
+        number.ok_or_else(|| {
+            let (least, most) = (allowed.start(), allowed.end());
+            self.wrong(format!(
+                "`{name}` is {value}, a number from {least} to {most} is needed"
+            ))
+        })
+    }
+
+    /// The factor of L2; 0 where there is none.
+    pub fn l2(&mut self, name: &str) -> Result<f64, Unreadable> {
+        let value = match self.take(name) {
+            None | Some(Value::Null) => return Ok(0.0),
+            Some(value) => value,
+        };
+        let factor = value.as_f64();
+        let factor = factor.filter(|l2| (0.0..=f32::MAX.into()).contains(l2));
+        factor.ok_or_else(|| {
+            self.wrong(format!(
+                "`{name}` is {value}, a number is needed: the factor of L2, from 0"
+            ))
+        })
+    }
+
+    /// An argument of which there is only 1 here, for height and width.
+    pub fn only_one(&mut self, name: &str) -> Result<(), Unreadable> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(()),
+            Some(value) if value == json!(1) || value == json!([1, 1]) => Ok(()),
+            Some(other) => Err(self.wrong(format!("`{name}` is {other}, only 1 is there"))),
+        }
+    }
+
+    /// ((above, below), (left, right)) of an image: one number for all, two for height and width, or all four;
+    /// 1 where there is none.
+    pub fn border(&mut self, name: &str) -> Result<[[u32; 2]; 2], Unreadable> {
+        let value = match self.take(name) {
+            None | Some(Value::Null) => return Ok([[1; 2]; 2]),
+            Some(value) => value,
+        };
+        let extent = |value: &Value| u16::try_from(value.as_u64()?).ok().map(u32::from);
+        let along = |value: &Value| match value.as_array().map(|both| &both[..]) {
+            Some([before, after]) => Some([extent(before)?, extent(after)?]),
+            Some(_) => None,
+            None => extent(value).map(|both| [both; 2]),
+        };
+        let border = match value.as_array().map(|both| &both[..]) {
+            Some([rows, columns]) => along(rows).zip(along(columns)).map(<[_; 2]>::from),
+            Some(_) => None,
+            None => along(&value).map(|all| [all; 2]),
+        };
+        border.ok_or_else(|| {
+            self.wrong(format!(
+                "`{name}` is {value}; a number is needed, (height, width) or ((above, below), (left, right))"
+            ))
+        })
     }
 
     /// A pair (height, width), or one number for both; `default` where there is none.

@@ -300,12 +300,12 @@ impl Builder {
         window: Window,
         relu: bool,
     ) -> TensorId {
-        self.activated(name, Conv2D { filters, window }, x, relu)
+        self.activated(name, Conv2D::new(filters, window), x, relu)
     }
 
     /// `units` outputs of all inputs, bias, and ReLU where `relu` is set.
     pub fn dense(&mut self, name: &str, x: TensorId, units: u32, relu: bool) -> TensorId {
-        self.activated(name, Dense { units }, x, relu)
+        self.activated(name, Dense::new(units), x, relu)
     }
 
     pub fn max_pool2d(&mut self, name: &str, x: TensorId, window: Window) -> TensorId {
