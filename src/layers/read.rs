@@ -72,6 +72,14 @@ impl Arguments {
         }
     }
 
+    /// A positive integer, if it is there.
+    pub fn maybe_count(&mut self, name: &str) -> Result<Option<u32>, Unreadable> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => self.positive(name, &value).map(Some),
+        }
+    }
+
     /// A positive integer; `default` where there is none.
     pub fn count_or(&mut self, name: &str, default: u32) -> Result<u32, Unreadable> {
         match self.take(name) {
@@ -179,6 +187,10 @@ impl Arguments {
                 self.positive(name, &both[0])?,
                 self.positive(name, &both[1])?,
             ]),
+            (Some(Value::Array(others)), _) => Err(self.wrong(format!(
+                "`{name}` has {} numbers, one or two are needed",
+                others.len()
+            ))),
             (Some(one), _) => Ok([self.positive(name, &one)?; 2]),
         }
     }
