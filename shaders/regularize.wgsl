@@ -1,11 +1,11 @@
-// l2_gradient, clip_value, scale_gradient: what happens to the gradients of a flat block of weights before the rule
-// spends them.
+// accumulate, l2_gradient, clip_value: what happens to the gradients of a flat block of weights before the rule spends
+// them.
 //
-// l2_gradient:    g += factor * w, the gradient of factor / 2 times the sum of the squares
-// clip_value:     g = min(max(g, -factor), factor), NaN staying NaN
-// scale_gradient: g *= scale[block]
+// accumulate:  g = earlier + g, the gradients of the shards before
+// l2_gradient: g += factor * w, the gradient of factor / 2 times the sum of the squares
+// clip_value:  g = min(max(g, -factor), factor), NaN staying NaN
 //
-// g, w (count / 4) vectors; scale (count / 64), one for each block of 64 weights. An invocation owns four.
+// g, earlier, w (count / 4) vectors. An invocation owns four words.
 
 override WORKGROUP: u32;
 
@@ -14,7 +14,7 @@ override WORKGROUP: u32;
 @group(0) @binding(1) var<storage, read_write> g: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 
-@group(0) @binding(2) var<storage, read> scale: array<f32>;
+@group(0) @binding(2) var<storage, read> earlier: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP)
 fn l2_gradient(
@@ -47,13 +47,13 @@ fn clip_value(
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn scale_gradient(
+fn accumulate(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = workgroup_index(group, groups) * WORKGROUP + local;
     if i < params.count / 4u {
-        g[i] = g[i] * scale[i / 16u];
+        g[i] = earlier[i] + g[i];
     }
 }

@@ -12,6 +12,7 @@ struct Step {
     rule1: f32,
     rule2: f32,
     rule3: f32,
+    shard_share: f32,
     decay: f32,
     averaging: f32,
 }

@@ -70,37 +70,48 @@ pub fn upload(executor: &Executor, dataset: &Dataset) -> Result<(), gpu::Error> 
     executor.gpu.check("the data set")
 }
 
-/// The batches of one pass over a split.
+/// The batches of one pass over a split, each in equal shards.
 pub struct Batches<'a> {
     split: &'a Split,
     order: Vec<u32>,
     batch: usize,
+    shards: usize,
     scale: f32,
     image: [usize; 3],
     on_device: bool,
     rows: Vec<u32>,
     labels: Vec<u32>,
+    targets: Vec<f32>,
     pixels: Vec<f32>,
 }
 
 impl<'a> Batches<'a> {
-    /// Batches of `order`, the last of which may be smaller.
+    /// Batches of `order`, the last of which may be smaller, in so many shards.
+    ///
+    /// # Panics
+    /// If the shards are no equal parts of a batch.
     pub fn new(
         dataset: &Dataset,
         split: &'a Split,
         order: Vec<u32>,
-        batch: u32,
+        [batch, shards]: [u32; 2],
         on_device: bool,
     ) -> Batches<'a> {
+        assert!(
+            batch.is_multiple_of(shards),
+            "{batch} rows in {shards} shards"
+        );
         Batches {
             split,
             order,
             batch: batch as usize,
+            shards: shards as usize,
             scale: dataset.range.scale(),
             image: dataset.image,
             on_device,
             rows: Vec::new(),
             labels: Vec::new(),
+            targets: Vec::new(),
             pixels: Vec::new(),
         }
     }
@@ -109,17 +120,50 @@ impl<'a> Batches<'a> {
         self.order.len().div_ceil(self.batch) as u32
     }
 
-    /// Batch number `index`; places behind its rows repeat the first and are masked.
-    pub fn get(&mut self, index: u32, step: u64, rule: [f32; 4]) -> Batch<'_> {
+    /// Batch number `index`, where it is one shard.
+    pub fn get(&mut self, index: u32, step: Step) -> Batch<'_> {
+        self.shard(index, 0, step)
+    }
+
+    /// The rows of batch number `index`.
+    fn rows_of(&self, index: u32) -> &[u32] {
         let first = index as usize * self.batch;
-        let valid = &self.order[first..(first + self.batch).min(self.order.len())];
-        let step = Step::new(step as u32, valid.len() as u32, rule);
+        &self.order[first..(first + self.batch).min(self.order.len())]
+    }
+
+    /// How many shards of it have rows: all, but of a last batch that is short.
+    pub fn shards_of(&self, index: u32) -> u32 {
+        let rows = self.rows_of(index).len();
+        rows.div_ceil(rows.div_ceil(self.shards)) as u32
+    }
+
+    /// A shard of batch number `index`; places behind its rows repeat the first and are masked. Of `step` the rows are
+    /// filled in.
+    pub fn shard(&mut self, index: u32, shard: u32, step: Step) -> Batch<'_> {
+        let all = self.rows_of(index);
+        let each = all.len().div_ceil(self.shards);
+        let first = shard as usize * each;
+        let valid = all[first..(first + each).min(all.len())].to_vec();
+        let step = Step {
+            valid_rows: valid.len() as u32,
+            all_rows: all.len() as u32,
+            first_row: first as u32,
+            shard_share: 1.0 / self.shards_of(index) as f32,
+            ..step
+        };
         self.rows.clear();
-        self.rows.extend_from_slice(valid);
-        self.rows.resize(self.batch, valid[0]);
+        self.rows.extend_from_slice(&valid);
+        self.rows.resize(self.batch / self.shards, valid[0]);
         self.labels.clear();
         self.labels
             .extend(self.rows.iter().map(|&row| self.split.labels[row as usize]));
+        let shares = self.split.shares.as_ref();
+        if let Some(shares) = shares {
+            let classes = shares.len() / self.split.rows();
+            let of_row = |&row: &u32| &shares[row as usize * classes..][..classes];
+            self.targets.clear();
+            self.targets.extend(self.rows.iter().flat_map(of_row));
+        }
         if !self.on_device {
             self.gather(valid.len());
         }
@@ -131,6 +175,7 @@ impl<'a> Batches<'a> {
         Batch {
             images,
             labels: &self.labels,
+            targets: shares.map(|_| &self.targets[..]),
             step,
         }
     }
@@ -138,7 +183,7 @@ impl<'a> Batches<'a> {
     /// Scaled pixels in (n, c, h, w) order, zero behind the valid rows, as the gather kernel does.
     fn gather(&mut self, valid: usize) {
         let elements = self.image.iter().product();
-        self.pixels.resize(self.batch * elements, 0.0);
+        self.pixels.resize(self.rows.len() * elements, 0.0);
         let mut row = vec![0.0; elements];
         for (i, out) in self.pixels.chunks_mut(elements).enumerate() {
             if i >= valid {

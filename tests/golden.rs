@@ -6,8 +6,11 @@ mod common;
 mod separable;
 
 use common::Golden;
+use fer_gpu::ops::batch_norm::BatchNorm;
 use fer_gpu::ops::conv2d::{Conv2d, Padding};
 use fer_gpu::ops::global_average_pool::GlobalAveragePool;
+use fer_gpu::ops::global_max_pool::GlobalMaxPool;
+use fer_gpu::ops::local_response_norm::LocalResponseNorm;
 use fer_gpu::ops::matmul::{Matmul, MatmulWeight};
 use fer_gpu::ops::max_pool2d::MaxPool2d;
 use fer_gpu::ops::params::Step;
@@ -187,6 +190,104 @@ fn average_pool2d_agrees_with_keras() {
     }
 }
 
+/// Golden values and a reference that was given f32 numbers computed on the way: each is within a few times the bound
+/// that a kernel would have there.
+fn agree_within_bounds(what: &str, expected: &[f32], found: &Expected) {
+    assert_eq!(expected.len(), found.values.len(), "{what}: length");
+    for (i, (&golden, &value)) in expected.iter().zip(&found.values).enumerate() {
+        let (error, golden) = ((value - golden as f64).abs(), golden as f64);
+        let bound = 1e-7 * golden.abs() + 2.0 * found.bound(i, 1);
+        assert!(error <= bound, "{what}[{i}]: {value}, Keras {golden}");
+    }
+}
+
+/// As a kernel would store it.
+fn stored(found: &Expected) -> Vec<u32> {
+    found.values.iter().map(|&v| (v as f32).to_bits()).collect()
+}
+
+#[test]
+fn batch_norm_agrees_with_keras() {
+    let golden = &mut Golden::open("ops");
+    let case = "batch_norm_train/n4_h5_w3_c6";
+    let mut image = |name: &str| {
+        let path = format!("{case}/{name}");
+        let shape = golden.shape(&path);
+        planar(&golden.f32(&path), &shape)
+    };
+    let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut image);
+    let mut flat = |name: &str| golden.f32(&format!("{case}/{name}"));
+    let [gamma, beta, dgamma, dbeta] = ["gamma", "beta", "dgamma", "dbeta"].map(&mut flat);
+    let whole = BatchNorm::new([4, 6, 15], 1e-3);
+    // In one share, and in four of which the last is short.
+    for p in [
+        whole,
+        BatchNorm {
+            share: 16,
+            shares: 4,
+            ..whole
+        },
+    ] {
+        use reference::batch_norm::*;
+        let step = Step::new(1, 4, [0.0; 4]);
+        let (x, dy, gamma) = (words(&x), words(&dy), words(&gamma));
+        let parts = statistics(&p, &step, &x);
+        let merged = merge(&p, &step, &stored(&parts[0]), &stored(&parts[1]));
+        let [mean, variance] = [0, 1].map(|i| stored(&merged[i]));
+        let found = apply(&p, &[&x, &mean, &variance, &gamma, &words(&beta)]);
+        agree_within_bounds("y", &y, &found);
+        let sums = stored(&backward_sums(&p, &step, &[&x, &dy, &mean]));
+        let merged = backward_merge(&p, &step, &[&sums, &mean, &variance, &gamma]);
+        agree_within_bounds("dgamma", &dgamma, &merged[0]);
+        agree_within_bounds("dbeta", &dbeta, &merged[1]);
+        let coefficients = stored(&merged[2]);
+        let found = backward_input(&p, &step, &[&x, &dy, &coefficients, &[0; 4]]);
+        agree_within_bounds("dx", &dx, &found);
+    }
+}
+
+#[test]
+fn local_response_norm_agrees_with_keras() {
+    let golden = &mut Golden::open("ops");
+    let case = "local_response_norm/n2_h3_w4_c13";
+    let mut image = |name: &str| {
+        let path = format!("{case}/{name}");
+        let shape = golden.shape(&path);
+        planar(&golden.f32(&path), &shape)
+    };
+    let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut image);
+    let p = LocalResponseNorm::new([2, 13, 12], 5, [1e-4, 0.75, 1.0]);
+    use reference::local_response_norm::*;
+    let found = local_response_norm_forward(&p, &words(&x));
+    agree(case, &y, &found);
+    let found = local_response_norm_backward(&p, &words(&x), &words(&dy));
+    agree(case, &dx, &found);
+}
+
+/// A plane's largest element moves y as far as it moves, and no other does.
+#[test]
+fn global_max_pool_differentiates() {
+    let p = GlobalMaxPool::new([2, 3, 7]);
+    let x: Vec<f32> = (0..42).map(|i| (i * 17 % 29) as f32).collect();
+    use reference::global_max_pool::*;
+    let forward = |x: &[f32]| global_max_pool_forward(&p, &words(x));
+    let winners = stored(&forward(&x)[1]);
+    let dy: Vec<f32> = (1..=6).map(|i| i as f32).collect();
+    let dx = global_max_pool_backward(&p, &[&words(&dy), &winners, &[0; 4]]);
+    let dot = |x: &[f32]| -> f64 {
+        let y = &forward(x)[0].values;
+        y.iter().zip(&dy).map(|(y, &dy)| y * dy as f64).sum()
+    };
+    for i in 0..x.len() {
+        let moved = |h: f32| {
+            let mut x = x.clone();
+            x[i] += h;
+            dot(&x)
+        };
+        assert_eq!(moved(0.25) - moved(-0.25), 0.5 * dx.values[i], "{i}");
+    }
+}
+
 #[test]
 fn dense_agrees_with_keras() {
     let golden = &mut Golden::open("ops");
@@ -338,13 +439,11 @@ fn softmax_cross_entropy_agrees_with_keras() {
         golden.f32(&format!("{case}/dx")),
         golden.f32(&format!("{case}/dy")),
     );
-    let p = Loss {
-        rows: 9,
-        classes: 7,
-        weight: 1.0,
-    };
+    let p = Loss::of(9, 7);
     let step = Step::new(0, 9, [0.0; 4]);
-    let found = reference::softmax::softmax_cross_entropy(&p, &step, &words(&x), &labels, &[0; 4]);
+    let x = words(&x);
+    let bindings: [&[u32]; 5] = [&x, &labels, &[], &[], &[0; 4]];
+    let found = reference::softmax::softmax_cross_entropy(&p, &step, &bindings);
     let loss = found[1].values[0] / 9.0;
     assert!(
         (loss - y[0] as f64).abs() <= 1e-7 * loss,
@@ -583,9 +682,8 @@ fn gradients_agree_with_finite_differences() {
         classes: 5,
     };
     let head = Loss {
-        rows: 3,
-        classes: 5,
         weight: 0.3,
+        ..Loss::of(3, 5)
     };
     let (x, dy) = (random(13, 15), random(14, 15));
     let y: Vec<f32> = reference::softmax::softmax_forward(&p, &words(&x))
@@ -601,14 +699,16 @@ fn gradients_agree_with_finite_differences() {
         1e-6,
     );
     let (labels, step) = ([4, 0, 2], Step::new(0, 2, [0.0; 4]));
+    let both = |x: &[u32]| {
+        let bindings: [&[u32]; 5] = [x, &labels, &[], &[], &none];
+        reference::softmax::softmax_cross_entropy(&head, &step, &bindings)
+    };
     let loss = |x: &[u32]| {
-        let metrics =
-            reference::softmax::softmax_cross_entropy(&head, &step, x, &labels, &none).remove(1);
+        let metrics = both(x).remove(1);
         // The gradient is that of the head's share in the whole loss.
         Expected::exact(vec![head.weight as f64 * metrics.values[0] / 2.0])
     };
-    let dx = reference::softmax::softmax_cross_entropy(&head, &step, &words(&x), &labels, &none)
-        .remove(0);
+    let dx = both(&words(&x)).remove(0);
     close(
         "cross-entropy dx",
         &dx,

@@ -82,6 +82,7 @@ fn train(executor: &mut Executor, t: u32, learning_rate: f64) -> Metrics {
     let batch = Batch {
         images: Images::Host(&images),
         labels: &labels,
+        targets: None,
         step: Step::new(t + 1, BATCH, scalars),
     };
     let start = std::time::Instant::now();
@@ -229,6 +230,7 @@ fn inception_takes_a_step_of_nesterovs_momentum() {
     let choices = Choices {
         momentum: Some(0.9),
         nesterov: true,
+        ..Choices::default()
     };
     let gpu = common::devices(LimitChoice::Native).swap_remove(0);
     println!("{}", gpu.info);

@@ -5,7 +5,7 @@ mod common;
 
 use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Tensor, Work};
 use fer_gpu::graph::{TensorId, Window};
-use fer_gpu::layers::{Add, Concatenate, Flatten, LAYERS, parse};
+use fer_gpu::layers::{Add, Concatenate, Flatten, Function, LAYERS, parse};
 use fer_gpu::network::{Builder, Model};
 use fer_gpu::ops::Step;
 use fer_gpu::ops::conv2d::Padding;
@@ -51,9 +51,22 @@ fn examples() -> Vec<(&'static str, Value)> {
         pool([2, 3], [2, 1], "valid"),
         pool([2, 2], [3, 3], "same"),
     ];
+    let functions = Function::names().filter(|name| *name != "swish");
+    let functions = functions.map(|name| ("Activation", json!({ "activation": name })));
     let others = [
-        ("Activation", json!({ "activation": "relu" })),
         ("Add", json!({})),
+        (
+            "BatchNormalization",
+            json!({
+                "axis": -1, "momentum": 0.75, "epsilon": 0.01, "center": true, "scale": true,
+            }),
+        ),
+        (
+            "BatchNormalization",
+            json!({
+                "axis": -1, "momentum": 0.99, "epsilon": 0.001, "center": false, "scale": false,
+            }),
+        ),
         ("Concatenate", json!({ "axis": -1 })),
         conv([3, 3], [1, 1], "same"),
         conv([2, 3], [2, 1], "valid"),
@@ -86,9 +99,17 @@ fn examples() -> Vec<(&'static str, Value)> {
         ),
         ("Flatten", json!({})),
         ("GlobalAveragePooling2D", json!({})),
+        ("GlobalMaxPooling2D", json!({})),
+        (
+            "LocalResponseNormalization",
+            json!({ "size": 3, "alpha": 0.5, "beta": 0.75, "k": 2.0 }),
+        ),
         ("ZeroPadding2D", json!({ "padding": [[1, 2], [3, 0]] })),
+        ("Dropout", json!({ "rate": 0.5 })),
+        ("SpatialDropout2D", json!({ "rate": 0.25 })),
     ];
-    pools.into_iter().flatten().chain(others).collect()
+    let pools = pools.into_iter().flatten();
+    pools.chain(functions).chain(others).collect()
 }
 
 #[test]
@@ -118,6 +139,29 @@ fn an_argument_that_a_layer_does_not_have_is_refused_by_name() {
         let refusal = parse(kind, &config).expect_err("it has no such argument");
         assert_eq!(refusal.layer, kind);
         assert!(refusal.what.contains("no_such"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_function_has_the_names_of_keras() {
+    let of = |name: &str| parse("Activation", &json!({ "activation": name }));
+    let swish = of("swish").expect("another name of silu");
+    assert_eq!(swish.config(), json!({ "activation": "silu" }));
+    let softmax = of("softmax").expect_err("the heads have it");
+    assert!(softmax.what.contains("only the last layer"), "{softmax}");
+    let unknown = of("relu7").expect_err("there is none");
+    assert!(unknown.what.contains("relu6, leaky_relu"), "{unknown}");
+}
+
+#[test]
+fn a_rate_is_a_share_of_less_than_all() {
+    for kind in ["Dropout", "SpatialDropout2D"] {
+        for rate in [json!(1.0), json!(-0.1), json!("half"), json!(null)] {
+            let refusal = parse(kind, &json!({ "rate": rate })).expect_err("no rate");
+            assert!(refusal.what.contains("from 0 to below 1"), "{refusal}");
+        }
+        let refusal = parse(kind, &json!({})).expect_err("no rate");
+        assert!(refusal.what.contains("`rate` is missing"), "{refusal}");
     }
 }
 
@@ -339,6 +383,9 @@ impl<'g> Trial<'g> {
         let parameters = self.executor.plan.parameters.iter().enumerate();
         let read = |(index, parameter): (usize, &plan::Parameter)| {
             let mut values = vec![0.0; parameter.shape.len()];
+            if role != Tensor::Values && !parameter.is_trained() {
+                return values;
+            }
             let sink = |range: std::ops::Range<usize>, chunk: &[f32]| {
                 values[range].copy_from_slice(chunk);
                 Ok::<(), fer_gpu::gpu::Error>(())
@@ -365,6 +412,7 @@ impl<'g> Trial<'g> {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &LABELS,
+            targets: None,
             step: Step::new(t as u32, BATCH, self.executor.plan.rule.scalars(0.01, t)),
         };
         let (mut compared, mut wrong) = (0, Vec::new());
@@ -380,16 +428,17 @@ impl<'g> Trial<'g> {
         compared
     }
 
-    /// The mean loss with today's weights.
+    /// The mean loss of the first step with today's weights, in training: what is dropped is dropped here too.
     fn loss(&mut self) -> f64 {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &LABELS,
+            targets: None,
             step: Step::new(1, BATCH, [0.0; 4]),
         };
-        let submitted = self.executor.submit(Work::EVALUATE, &batch);
-        submitted.expect("an evaluation");
-        let metrics = self.executor.finish_oldest().expect("an evaluation");
+        let submitted = self.executor.submit(Work::LOSS, &batch);
+        submitted.expect("a forward pass");
+        let metrics = self.executor.finish_oldest().expect("a forward pass");
         metrics.expect("one is pending").loss_sum as f64 / BATCH as f64
     }
 }
@@ -439,6 +488,9 @@ fn each_layers_gradients_are_those_of_the_loss() {
             trial.write(index, own);
         }
         for (index, name) in trial.names().iter().enumerate() {
+            if !trial.executor.plan.parameters[index].is_trained() {
+                continue;
+            }
             let (own, moments) = (&weights[index], &moments[index]);
             let norm = moments.iter().map(|m| m * m).sum::<f32>().sqrt();
             let [above, below] = [H, -H].map(|h| {

@@ -108,6 +108,7 @@ fn a_rule_without_a_fused_kernel_updates_panels_in_turn() {
         let choices = Choices {
             momentum,
             nesterov: momentum.is_some(),
+            ..Choices::default()
         };
         let options = Options {
             rule: rules::find("sgd", &choices).expect("a rule"),

@@ -5,7 +5,7 @@ mod run;
 
 use fer_gpu::report::{Mistake, Outcome, page};
 use fer_gpu::score::Tally;
-use fer_gpu::train::{Config, EpochRow};
+use fer_gpu::train::{Config, EpochRow, Regime};
 use run::{faces, fer_gpu, stderr};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -272,12 +272,14 @@ fn hostile(classes: usize) -> Outcome {
         folder: PathBuf::from(format!("-runs/{evil}")),
         config: Config {
             model: evil.into(),
+            model_file: None,
             epochs: 3,
             batch: 8,
             learning_rate: 0.5,
             optimizer: "sgd".into(),
             momentum: 0.9,
             nesterov: true,
+            regime: Regime::default(),
             seed: 7,
             shuffle: false,
             overfit_batch: true,

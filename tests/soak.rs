@@ -10,7 +10,7 @@ mod common;
 mod run;
 
 use fer_gpu::gpu::{LimitChoice, Selector};
-use fer_gpu::train::{self, Config, Event, Out, Settings, Start};
+use fer_gpu::train::{self, Config, Event, Out, Regime, Settings, Start};
 use std::fs;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -35,12 +35,14 @@ fn own_bytes() -> Option<i64> {
 fn settings(folder: &std::path::Path, started: Instant) -> Settings {
     let config = Config {
         model: "inception-gap".into(),
+        model_file: None,
         epochs: (STEPS / 250) as u32,
         batch: 2,
         learning_rate: 0.001,
         optimizer: "adam".into(),
         momentum: 0.0,
         nesterov: false,
+        regime: Regime::default(),
         seed: 0,
         shuffle: true,
         overfit_batch: false,
@@ -56,6 +58,7 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
             config,
             out: Out::Given(folder.join("run")),
             init_from: None,
+            strict: false,
         },
         device: Selector::Default,
         limits: LimitChoice::Native,

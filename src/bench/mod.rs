@@ -21,6 +21,7 @@ use crate::data::Dataset;
 use crate::feed::{self, Batches};
 use crate::gpu::{self, Checks, Executor, Gpu, Work};
 use crate::network::Network;
+use crate::ops::Step;
 use crate::plan::{self, Dispatch, Options, Plan, Wanted};
 use crate::tuned::Tuned;
 use crate::verify::Pattern;
@@ -33,6 +34,9 @@ pub use subjects::Variants;
 /// Why a benchmark could not be run.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum Error {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Network(#[from] crate::network::Error),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Plan(#[from] plan::Error),
@@ -58,7 +62,7 @@ pub enum Shapes {
 
 /// What to time.
 pub struct Request {
-    pub network: &'static Network,
+    pub network: Network,
     pub batch: u32,
     pub shapes: Shapes,
     pub variants: Variants,
@@ -90,13 +94,13 @@ pub fn kernels(
         Shapes::Edge => None,
         Shapes::Step | Shapes::All => {
             let mut options = Options::new(gpu.profile.clone());
-            let (network, batch) = (request.network, request.batch);
-            tuned = Tuned::find(&gpu.info).apply(&mut options, network.name, batch);
+            let (network, batch) = (&request.network, request.batch);
+            tuned = Tuned::find(&gpu.info).apply(&mut options, &network.name, batch);
             Some(load(gpu, network, batch, &faces, options)?)
         }
     };
     let mut batches = first_batch(&faces, request.batch, executor.as_ref());
-    let batch = batches.get(0, 1, resting(executor.as_ref()));
+    let batch = batches.get(0, Step::new(1, 0, resting(executor.as_ref())));
     let mut subjects = match &executor {
         Some(executor) => {
             let wanted = |dispatch: &Dispatch, variant: usize| {
@@ -148,7 +152,7 @@ fn load<'g>(
 
 /// The plan of a training step and its validation, fed from the device where the faces fit.
 fn plan(network: &Network, batch: u32, faces: &Dataset, options: &Options) -> Result<Plan, Error> {
-    let model = network.build(faces.class_names.len() as u32);
+    let model = network.try_build_for(network.image, faces.class_names.len() as u32)?;
     let sources = feed::placement(faces, &options.profile.limits);
     let wanted = Wanted::training(batch, sources);
     Ok(plan::plan(&model, &wanted, options)?)
@@ -163,5 +167,5 @@ fn resting(executor: Option<&Executor>) -> [f32; 4] {
 fn first_batch<'a>(faces: &'a Dataset, batch: u32, executor: Option<&Executor>) -> Batches<'a> {
     let order = feed::order(batch as usize, false, 0, 0);
     let on_device = executor.is_some_and(|e| e.gathers(Work::TRAIN));
-    Batches::new(faces, &faces.train, order, batch, on_device)
+    Batches::new(faces, &faces.train, order, [batch, 1], on_device)
 }

@@ -8,6 +8,7 @@ use crate::data::Dataset;
 use crate::feed::{self, Batches};
 use crate::gpu::{Adapter, Checks, Executor, Gpu, LimitChoice, Work};
 use crate::network::Network;
+use crate::ops::Step;
 use crate::plan::{self, Options, Wanted};
 use crate::tuned::Tuned;
 use serde::{Deserialize, Serialize};
@@ -48,13 +49,13 @@ pub fn train(
     let found = Tuned::find(&gpu.info);
     let options = |batch| {
         let mut options = Options::new(gpu.profile.clone());
-        let told = found.apply(&mut options, network.name, batch);
+        let told = found.apply(&mut options, &network.name, batch);
         (options, told)
     };
     let (many_options, tuned) = options(batch);
     let mut executor = load(&gpu, network, batch, &faces, many_options)?;
     let mut batches = first_batch(&faces, batch, Some(&executor));
-    let many = batches.get(0, 1, resting(Some(&executor)));
+    let many = batches.get(0, Step::new(1, 0, resting(Some(&executor))));
     time_of(&mut executor, Work::TRAIN, &many)?;
     let first_step_seconds = begun.elapsed().as_secs_f64();
     time_of(&mut executor, Work::EVALUATE, &many)?;
@@ -70,7 +71,7 @@ pub fn train(
     Ok(TrainReport {
         adapter: (&gpu.info).into(),
         tuned,
-        model: network.name.into(),
+        model: network.name.clone(),
         batch,
         images_per_second: batch as f64 / step.median,
         step,
@@ -89,13 +90,13 @@ fn forward_of_one(
     options: Options,
     min_time: Duration,
 ) -> Result<Stats, Error> {
-    let model = network.build(faces.class_names.len() as u32);
+    let model = network.try_build_for(network.image, faces.class_names.len() as u32)?;
     let plan = plan::plan(&model, &Wanted::prediction(1), &options)?;
     let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
     executor.draw_parameters(0)?;
     let order = feed::order(1, false, 0, 0);
-    let mut batches = Batches::new(faces, &faces.train, order, 1, false);
-    let one = batches.get(0, 1, [0.0; 4]);
+    let mut batches = Batches::new(faces, &faces.train, order, [1, 1], false);
+    let one = batches.get(0, Step::new(1, 0, [0.0; 4]));
     let mut time = || -> Result<f64, Error> {
         let begun = Instant::now();
         executor.compute(Work::PREDICT, &one, "probabilities")?;

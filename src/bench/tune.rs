@@ -14,6 +14,7 @@ use super::{Error, check, first_batch, load, measure, resting};
 use crate::data::Dataset;
 use crate::gpu::{Executor, Gpu, Work};
 use crate::network::Network;
+use crate::ops::Step;
 use crate::plan::{self, Options, Pins, Plan, Schedule};
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ const SPLIT_K: [u32; 4] = [1_440, 2_880, 5_760, 11_520];
 
 /// What tuning found.
 pub struct Outcome {
-    pub model: &'static str,
+    pub model: String,
     pub batch: u32,
     /// Every shape of the best schedule, in the order of the step.
     pub shapes: Vec<Shape>,
@@ -67,7 +68,7 @@ pub enum Progress {
 /// Tunes for at least `min_time`, plus what loading, checking and a first look take.
 pub fn tune(
     gpu: &Gpu,
-    network: &'static Network,
+    network: &Network,
     batch: u32,
     min_time: Duration,
     observe: &mut dyn FnMut(Progress),
@@ -97,7 +98,7 @@ pub fn tune(
     };
     let steps = [tuner.steps(&committed)?, tuner.steps(&tuned)?];
     Ok(Outcome {
-        model: network.name,
+        model: network.name.clone(),
         batch,
         shapes,
         schedules,
@@ -111,7 +112,7 @@ pub fn tune(
 /// A search on its way.
 struct Tuner<'a> {
     gpu: &'a Gpu,
-    network: &'static Network,
+    network: &'a Network,
     batch: u32,
     faces: Dataset,
     min_time: Duration,
@@ -216,7 +217,7 @@ impl Tuner<'_> {
         let options = self.options(schedule);
         let executor = load(self.gpu, self.network, self.batch, &self.faces, options)?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, resting(Some(&executor)));
+        let batch = batches.get(0, Step::new(1, 0, resting(Some(&executor))));
         let wanted = |d: &plan::Dispatch, _: usize| shapes.contains(&plan::key(d.op, &d.params));
         let subjects = Subjects::of_step(&executor, &batch, &wanted)?;
         let observe = &mut *self.observe;
@@ -272,7 +273,7 @@ impl Tuner<'_> {
     fn steps(&self, options: &Options) -> Result<Stats, Error> {
         let mut executor = self.load(options.clone())?;
         let mut batches = first_batch(&self.faces, self.batch, Some(&executor));
-        let batch = batches.get(0, 1, resting(Some(&executor)));
+        let batch = batches.get(0, Step::new(1, 0, resting(Some(&executor))));
         measure::time_of(&mut executor, Work::TRAIN, &batch)?;
         let mut seconds = Vec::new();
         let begun = Instant::now();

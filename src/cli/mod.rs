@@ -9,12 +9,14 @@ mod evaluate;
 mod export;
 mod home;
 mod import;
+mod learning;
 mod output;
 mod place;
 mod plan;
 mod plot_model;
 mod predict;
 mod progress;
+mod recipes;
 mod report;
 mod run_data;
 mod run_end;
@@ -67,6 +69,8 @@ struct Cli {
 enum Command {
     /// Train a network, on your data or on generated sample faces
     Train(train::Train),
+    /// List the recipes of the box, with what they reached
+    Recipes(recipes::Recipes),
     /// Tell how good a trained network is on labelled images
     Evaluate(evaluate::Evaluate),
     /// Tell what a trained network sees in pictures
@@ -101,7 +105,10 @@ enum Command {
 
 /// The commands as `--help` shows them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Train and use", &["train", "evaluate", "predict", "report"]),
+    (
+        "Train and use",
+        &["train", "recipes", "evaluate", "predict", "report"],
+    ),
     ("Data and files", &["data", "export", "import"]),
     ("Look inside", &["summary", "plot-model", "plan"]),
     ("This machine", &["devices", "verify", "bench", "tune"]),
@@ -293,6 +300,7 @@ impl Cli {
         };
         match command {
             Command::Train(train) => train.run(started),
+            Command::Recipes(recipes) => recipes.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             Command::Report(report) => report.run(),

@@ -3,16 +3,15 @@
 use super::Error;
 #[cfg(feature = "dashboard")]
 use super::dashboard::Dashboard;
+use super::learning::Learning;
 use super::output::{self, tell};
 use super::run_end::Ending;
 use super::show::{self, Mode, Reporter, Show};
 use super::stop::{self, Stop};
 use super::tensorboard::Board;
 use crate::gpu::{LimitChoice, Selector};
-use crate::rules::{self, Choices};
-use crate::train::{self, Config, Given, Out, Settings, Start};
+use crate::train::{self, Given, Out, Recipe, Settings, Start};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -28,8 +27,8 @@ pub struct Train {
     /// Data set, folder of pictures by class, or CSV of FER-2013 [default: generated sample faces]
     #[arg(long, value_name = "DIR|FILE.csv", help_heading = "What")]
     data: Option<PathBuf>,
-    /// Network, one that `fer-gpu summary` lists [default: inception]
-    #[arg(long, value_name = "NAME", help_heading = "What")]
+    /// Network, one that `fer-gpu summary` lists, or a file of one [default: inception]
+    #[arg(long, value_name = "NAME|FILE.toml", help_heading = "What")]
     model: Option<String>,
     /// Folder of the run [default: runs/<model>-<date>-<time>]
     #[arg(
@@ -42,7 +41,7 @@ pub struct Train {
     /// Go on with the run in this folder
     #[arg(long, value_name = "DIR", help_heading = "What")]
     resume: Option<PathBuf>,
-    /// Begin with the weights of this file
+    /// Begin with the weights of this file: what fits by name and shape
     #[arg(
         long,
         value_name = "FILE.safetensors",
@@ -51,6 +50,14 @@ pub struct Train {
         hide_short_help = true
     )]
     init_from: Option<PathBuf>,
+    /// Refuse weights to begin with whose tensors are not just those of the network
+    #[arg(
+        long,
+        requires = "init_from",
+        help_heading = "What",
+        hide_short_help = true
+    )]
+    strict: bool,
     /// Resume from a point that has no hash, as versions of before there were hashes wrote them
     #[arg(
         long,
@@ -59,54 +66,8 @@ pub struct Train {
         hide_short_help = true
     )]
     accept_unhashed: bool,
-    /// Epochs in total, also when resuming [default: 150]
-    #[arg(long, value_name = "N", help_heading = "How")]
-    epochs: Option<u32>,
-    /// Images of one step [default: 64]
-    #[arg(long, value_name = "N", help_heading = "How")]
-    batch: Option<u32>,
-    /// Learning rate [default: 0.001]
-    #[arg(
-        long,
-        value_name = "RATE",
-        allow_negative_numbers = true,
-        help_heading = "How"
-    )]
-    lr: Option<f64>,
-    /// Optimiser [default: adam]
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rules::names()), help_heading = "How")]
-    optimizer: Option<String>,
-    /// Share of the last update that sgd keeps, from 0 to below 1 [default: 0]
-    #[arg(
-        long,
-        value_name = "M",
-        allow_negative_numbers = true,
-        help_heading = "How",
-        hide_short_help = true
-    )]
-    momentum: Option<f64>,
-    /// Nesterov's momentum: sgd looks ahead
-    #[arg(long, help_heading = "How", hide_short_help = true)]
-    nesterov: bool,
-    /// Seed of weights, shuffles and sample faces [default: 0]
-    #[arg(long, value_name = "N", help_heading = "How", hide_short_help = true)]
-    seed: Option<u64>,
-    /// Visit the training images in the order of the file
-    #[arg(
-        long,
-        conflicts_with = "resume",
-        help_heading = "How",
-        hide_short_help = true
-    )]
-    no_shuffle: bool,
-    /// Train on the first batch alone: a network that learns at all learns it by heart
-    #[arg(
-        long,
-        conflicts_with = "resume",
-        help_heading = "How",
-        hide_short_help = true
-    )]
-    overfit_batch: bool,
+    #[command(flatten)]
+    learning: Learning,
     /// Adapter, by number or by part of its name [default: the fastest kind]
     #[arg(long, value_name = "INDEX|NAME", help_heading = "Where")]
     device: Option<Selector>,
@@ -241,61 +202,41 @@ impl Train {
     }
 
     fn given(&self) -> Given {
+        let learning = &self.learning;
         Given {
             model: self.model.clone(),
             data: self.data.clone(),
-            epochs: self.epochs,
-            batch: self.batch,
-            learning_rate: self.lr,
-            optimizer: self.optimizer.clone(),
-            momentum: self.momentum,
-            nesterov: self.nesterov,
-            seed: self.seed,
+            epochs: learning.epochs,
+            batch: learning.batch,
+            learning_rate: learning.lr,
+            optimizer: learning.optimizer.clone(),
+            momentum: learning.momentum,
+            nesterov: learning.nesterov,
+            seed: learning.seed,
         }
     }
 
     fn new_run(&self) -> Result<Start, train::Error> {
-        let optimizer = self.optimizer.clone().unwrap_or_else(|| "adam".into());
-        // Asked here, for a configuration does not tell a momentum of 0 from none.
-        let choices = Choices {
-            momentum: self.momentum,
-            nesterov: self.nesterov,
+        let below = match &self.learning.recipe {
+            Some(name) => Recipe::find(name)?,
+            None => Recipe::default(),
         };
-        rules::find(&optimizer, &choices)?;
-        let model = self.model.clone().unwrap_or_else(|| "inception".into());
+        let recipe = self.learning.recipe(self.model.clone()).over(below);
+        let absolute = |path: &PathBuf| std::path::absolute(path).ok();
+        let init_from = self.init_from.as_ref().and_then(absolute);
+        let config = recipe.config(self.data.clone(), init_from)?;
         let out = match &self.out {
             Some(folder) => Out::Given(folder.clone()),
             None => {
                 let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-                Out::Fresh(PathBuf::from(format!("runs/{model}-{now}")))
+                Out::Fresh(PathBuf::from(format!("runs/{}-{now}", config.model)))
             }
-        };
-        let config = Config {
-            model,
-            epochs: self.epochs.unwrap_or(150),
-            batch: self.batch.unwrap_or(64),
-            learning_rate: self.lr.unwrap_or(0.001),
-            optimizer,
-            momentum: self.momentum.unwrap_or(0.0),
-            nesterov: self.nesterov,
-            seed: self.seed.unwrap_or(0),
-            shuffle: !self.no_shuffle,
-            overfit_batch: self.overfit_batch,
-            init_from: self
-                .init_from
-                .as_ref()
-                .and_then(|p| std::path::absolute(p).ok()),
-            data: self.data.clone(),
-            // Known once the data are read.
-            data_absolute: None,
-            class_names: Vec::new(),
-            pixel_range: String::new(),
-            image: [0; 3],
         };
         Ok(Start::New {
             config,
             out,
             init_from: self.init_from.clone(),
+            strict: self.strict,
         })
     }
 }

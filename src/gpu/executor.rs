@@ -43,6 +43,10 @@ pub enum Part {
     ToLoss,
     /// What is left after that: backward and update.
     BehindLoss,
+    /// Up to the gradients: of a step of several shards what each of them does.
+    ToGradients,
+    /// What is left after that, once for all shards.
+    BehindGradients,
 }
 
 impl Work {
@@ -56,6 +60,15 @@ impl Work {
     pub const UPDATE: Work = Work {
         program: plan::TRAIN,
         part: Part::BehindLoss,
+    };
+    /// What each shard of a step does, and what follows once.
+    pub const GRADIENTS: Work = Work {
+        program: plan::TRAIN,
+        part: Part::ToGradients,
+    };
+    pub const FINISH: Work = Work {
+        program: plan::TRAIN,
+        part: Part::BehindGradients,
     };
     /// Forward and loss.
     pub const EVALUATE: Work = Work::whole(plan::EVALUATE);
@@ -79,19 +92,23 @@ pub enum Images<'a> {
     Host(&'a [f32]),
 }
 
-/// The inputs of one step. All slices are as long as the batch.
+/// The inputs of one step. All slices are of the whole batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     pub images: Images<'a>,
     pub labels: &'a [u32],
+    /// The classes' shares, row by row, for a plan whose loss is soft.
+    pub targets: Option<&'a [f32]>,
     pub step: Step,
 }
 
 /// What a step measured, before its update.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// Sum of the losses of the valid rows; of several heads the weighted sum.
     pub loss_sum: f32,
+    /// What the L2 of the weights adds to the mean loss.
+    pub penalty: f32,
     /// Rows that the main head told right.
     pub correct: u32,
     pub rows: u32,
@@ -112,6 +129,8 @@ struct Launch {
 struct Pending {
     slot: usize,
     rows: u32,
+    /// Shards that have left metrics in the slot.
+    shards: usize,
     /// Seconds that were predicted for it.
     predicted: f64,
     mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
@@ -130,7 +149,17 @@ pub struct Executor<'g> {
     slots: Vec<wgpu::Buffer>,
     free_slots: Vec<usize>,
     pending: VecDeque<Pending>,
+    /// The step whose shards are being submitted.
+    filling: Option<Filling>,
     estimate: Estimate,
+}
+
+/// A step some of whose shards were submitted.
+#[derive(Clone, Copy, Default)]
+struct Filling {
+    slot: usize,
+    shards: usize,
+    rows: u32,
 }
 
 impl<'g> Executor<'g> {
@@ -147,6 +176,10 @@ impl<'g> Executor<'g> {
             .iter()
             .map(|spec| gpu.storage(&spec.name, spec.bytes.max(4)))
             .collect::<Result<Vec<_>, _>>()?;
+        for constant in &plan.constants {
+            let words = bytemuck::cast_slice(&constant.values);
+            gpu.upload(&buffers[constant.buffer], 0, words);
+        }
         let step = gpu.uniform("step", bytemuck::bytes_of(&Step::default()));
         let mut resolver = Resolver {
             gpu,
@@ -166,8 +199,10 @@ impl<'g> Executor<'g> {
         let programs = programs
             .map(|program| resolver.program(&program.dispatches))
             .collect::<Result<_, _>>()?;
-        let heads = plan.heads.len();
-        let slots = (0..IN_FLIGHT).map(|_| readback_slot(gpu, heads)).collect();
+        let metrics = plan.heads.len() * plan.shards as usize;
+        let slots = (0..IN_FLIGHT)
+            .map(|_| readback_slot(gpu, metrics))
+            .collect();
         gpu.check("the executor's buffers")?;
         Ok(Executor {
             gpu,
@@ -178,6 +213,7 @@ impl<'g> Executor<'g> {
             slots,
             free_slots: (0..IN_FLIGHT).collect(),
             pending: VecDeque::new(),
+            filling: None,
             estimate: Estimate::new(),
         })
     }
@@ -209,6 +245,8 @@ impl<'g> Executor<'g> {
             Part::Whole => 0..end,
             Part::ToLoss => 0..program.to_loss(),
             Part::BehindLoss => program.to_loss()..end,
+            Part::ToGradients => 0..program.to_gradients(),
+            Part::BehindGradients => program.to_gradients()..end,
         }
     }
 
@@ -238,6 +276,10 @@ impl<'g> Executor<'g> {
         }
         if program.port("labels").is_some() {
             write("labels", bytemuck::cast_slice(batch.labels));
+        }
+        if program.port("targets").is_some() {
+            let targets = batch.targets.expect("a soft loss has shares of classes");
+            write("targets", bytemuck::cast_slice(targets));
         }
         self.gpu
             .upload(&self.step, 0, bytemuck::bytes_of(&batch.step));
@@ -272,6 +314,78 @@ impl<'g> Executor<'g> {
         self.read_metrics(work, batch.step.valid_rows);
         self.gpu.check(STEP)?;
         Ok(oldest)
+    }
+
+    /// Submits a shard of a step, the first one or the next, `last` if none follows: its gradients are added to those
+    /// of the shards before, in a tree that depends on nothing but how many there are. Behind the last one the step
+    /// is finished, and the metrics of the oldest step in flight are returned once two are.
+    pub fn submit_shard(&mut self, batch: &Batch, last: bool) -> Result<Option<Metrics>, Error> {
+        let mut oldest = None;
+        if self.filling.is_none() {
+            if self.pending.len() == IN_FLIGHT {
+                oldest = self.finish_oldest()?;
+            }
+            self.begin_shards();
+        }
+        self.upload(Work::GRADIENTS, batch);
+        self.encode_all(Work::GRADIENTS);
+        self.join_shard(batch, last);
+        if last {
+            self.encode_all(Work::FINISH);
+            self.end_shards();
+            self.gpu.check(STEP)?;
+        }
+        Ok(oldest)
+    }
+
+    /// Begins a step of several shards.
+    pub(crate) fn begin_shards(&mut self) {
+        let slot = self.free_slots.pop();
+        self.filling = Some(Filling {
+            slot: slot.expect("no more steps in flight than slots"),
+            ..Filling::default()
+        });
+    }
+
+    /// Adds the gradients that a shard has left to those of the shards before, or keeps them for the next ones: two
+    /// neighbours are added, then two such sums, and so on.
+    pub(crate) fn join_shard(&mut self, batch: &Batch, last: bool) {
+        let mut filling = self.filling.expect("a step was begun");
+        let offset = 4 * METRICS * self.plan.heads.len() * filling.shards;
+        let metrics = self.metrics_of(Work::GRADIENTS).into_iter().enumerate();
+        let place = |i: usize| (offset + 4 * METRICS * i) as u64;
+        let slot = &self.slots[filling.slot];
+        let mut copies: Vec<_> = metrics
+            .map(|(i, buffer)| (&buffer.0, slot, place(i)))
+            .collect();
+        let levels = |level: &usize| filling.shards >> level & 1 == 1;
+        let complete = filling.shards.trailing_ones() as usize;
+        let added = 0..usize::BITS as usize;
+        let added = added
+            .filter(levels)
+            .take_while(|&level| last || level < complete);
+        for level in added {
+            self.encode_all(Work::whole(plan::SUMS[level]));
+        }
+        if !last {
+            for region in &self.plan.regions {
+                let partial = region.gradient.zip(region.partials.get(complete));
+                copies.extend(
+                    partial.map(|(from, &to)| (&self.buffers[from].0, &self.buffers[to].0, 0)),
+                );
+            }
+        }
+        self.encode(&[], &copies);
+        filling.shards += 1;
+        filling.rows += batch.step.valid_rows;
+        self.filling = Some(filling);
+    }
+
+    /// The step is submitted: its metrics are on their way.
+    pub(crate) fn end_shards(&mut self) {
+        let Filling { slot, shards, rows } = self.filling.take().expect("a step was begun");
+        let submission = self.encode(&[], &[]);
+        self.await_metrics(Work::TRAIN, slot, shards, rows, submission);
     }
 
     /// Submits all of a work, in submits that no system takes for a hang.
@@ -375,7 +489,7 @@ impl<'g> Executor<'g> {
     fn encode(
         &self,
         launches: &[Launch],
-        copies: &[(&Buffer, &wgpu::Buffer, u64)],
+        copies: &[(&wgpu::Buffer, &wgpu::Buffer, u64)],
     ) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         if !launches.is_empty() {
@@ -387,7 +501,7 @@ impl<'g> Executor<'g> {
             }
         }
         for (from, to, offset) in copies {
-            encoder.copy_buffer_to_buffer(&from.0, 0, to, *offset, from.0.size());
+            encoder.copy_buffer_to_buffer(from, 0, to, *offset, from.size());
         }
         self.gpu.submit(encoder)
     }
@@ -399,10 +513,22 @@ impl<'g> Executor<'g> {
             .expect("no more steps in flight than slots");
         let metrics = self.metrics_of(work).into_iter().enumerate();
         let copies: Vec<_> = metrics
-            .map(|(i, buffer)| (buffer, &self.slots[slot], (4 * METRICS * i) as u64))
+            .map(|(i, buffer)| (&buffer.0, &self.slots[slot], (4 * METRICS * i) as u64))
             .collect();
         let submission = self.encode(&[], &copies);
-        let predicted = self.launches(work).iter().map(|l| l.seconds).sum();
+        self.await_metrics(work, slot, 1, rows, submission);
+    }
+
+    /// Books a step whose metrics are being copied to a slot.
+    fn await_metrics(
+        &mut self,
+        work: Work,
+        slot: usize,
+        shards: usize,
+        rows: u32,
+        submission: wgpu::SubmissionIndex,
+    ) {
+        let predicted: f64 = self.launches(work).iter().map(|l| l.seconds).sum();
         let (send, mapped) = mpsc::channel();
         self.slots[slot].map_async(wgpu::MapMode::Read, .., move |result| {
             drop(send.send(result))
@@ -410,7 +536,8 @@ impl<'g> Executor<'g> {
         self.pending.push_back(Pending {
             slot,
             rows,
-            predicted,
+            shards,
+            predicted: predicted * shards as f64,
             mapped,
             submission,
         });
@@ -427,18 +554,24 @@ impl<'g> Executor<'g> {
         self.free_slots.push(pending.slot);
         let words = words?;
         self.estimate.learn(Instant::now(), pending.predicted);
-        let heads = || words.as_chunks::<METRICS>().0.iter().zip(&self.plan.heads);
-        let loss_sum = match &self.plan.heads[..] {
-            // As it is: a weighted sum of one would be rounded.
-            [(_, 1.0)] => words[0],
-            _ => heads().map(|(words, (_, weight))| weight * words[0]).sum(),
-        };
-        Ok(Some(Metrics {
-            loss_sum,
-            correct: words[1] as u32,
+        let mut metrics = Metrics {
             rows: pending.rows,
-            non_finite: heads().any(|(words, _)| words[2] != 0.0),
-        }))
+            ..Metrics::default()
+        };
+        let heads = self.plan.heads.len();
+        for words in words
+            .as_chunks::<METRICS>()
+            .0
+            .chunks(heads)
+            .take(pending.shards)
+        {
+            let shard = metrics_of_shard(words, &self.plan.heads);
+            metrics.loss_sum += shard.loss_sum;
+            metrics.correct += shard.correct;
+            metrics.penalty = shard.penalty;
+            metrics.non_finite |= shard.non_finite;
+        }
+        Ok(Some(metrics))
     }
 
     fn await_words(&self, pending: &Pending) -> Result<Vec<f32>, Error> {
@@ -472,7 +605,43 @@ impl<'g> Executor<'g> {
     }
 }
 
-/// A slot for the metrics of so many heads.
+impl Metrics {
+    /// The mean loss of the rows, with the penalty.
+    pub fn loss(&self) -> f64 {
+        self.loss_sum as f64 / self.rows as f64 + self.penalty as f64
+    }
+
+    /// So many times that.
+    pub fn total(&self) -> f64 {
+        self.loss_sum as f64 + self.penalty as f64 * self.rows as f64
+    }
+
+    /// The share of the rows that the main head told right.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.rows as f64
+    }
+}
+
+/// What one shard's heads have left.
+fn metrics_of_shard(words: &[[f32; METRICS]], heads: &[(String, f32)]) -> Metrics {
+    let weighted = || words.iter().zip(heads);
+    let loss_sum = match heads {
+        // As it is: a weighted sum of one would be rounded.
+        [(_, 1.0)] => words[0][0],
+        _ => weighted()
+            .map(|(words, (_, weight))| weight * words[0])
+            .sum(),
+    };
+    Metrics {
+        loss_sum,
+        penalty: words[0][3],
+        correct: words[0][1] as u32,
+        rows: 0,
+        non_finite: weighted().any(|(words, _)| words[2] != 0.0),
+    }
+}
+
+/// A slot for so many metrics.
 fn readback_slot(gpu: &Gpu, heads: usize) -> wgpu::Buffer {
     gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("metrics read-back"),

@@ -25,6 +25,8 @@ pub enum Tensor {
     Values,
     /// What the optimiser's rule keeps for it, by the number of the slot.
     Slot(usize),
+    /// Its average over the steps, where one is kept.
+    Average,
 }
 
 /// Share of the initial weights in the random streams of a seed.
@@ -45,6 +47,7 @@ impl Executor<'_> {
                 })?;
             }
         }
+        self.begin_averages();
         Ok(())
     }
 
@@ -151,6 +154,18 @@ impl Executor<'_> {
         Ok(())
     }
 
+    /// Begins the averages over the steps with what the weights are now; where the plan keeps none, nothing happens.
+    pub fn begin_averages(&self) {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        for region in &self.plan.regions {
+            if let Some(average) = region.average {
+                let [from, to] = [region.values, average].map(|id| &self.buffer(id).0);
+                encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size());
+            }
+        }
+        self.gpu.submit(encoder);
+    }
+
     /// How many weights are infinite or NaN: counted on the device. A moment that is makes its
     /// weight so in the same step, or leaves it where it was.
     pub fn non_finite_weights(&self) -> Result<u64, Error> {
@@ -192,6 +207,7 @@ impl Executor<'_> {
         self.buffer(match which {
             Tensor::Values => region.values,
             Tensor::Slot(slot) => region.slots[slot],
+            Tensor::Average => region.average.expect("the plan keeps an average"),
         })
     }
 

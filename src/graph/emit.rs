@@ -90,6 +90,8 @@ pub trait Emit {
     /// Where the gradient of a held tensor is to be written, and its words; none where it is spent at once,
     /// by [`Emit::update_in_gradient`] or by [`Emit::update`], window by window.
     fn gradient(&mut self, gradient: TensorId) -> Option<(Place, usize)>;
+    /// Where the gradient of a window of a large kernel is to be written, if all of it is kept.
+    fn window_gradient(&self, window: &PanelRange) -> Option<Place>;
     /// The kernel that computes a weight gradient and spends it, if the rule has one and the schedule wants
     /// it: and what it binds behind the operands, for a window of the weight.
     fn update_in_gradient(&self, window: &PanelRange) -> Option<(&'static dyn AnyOp, Vec<Place>)>;
@@ -109,6 +111,10 @@ pub trait Emit {
 
     /// Class numbers of the batch.
     fn labels(&self) -> Place;
+    /// Each class's share of each row of the batch.
+    fn targets(&self) -> Place;
+    /// How often a row of each class counts in training.
+    fn class_weights(&self) -> Place;
     /// What a head's loss is to be written to, by the head's logits.
     fn metrics(&self, logits: TensorId) -> Place;
 

@@ -29,6 +29,11 @@ pub trait Layer: fmt::Debug + Send + Sync {
     /// One that nobody needs is left out.
     fn gradients(&self, inputs: usize) -> Vec<Gradient>;
 
+    /// Does it hand its input on as it is wherever nothing trains? Then only training's graph has it.
+    fn only_in_training(&self) -> bool {
+        false
+    }
+
     /// What a pass allows those who fuse. `inputs` are the shapes of the forward pass's inputs.
     fn caps(&self, _pass: Pass, _inputs: &[&Shape]) -> Caps {
         Caps::default()

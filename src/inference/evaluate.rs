@@ -4,6 +4,7 @@ use super::Error;
 use crate::data::Validation;
 use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Work};
+use crate::ops::Step;
 use crate::score::{Report, Tally};
 
 /// One image and what the network says of it.
@@ -35,16 +36,16 @@ pub fn evaluate(
     let order = feed::order(rows, false, 0, 0);
     let on_device = executor.gathers(Work::EVALUATE);
     let batch = executor.program(Work::EVALUATE).batch;
-    let mut batches = Batches::new(dataset, &dataset.test, order, batch, on_device);
+    let mut batches = Batches::new(dataset, &dataset.test, order, [batch, 1], on_device);
     let classes = dataset.class_names.len();
     let mut tally = Tally::new(dataset.class_names.clone(), duplicates.clone());
     // Summed as validation sums them.
     let (mut loss, mut correct) = (0.0, 0);
     for index in 0..batches.count() {
-        let step = batches.get(index, 0, [0.0; 4]);
+        let step = batches.get(index, Step::default());
         executor.submit(Work::EVALUATE, &step)?;
         let metrics = executor.finish_oldest()?.expect("a step was submitted");
-        loss += metrics.loss_sum as f64;
+        loss += metrics.total();
         correct += metrics.correct as u64;
         let logits = executor.read_port(Work::EVALUATE, "logits")?;
         let done = tally.rows() as usize;

@@ -115,6 +115,11 @@ impl Dense {
         let kernel = node.own[0];
         for window in emit.panels(kernel) {
             let inside = within(&params, &window);
+            if let Some(gradient) = emit.window_gradient(&window) {
+                let params = MatmulWeight::new(&inside);
+                emit.dispatch(&matmul::BackwardWeight, &params, &[x, dy, gradient]);
+                continue;
+            }
             match emit.update_in_gradient(&window) {
                 Some((op, behind)) => {
                     let places = [&[x, dy], &behind[..]].concat();

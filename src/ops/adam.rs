@@ -7,21 +7,21 @@ use super::{
 use crate::ops::reference::{self, Expected};
 
 /// Keras 3's defaults.
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPSILON_HAT: f32 = 1e-7;
+pub const BETA1: f64 = 0.9;
+pub const BETA2: f64 = 0.999;
+pub const EPSILON_HAT: f64 = 1e-7;
 
 /// Scalars of step `t` (from 1): the rate with the bias correction, lr * sqrt(1 - beta2^t) / (1 - beta1^t);
 /// 1 - beta1; 1 - beta2; epsilon. All computed in f64: from an f32 beta2 its gain would be off by 5e-5.
 pub fn scalars(learning_rate: f64, t: u64) -> [f32; 4] {
+    scalars_with([BETA1, BETA2, EPSILON_HAT], learning_rate, t)
+}
+
+/// The same with other betas and another epsilon.
+pub fn scalars_with([beta1, beta2, epsilon]: [f64; 3], learning_rate: f64, t: u64) -> [f32; 4] {
     let power = |beta: f64| beta.powf(t as f64);
-    let rate = learning_rate * (1.0 - power(BETA2)).sqrt() / (1.0 - power(BETA1));
-    [
-        rate as f32,
-        (1.0 - BETA1) as f32,
-        (1.0 - BETA2) as f32,
-        EPSILON_HAT,
-    ]
+    let rate = learning_rate * (1.0 - power(beta2)).sqrt() / (1.0 - power(beta1));
+    [rate, 1.0 - beta1, 1.0 - beta2, epsilon].map(|scalar| scalar as f32)
 }
 
 /// The formula, for every kernel that applies it.
@@ -57,7 +57,7 @@ impl Op for Adam {
         reference::adam::adam(p, step, bindings)
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

@@ -32,7 +32,7 @@ impl Op for DecayWeights {
         )]
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

@@ -5,15 +5,21 @@
 //! reference, cases or a cost cannot exist. Data flows from here to the plan (dispatches) and
 //! to the gpu room (pipelines); nothing here knows of either.
 
+pub mod activation;
 pub mod adam;
 pub mod add;
 pub mod average_pool2d;
+pub mod batch_norm;
 pub mod concat;
 pub mod conv2d;
 pub mod decay;
 pub mod depthwise_conv2d;
+pub mod dropout;
+pub mod fold_batch_norm;
 pub mod gather;
 pub mod global_average_pool;
+pub mod global_max_pool;
+pub mod local_response_norm;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod moving_statistic;
@@ -137,6 +143,10 @@ macro_rules! shader {
     };
 }
 pub(crate) use shader;
+
+/// How many neighbours a kernel takes at once, where it is written for any number: one, and four.
+pub(crate) static SCALARS: Shader = shader!("lanes_scalars.wgsl");
+pub(crate) static VECTORS: Shader = shader!("lanes_vectors.wgsl");
 
 /// Helper functions that every kernel may use.
 static COMMON: Shader = Shader {
@@ -406,6 +416,14 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &max_pool2d::Backward,
     &average_pool2d::Forward,
     &average_pool2d::Backward,
+    &batch_norm::Statistics,
+    &batch_norm::Merge,
+    &batch_norm::Apply,
+    &batch_norm::BackwardSums,
+    &batch_norm::BackwardMerge,
+    &batch_norm::BackwardInput,
+    &fold_batch_norm::Kernel,
+    &fold_batch_norm::Bias,
     &pad2d::Forward,
     &pad2d::Backward,
     &concat::Forward,
@@ -418,9 +436,16 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &matmul::BackwardBias,
     &relu::Forward,
     &relu::Backward,
+    &activation::Forward,
+    &activation::Backward,
+    &dropout::Apply,
     &add::Add,
     &global_average_pool::Forward,
     &global_average_pool::Backward,
+    &global_max_pool::Forward,
+    &global_max_pool::Backward,
+    &local_response_norm::Forward,
+    &local_response_norm::Backward,
     &softmax::Forward,
     &softmax::Backward,
     &softmax_cross_entropy::SoftmaxCrossEntropy,
@@ -431,9 +456,10 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &rmsprop::RmsPropMomentum,
     &regularize::L2Gradient,
     &regularize::ClipValue,
-    &regularize::ScaleGradient,
+    &regularize::Accumulate,
     &norms::SquareSums,
     &norms::ClipScale,
+    &norms::ScaleGradient,
     &norms::L2Penalty,
     &decay::DecayWeights,
     &moving_statistic::MovingStatistic,

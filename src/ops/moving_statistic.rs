@@ -3,7 +3,7 @@
 use super::params::params;
 use super::update::{self, Flat, METRICS, flagged, flat_cases, vectors};
 use super::{
-    Binding, Case, Cost, Fill, Op, Phase, Piece, Shader, Step, Variant, in_out, read, shader,
+    Binding, Case, Cost, Fill, Op, Phase, Piece, STEP, Shader, Step, Variant, in_out, read, shader,
 };
 use crate::ops::reference::{self, Expected};
 use crate::ops::softmax_cross_entropy;
@@ -14,7 +14,7 @@ params! {
         count: u32,
         /// The share of the old that is kept.
         momentum: f32,
-        /// What the statistic, summed over the shards, is multiplied with: (1 - momentum) / shards.
+        /// The share of the new: 1 - momentum.
         gain: f32,
     }
 }
@@ -28,9 +28,9 @@ impl Flat for Moving {
     }
 }
 
-static SHADER: Shader = shader!("moving_statistic.wgsl");
+static SHADER: Shader = shader!("moving_statistic.wgsl", STEP);
 
-/// state = momentum * state + gain * statistic; nothing where the non-finite flag is up.
+/// state = momentum * state + gain * shard_share * statistic; nothing where the non-finite flag is up.
 pub struct MovingStatistic;
 
 impl Op for MovingStatistic {
@@ -38,17 +38,18 @@ impl Op for MovingStatistic {
     const NAME: &'static str = "moving_statistic";
     const PHASE: Phase = Phase::Update;
     const BINDINGS: &'static [Binding] = &[read("statistic"), METRICS, in_out("state")];
+    const STEP: bool = true;
     const VARIANTS: &'static [Variant<Moving>] = &[vectors(&SHADER, "moving_statistic")];
 
     fn lengths(p: &Moving) -> Vec<usize> {
         let count = p.count as usize;
         vec![count, softmax_cross_entropy::METRICS, count]
     }
-    fn reference(p: &Moving, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
-        vec![reference::averages::moving_statistic(p, bindings)]
+    fn reference(p: &Moving, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::averages::moving_statistic(p, step, bindings)]
     }
     fn pieces(p: &Moving, elements: usize) -> Vec<Piece<Moving>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Moving) -> Cost {
         Cost {
@@ -64,6 +65,10 @@ impl Op for MovingStatistic {
                 gain: 1.0 - momentum,
             }
         };
+        let step = |shard_share| Step {
+            shard_share,
+            ..Step::new(3, 1, [0.0; 4])
+        };
         let filled = |flag, fill: Fill| vec![fill.clone(), flagged(flag), fill];
         let usual = [
             ("random", filled(0.0, Fill::Uniform(1.0)), false),
@@ -73,10 +78,10 @@ impl Op for MovingStatistic {
         let mut cases = flat_cases(
             &[4, 252, 256, 260, 2048],
             moving(0.99),
-            Step::default(),
+            step(1.0 / 3.0),
             &usual,
         );
-        cases.extend(flat_cases(&[260], moving(0.75), Step::default(), &exact));
+        cases.extend(flat_cases(&[260], moving(0.75), step(0.5), &exact));
         cases
     }
 }

@@ -1,11 +1,11 @@
-//! square_sums, clip_scale, l2_penalty: norms of weights and gradients, in two stages: blocks of 64 words, then a
-//! range of blocks.
+//! square_sums, clip_scale, scale_gradient, l2_penalty: norms of weights and gradients, in two stages: blocks of 64
+//! words, then a range of blocks.
 
 use super::params::params;
 use super::update::BLOCK;
 use super::{
     Binding, Case, Cost, Family, Fill, MAX_ITERATIONS, Op, Phase, Shader, Step, Variant, anywhere,
-    in_out, out, read, shader,
+    in_out, no_chain, read, shader,
 };
 use crate::ops::reference::{Expected, norms as reference};
 use crate::ops::softmax_cross_entropy::METRICS;
@@ -13,10 +13,10 @@ use crate::ops::softmax_cross_entropy::METRICS;
 params! {
     /// A range of blocks of 64 words.
     Norm {
-        /// Blocks that the buffers hold.
+        /// Blocks that have a sum or a scale.
         blocks: u32,
+        /// The range of them that is worked on.
         first: u32 as place,
-        /// Blocks of the range.
         count: u32,
         /// What the norm is to be at most, or the factor of the squares.
         limit: f32,
@@ -71,14 +71,14 @@ fn name(p: &Norm, what: &str) -> String {
     )
 }
 
-/// block_sums\[b\] = the sum of v^2 over block b
+/// block_sums\[first + b\] = the sum of v^2 over block b
 pub struct SquareSums;
 
 impl Op for SquareSums {
     type Params = Norm;
     const NAME: &'static str = "square_sums";
     const PHASE: Phase = Phase::Update;
-    const BINDINGS: &'static [Binding] = &[read("v"), out("block_sums")];
+    const BINDINGS: &'static [Binding] = &[read("v"), in_out("block_sums")];
     const VARIANTS: &'static [Variant<Norm>] = &[Variant {
         name: "naive",
         family: Family::Naive,
@@ -87,21 +87,21 @@ impl Op for SquareSums {
         shader: &SHADER,
         entry: "square_sums",
         constants: &[("WORKGROUP", 64.0)],
-        workgroups: |p| (p.blocks as u64).div_ceil(64),
+        workgroups: |p| (p.count as u64).div_ceil(64),
         chain: |_| 16 + 3,
         supports: anywhere,
     }];
 
     fn lengths(p: &Norm) -> Vec<usize> {
-        vec![BLOCK * p.blocks as usize, p.blocks as usize]
+        vec![BLOCK * p.count as usize, p.blocks as usize]
     }
-    fn reference(_: &Norm, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
-        vec![reference::square_sums(bindings[0])]
+    fn reference(p: &Norm, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::square_sums(p, bindings[0])]
     }
     fn cost(p: &Norm) -> Cost {
         Cost {
-            flops: 2 * (BLOCK as u64) * p.blocks as u64,
-            bytes: 4 * (BLOCK as u64 + 1) * p.blocks as u64,
+            flops: 2 * (BLOCK as u64) * p.count as u64,
+            bytes: 4 * (BLOCK as u64 + 1) * p.count as u64,
         }
     }
     fn cases() -> Vec<Case<Norm>> {
@@ -114,7 +114,7 @@ impl Op for SquareSums {
                 name: name(&params, what),
                 params,
                 step: Step::default(),
-                fills: vec![fill],
+                fills: vec![fill, Fill::Uniform(1.0)],
                 exact,
             })
         };
@@ -161,6 +161,61 @@ impl Op for ClipScale {
             }
         }
         cases
+    }
+}
+
+/// g *= scale\[first + b\] in block b
+pub struct ScaleGradient;
+
+impl Op for ScaleGradient {
+    type Params = Norm;
+    const NAME: &'static str = "scale_gradient";
+    const PHASE: Phase = Phase::Update;
+    const BINDINGS: &'static [Binding] = &[in_out("g"), read("factors")];
+    const VARIANTS: &'static [Variant<Norm>] = &[Variant {
+        name: "naive",
+        family: Family::Naive,
+        suits: crate::ops::always,
+        twin: None,
+        shader: &SHADER,
+        entry: "scale_gradient",
+        constants: &[("WORKGROUP", 64.0)],
+        workgroups: |p| (p.count as u64 * 16).div_ceil(64),
+        chain: no_chain,
+        supports: anywhere,
+    }];
+
+    fn lengths(p: &Norm) -> Vec<usize> {
+        vec![BLOCK * p.count as usize, p.blocks as usize]
+    }
+    fn reference(p: &Norm, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+        vec![reference::scale_gradient(p, bindings[0], bindings[1])]
+    }
+    fn cost(p: &Norm) -> Cost {
+        Cost {
+            flops: BLOCK as u64 * p.count as u64,
+            bytes: 4 * (2 * BLOCK as u64 + 1) * p.count as u64,
+        }
+    }
+    fn cases() -> Vec<Case<Norm>> {
+        let fills = [
+            (
+                "random",
+                vec![Fill::Uniform(0.1), Fill::Range(0.0, 1.0)],
+                false,
+            ),
+            ("integers", vec![Fill::Integers(-1000, 1000); 2], true),
+        ];
+        let both = |params: Norm| {
+            fills.clone().map(|(what, fills, exact)| Case {
+                name: name(&params, what),
+                params,
+                step: Step::default(),
+                fills,
+                exact,
+            })
+        };
+        ranges().into_iter().flat_map(both).collect()
     }
 }
 

@@ -88,6 +88,8 @@ params! {
         rule1: f32,
         rule2: f32,
         rule3: f32,
+        /// One over the number of the step's shards that have rows.
+        shard_share: f32,
         /// The share of itself that a decaying weight loses.
         decay: f32,
         /// The share of the way that the average of the weights goes towards them.
@@ -109,6 +111,7 @@ impl Step {
             rule1,
             rule2,
             rule3,
+            shard_share: 1.0,
             decay: 0.0,
             averaging: 0.0,
         }

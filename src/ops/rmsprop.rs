@@ -41,7 +41,7 @@ impl Op for RmsProp {
         reference::rmsprop::rmsprop(p, step, bindings)
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {
@@ -78,7 +78,7 @@ impl Op for RmsPropMomentum {
         reference::rmsprop::rmsprop_momentum(p, step, bindings)
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

@@ -50,7 +50,7 @@ impl Op for Sgd {
         reference::sgd::sgd(p, step, bindings)
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {
@@ -84,7 +84,7 @@ impl Op for SgdMomentum {
         reference::sgd::sgd_momentum(p, step, bindings)
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

@@ -3,8 +3,8 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Family, Fill, Params, Piece, Shader, Step, Variant, anywhere, no_chain, read,
-    shader,
+    Binding, Case, Family, Fill, Op, Params, Piece, Shader, Step, Variant, anywhere, no_chain,
+    read, shader,
 };
 use crate::ops::softmax_cross_entropy;
 
@@ -76,21 +76,20 @@ pub(super) const fn vectors<P: Flat>(shader: &'static Shader, entry: &'static st
     }
 }
 
-/// Cuts a dispatch whose bindings are as long as the block, or have a word for each [`BLOCK`] of it, or are the
-/// metrics.
-pub(super) fn pieces<P: Flat>(p: &P, lengths: &[usize], elements: usize) -> Vec<Piece<P>> {
+/// Cuts a dispatch whose bindings are as long as the block, or are the metrics.
+pub(super) fn pieces<O: Op<Params: Flat>>(p: &O::Params, elements: usize) -> Vec<Piece<O::Params>> {
+    let bindings = O::BINDINGS;
     let all = p.words() as usize;
-    let each = elements.next_multiple_of(BLOCK);
+    let each = elements.next_multiple_of(4);
     let piece = |first: usize| {
         let count = each.min(all - first);
-        let range = |&length: &usize| match length {
-            _ if length == all => first..first + count,
-            softmax_cross_entropy::METRICS => 0..length,
-            _ => first / BLOCK..(first + count).div_ceil(BLOCK),
+        let range = |binding: &Binding| match binding.name == METRICS.name {
+            true => 0..softmax_cross_entropy::METRICS,
+            false => first..first + count,
         };
         Piece {
             params: p.part(count as u32),
-            ranges: lengths.iter().map(range).collect(),
+            ranges: bindings.iter().map(range).collect(),
         }
     };
     (0..all).step_by(each).map(piece).collect()

@@ -28,7 +28,7 @@ impl Op for WeightAverage {
         vec![reference::averages::weight_average(p, step, bindings)]
     }
     fn pieces(p: &Update, elements: usize) -> Vec<Piece<Update>> {
-        update::pieces(p, &Self::lengths(p), elements)
+        update::pieces::<Self>(p, elements)
     }
     fn cost(p: &Update) -> Cost {
         Cost {

@@ -4,8 +4,8 @@
 use super::fusion::{Fusion, Inside};
 use super::memory::Transients;
 use super::placement::{Placement, Storage};
-use super::{Dispatch, Error, Mode, Options, Range, Schedule, variants};
-use crate::graph::{Emit, Graph, Kind, PanelRange, Place, TensorId, View};
+use super::{Dispatch, Error, Mode, Options, Range, Schedule, update, variants};
+use crate::graph::{BufferId, Emit, Graph, Kind, PanelRange, Place, TensorId, View};
 use crate::ops::relu::Planes;
 use crate::ops::update::Update;
 use crate::ops::{AnyOp, Params, Phase, concat};
@@ -19,6 +19,8 @@ pub(super) struct Emitter<'a> {
     pub options: &'a Options,
     pub mode: Mode,
     pub labels: Option<Place>,
+    pub targets: Option<Place>,
+    pub class_weights: Option<Place>,
     /// By the head's logits.
     pub metrics: HashMap<TensorId, Place>,
     /// What stops the optimiser.
@@ -117,6 +119,15 @@ impl Emitter<'_> {
         self.push(op, &Update { count }, &places);
     }
 
+    /// Where the values of a region are read: evaluation reads the averages, where there are some.
+    pub fn values(&self, region: usize) -> BufferId {
+        let region = &self.placement.regions[region];
+        match (self.mode, region.average) {
+            (Mode::Evaluate, Some(average)) => average,
+            _ => region.values,
+        }
+    }
+
     /// What an update binds behind the gradient: metrics, weights, slots.
     fn updated(&self, at: Place) -> Vec<Place> {
         let slots = &self.placement.region_of(at.buffer).slots;
@@ -167,7 +178,7 @@ impl Emit for Emitter<'_> {
         let parameter = &self.placement.parameters[self.placement.of[&tensor]];
         let (region, offset) = parameter.storage.pieces()[0];
         Place {
-            buffer: self.placement.regions[region].values,
+            buffer: self.values(region),
             offset,
         }
     }
@@ -179,7 +190,7 @@ impl Emit for Emitter<'_> {
         };
         let range = |w: &super::PanelWindow| PanelRange {
             place: Place {
-                buffer: self.placement.regions[w.region].values,
+                buffer: self.values(w.region),
                 offset: w.offset,
             },
             first_panel: w.first_panel,
@@ -218,14 +229,29 @@ impl Emit for Emitter<'_> {
     }
 
     fn update_in_gradient(&self, window: &PanelRange) -> Option<(&'static dyn AnyOp, Vec<Place>)> {
-        if !self.options.schedule.fuse_update {
+        let run = self.placement.run_of(
+            self.placement.region_number(window.place.buffer),
+            window.place.offset,
+        );
+        if !self.options.schedule.fuse_update || !self.options.training.is_plain(&run.treatment) {
             return None;
         }
         let op = self.options.rule.in_weight_gradient()?;
         Some((op, self.updated(window.place)))
     }
 
+    fn window_gradient(&self, window: &PanelRange) -> Option<Place> {
+        let Place { buffer, offset } = window.place;
+        let buffer = self.placement.region_of(buffer).gradient?;
+        Some(Place { buffer, offset })
+    }
+
     fn update(&mut self, at: Place, count: u32, gradient: Place) {
+        let number = self.placement.region_number(at.buffer);
+        let treatment = self.placement.run_of(number, at.offset).treatment;
+        update::add_l2(self, at, count, gradient, treatment);
+        update::clip_by_value(self, count, gradient);
+        update::decay(self, at, count, treatment);
         self.push_update(at, count, gradient);
     }
 
@@ -241,6 +267,15 @@ impl Emit for Emitter<'_> {
 
     fn labels(&self) -> Place {
         self.labels.expect("a program with a loss has labels")
+    }
+
+    fn targets(&self) -> Place {
+        self.targets
+            .expect("a program with a soft loss has targets")
+    }
+
+    fn class_weights(&self) -> Place {
+        self.class_weights.expect("a plan with class weights")
     }
 
     fn metrics(&self, logits: TensorId) -> Place {

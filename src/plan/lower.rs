@@ -3,9 +3,12 @@
 
 use super::emitter::Emitter;
 use super::fusion::Fusion;
-use super::placement::{self, Placement, SHARED};
+use super::placement::{self, Placement};
 use super::ports::{self, Ports};
-use super::{Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port, memory};
+use super::{
+    BufferSpec, Constant, Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port,
+    memory, update,
+};
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
 use crate::ops::gather::{Gather, GatherParams};
@@ -17,19 +20,22 @@ use std::collections::HashMap;
 
 /// Compiles the programs.
 pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
+    options.loss.check(model.classes).map_err(Error::Loss)?;
     let mut buffers = Vec::new();
-    let ports = ports::make(model, wanted, &mut buffers);
+    let ports = ports::make(model, wanted, options.loss.soft, &mut buffers);
     let trains = wanted.iter().any(|w| w.mode == Mode::Train);
+    let constants = constants(options, trains, &mut buffers);
     let placement = placement::place(&model.graph, options, trains, &mut buffers)?;
     let mut pool = Vec::new();
     let mut programs: Vec<Program> = Vec::new();
     for (wanted, own) in wanted.iter().zip(&ports.of) {
-        let graph = model.graph_for(wanted.mode).at(wanted.batch);
+        let graph = model.graph_for(wanted.mode, &options.loss).at(wanted.batch);
         let lowering = Lowering {
             model,
             wanted,
             ports: own,
             all: &ports,
+            class_weights: constants.first(),
             placement: &placement,
             options,
         };
@@ -46,6 +52,10 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             dispatches,
         });
     }
+    if trains {
+        let batch = wanted.first().map_or(0, |wanted| wanted.batch);
+        programs.extend(update::sums(&placement, options, &buffers, batch)?);
+    }
     let Placement {
         parameters,
         regions,
@@ -60,13 +70,31 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
         target: options.profile.name.clone(),
         schedule: options.schedule,
         rule: options.rule.clone(),
+        shards: options.training.shards,
         buffers,
         regions,
         parameters,
+        constants,
         programs,
     };
     check_limits(&plan, options)?;
     Ok(plan)
+}
+
+/// The class weights, where a program trains with some.
+fn constants(options: &Options, trains: bool, buffers: &mut Vec<BufferSpec>) -> Vec<Constant> {
+    let weights = options.loss.class_weights.iter().filter(|_| trains);
+    let constant = |values: &Vec<f32>| {
+        buffers.push(BufferSpec {
+            name: "class weights".into(),
+            bytes: 4 * values.len() as u64,
+        });
+        Constant {
+            buffer: buffers.len() - 1,
+            values: values.clone(),
+        }
+    };
+    weights.map(constant).collect()
 }
 
 /// One program on its way.
@@ -75,6 +103,7 @@ struct Lowering<'a> {
     wanted: &'a Wanted,
     ports: &'a [Port],
     all: &'a Ports,
+    class_weights: Option<&'a Constant>,
     placement: &'a Placement,
     options: &'a Options,
 }
@@ -110,6 +139,8 @@ impl<'a> Lowering<'a> {
             options: self.options,
             mode: self.wanted.mode,
             labels: self.port("labels"),
+            targets: self.port("targets"),
+            class_weights: self.class_weights.map(|c| Place::of(c.buffer)),
             metrics: metrics.collect(),
             flag: self.all.flag.map(Place::of),
             finals: finals(graph),
@@ -131,12 +162,16 @@ impl<'a> Lowering<'a> {
                 emitter.begin(index, &node.name, phase(graph, node));
                 node.layer.lower(node, emitter);
             }
-            if last_loss == Some(index) && self.wanted.mode == Mode::Train {
-                self.join_losses(emitter);
+            if last_loss == Some(index) {
+                let metrics = self.port("metrics").expect("every head has metrics");
+                update::penalty(emitter, metrics);
+                if self.wanted.mode == Mode::Train {
+                    self.join_losses(emitter);
+                }
             }
         }
         match self.wanted.mode {
-            Mode::Train => self.update(emitter),
+            Mode::Train => update::finish(emitter),
             Mode::Predict => self.probabilities(emitter),
             Mode::Evaluate => {}
         }
@@ -181,21 +216,6 @@ impl<'a> Lowering<'a> {
             sum = partial;
         }
         emitter.push(&add::Add, &params, &[sum, *last, flag]);
-    }
-
-    /// One dispatch updates the whole shared region; the large kernels were updated where their gradient was
-    /// made. Where every layer is frozen there is nothing to update.
-    fn update(&self, emitter: &mut Emitter) {
-        let region = &self.placement.regions[SHARED];
-        let runs = self.placement.runs.iter().filter(|r| r.region == SHARED);
-        let words = runs.map(|run| run.words).sum();
-        if words == 0 {
-            return;
-        }
-        let gradients = region.gradient.expect("a training program");
-        let at = Place::of(region.values);
-        emitter.begin(0, "parameters", Phase::Update);
-        emitter.push_update(at, words, Place::of(gradients));
     }
 
     fn probabilities(&self, emitter: &mut Emitter) {

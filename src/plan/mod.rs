@@ -13,16 +13,19 @@ mod lower;
 mod memory;
 mod placement;
 mod ports;
+mod update;
 mod variants;
 
 pub use crate::graph::{BufferId, Mode, Schedule};
 use crate::graph::{Init, Kind};
+pub use crate::layers::Loss;
 use crate::network::Model;
 use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
 use crate::rules::{self, Rule};
 use crate::tensor::Shape;
 pub use placement::{PanelWindow, Storage};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 pub use variants::{Pins, key, preferred};
@@ -96,12 +99,23 @@ pub struct Region {
     /// Where the gradients lie at the same offsets, or of moving statistics what the batch says, where a step
     /// keeps them.
     pub gradient: Option<BufferId>,
+    /// The average of the values over the steps, where one is kept.
+    pub average: Option<BufferId>,
+    /// What the gradients of earlier shards came to, a buffer for each level of the tree.
+    pub partials: Vec<BufferId>,
+}
+
+/// Numbers that programs read and nobody writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constant {
+    pub buffer: BufferId,
+    pub values: Vec<f32>,
 }
 
 /// Where the host and a program meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// `images`, `labels`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
+    /// `images`, `labels`, `targets`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
     /// further heads have the head's name behind a slash.
     pub name: String,
     pub buffer: BufferId,
@@ -132,7 +146,16 @@ impl Program {
 
     /// How many dispatches, at its head, end with the loss: no weight is changed by them.
     pub fn to_loss(&self) -> usize {
-        let behind = |d: &Dispatch| d.phase > Phase::Loss;
+        self.up_to(Phase::Loss)
+    }
+
+    /// How many, at its head, end with the gradients.
+    pub fn to_gradients(&self) -> usize {
+        self.up_to(Phase::Backward)
+    }
+
+    fn up_to(&self, phase: Phase) -> usize {
+        let behind = |d: &Dispatch| d.phase > phase;
         let first = self.dispatches.iter().position(behind);
         first.unwrap_or(self.dispatches.len())
     }
@@ -174,6 +197,12 @@ pub const TRAIN: &str = "train";
 pub const EVALUATE: &str = "evaluate";
 /// Probabilities of a batch.
 pub const PREDICT: &str = "predict";
+/// Of a step of several shards: the gradients at a level of the tree are added to those at hand.
+pub const SUMS: [&str; 10] = [
+    "sum@0", "sum@1", "sum@2", "sum@3", "sum@4", "sum@5", "sum@6", "sum@7", "sum@8", "sum@9",
+];
+/// The most shards of a step.
+pub const MOST_SHARDS: u32 = 1 << SUMS.len();
 
 impl Wanted {
     /// Training and validation of that batch.
@@ -228,13 +257,31 @@ pub struct Options {
     pub rule: Arc<dyn Rule>,
     /// What a step does beside its rule.
     pub training: Training,
+    /// What the heads' losses want.
+    pub loss: Loss,
 }
 
 /// What a training step does beside the optimiser's rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Training {
+    /// Equal parts of a step, each with sums of its own, which are added in one fixed tree: a power of two.
+    pub shards: u32,
     pub decay: Decay,
     pub clip: Option<Clip>,
+    /// Is an average of the weights over the steps kept, with which to evaluate?
+    pub average: bool,
+}
+
+impl Default for Training {
+    /// The rule alone.
+    fn default() -> Training {
+        Training {
+            shards: 1,
+            decay: Decay::None,
+            clip: None,
+            average: false,
+        }
+    }
 }
 
 /// Which weights decay: the rate comes with each step.
@@ -249,20 +296,23 @@ pub enum Decay {
 }
 
 /// How gradients are kept small, as Keras's `clipvalue`, `clipnorm` and `global_clipnorm`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Clip {
     /// Each element to within plus and minus that.
+    #[serde(rename = "clipvalue")]
     Value(f32),
     /// Each tensor to that Euclidean norm.
+    #[serde(rename = "clipnorm")]
     Norm(f32),
     /// All of them together.
+    #[serde(rename = "global_clipnorm")]
     GlobalNorm(f32),
 }
 
 impl Training {
     /// Must the gradients of all weights be there before the first of them is spent?
     pub fn whole_gradients(&self) -> bool {
-        matches!(self.clip, Some(Clip::Norm(_) | Clip::GlobalNorm(_)))
+        self.shards > 1 || matches!(self.clip, Some(Clip::Norm(_) | Clip::GlobalNorm(_)))
     }
 }
 
@@ -275,8 +325,9 @@ impl Options {
             pins: Pins::default(),
             tuned: Pins::default(),
             concat_in_place: true,
-            rule: Arc::new(rules::Adam),
+            rule: Arc::new(rules::Adam::default()),
             training: Training::default(),
+            loss: Loss::default(),
         }
     }
 }
@@ -293,9 +344,12 @@ pub struct Plan {
     pub target: String,
     pub schedule: Schedule,
     pub rule: Arc<dyn Rule>,
+    /// Of each training step.
+    pub shards: u32,
     pub buffers: Vec<BufferSpec>,
     pub regions: Vec<Region>,
     pub parameters: Vec<Parameter>,
+    pub constants: Vec<Constant>,
     pub programs: Vec<Program>,
 }
 
@@ -311,10 +365,17 @@ impl Plan {
 
     /// The buffers that hold weights and what the optimiser keeps for them.
     pub fn parameter_buffers(&self) -> BTreeSet<BufferId> {
-        let regions = self.regions.iter();
-        regions
-            .flat_map(|r| r.slots.iter().copied().chain([r.values]))
-            .collect()
+        let held = |r: &Region| {
+            let beside = r.slots.iter().copied().chain(r.average);
+            beside.chain([r.values]).collect::<Vec<_>>()
+        };
+        self.regions.iter().flat_map(held).collect()
+    }
+
+    /// Is an average of that parameter kept?
+    pub fn has_average(&self, parameter: usize) -> bool {
+        let pieces = self.parameters[parameter].storage.pieces();
+        self.regions[pieces[0].0].average.is_some()
     }
 
     /// The buffers that hold weights.
@@ -345,6 +406,8 @@ pub enum Error {
         target: String,
         remedy: &'static str,
     },
+    #[error("the loss cannot be computed: {0}")]
+    Loss(String),
     #[error("{op}: variant `{variant}` does not run here ({target}); there are: {present}")]
     NoVariant {
         op: &'static str,

@@ -50,7 +50,7 @@ impl Storage {
     }
 
     /// Words that it takes, where it is one piece.
-    fn words(&self, elements: usize) -> usize {
+    pub(super) fn words(&self, elements: usize) -> usize {
         match self {
             Storage::Flat { .. } => elements,
             Storage::Panels { k, windows, .. } => {
@@ -158,11 +158,33 @@ impl Placement {
         Some((Place { buffer, offset }, words))
     }
 
+    /// The run that a weight of a region belongs to.
+    pub fn run_of(&self, region: usize, offset: u64) -> &Run {
+        let holds = |run: &&Run| {
+            let end = run.offset + 4 * run.words as u64;
+            run.region == region && (run.offset..end).contains(&offset)
+        };
+        self.runs.iter().find(holds).expect("all lie in runs")
+    }
+
     /// The region whose values lie in a buffer.
     pub fn region_of(&self, values: BufferId) -> &Region {
-        let region = self.regions.iter().find(|r| r.values == values);
-        region.expect("a buffer of weights")
+        &self.regions[self.region_number(values)]
     }
+
+    /// Its number.
+    pub fn region_number(&self, values: BufferId) -> usize {
+        let of = |region: &Region| region.values == values || region.average == Some(values);
+        self.regions
+            .iter()
+            .position(of)
+            .expect("a buffer of weights")
+    }
+}
+
+/// Words that so many bytes take in a region.
+fn padded_words(bytes: u64) -> u32 {
+    (bytes.next_multiple_of(ALIGNMENT) / 4) as u32
 }
 
 struct Placing<'a> {
@@ -208,9 +230,9 @@ impl Placing<'_> {
         }
     }
 
-    /// Adds words to the runs.
+    /// Adds the words of a small tensor to the runs.
     fn run(&mut self, region: usize, offset: u64, bytes: u64, treatment: Treatment) {
-        let words = (bytes.next_multiple_of(ALIGNMENT) / 4) as u32;
+        let words = padded_words(bytes);
         match self.runs.last_mut() {
             Some(last)
                 if last.region == region
@@ -232,16 +254,28 @@ impl Placing<'_> {
     fn gradients(&mut self) {
         let whole = self.options.training.whole_gradients();
         for at in 0..self.regions.len() {
-            let region = &self.regions[at];
             let updated = Some(at) == self.state || (self.fixed != Some(at) && whole);
             if at == SHARED || updated {
-                self.buffers.push(BufferSpec {
-                    name: format!("{} gradient", region.name),
-                    bytes: self.buffers[region.values].bytes,
-                });
-                self.regions[at].gradient = Some(self.buffers.len() - 1);
+                self.regions[at].gradient = Some(self.beside(at, "gradient"));
+                let levels = self.options.training.shards.ilog2();
+                let partials =
+                    (0..levels).map(|level| self.beside(at, &format!("partial {level}")));
+                self.regions[at].partials = partials.collect();
+            }
+            if self.options.training.average && Some(at) != self.fixed {
+                self.regions[at].average = Some(self.beside(at, "average"));
             }
         }
+    }
+
+    /// A new buffer, as large as the values of a region.
+    fn beside(&mut self, region: usize, what: &str) -> BufferId {
+        let region = &self.regions[region];
+        self.buffers.push(BufferSpec {
+            name: format!("{} {what}", region.name),
+            bytes: self.buffers[region.values].bytes,
+        });
+        self.buffers.len() - 1
     }
 
     /// A new region, with slots where it is updated.
@@ -262,6 +296,8 @@ impl Placing<'_> {
             values,
             slots,
             gradient: None,
+            average: None,
+            partials: Vec::new(),
         });
         self.regions.len() - 1
     }
@@ -372,13 +408,19 @@ impl Placing<'_> {
                 format!("{name}[{}]", first / per_buffer)
             };
             let region = self.region(&part, panel_bytes * held as u64, updated);
-            self.run(region, 0, panel_bytes * held as u64, treatment);
             for start in (0..held).step_by(per_window as usize) {
+                let panels = per_window.min(held - start);
+                self.runs.push(Run {
+                    region,
+                    offset: panel_bytes * start as u64,
+                    words: padded_words(panel_bytes * panels as u64),
+                    treatment,
+                });
                 windows.push(PanelWindow {
                     region,
                     offset: panel_bytes * start as u64,
                     first_panel: first + start,
-                    panels: per_window.min(held - start),
+                    panels,
                 });
             }
         }

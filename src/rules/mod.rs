@@ -2,12 +2,15 @@
 //! and one formula in WGSL, which stands in the kernels that it names here.
 
 mod adam;
+mod rmsprop;
 mod sgd;
 
 pub use adam::Adam;
+pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
 use crate::ops::AnyOp;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,26 +33,72 @@ pub trait Rule: fmt::Debug + Send + Sync {
     fn in_weight_gradient(&self) -> Option<&'static dyn AnyOp> {
         None
     }
+
+    /// The share of a weight that decays, times the learning rate, where nobody chose one (Keras `weight_decay`).
+    fn usual_decay(&self) -> f64 {
+        0.0
+    }
 }
 
-/// What a user can choose of a rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What a user can choose of a rule, by Keras's names; none where nobody chose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Choices {
-    /// The share of the last update that the next one keeps; none where nobody chose.
+    /// The share of the last update that the next one keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f64>,
     /// Look ahead by it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub nesterov: bool,
+    /// The share of the mean of the squares that RMSprop keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rho: Option<f64>,
+    /// The shares of both moments that Adam keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta_1: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta_2: Option<f64>,
+    /// What keeps divisors from zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
 }
 
 impl Choices {
-    /// For rules without any.
-    fn are_none(&self, rule: &'static str) -> Result<(), Error> {
-        let refuse = |option| Err(Error::NotTaken { option, rule });
-        match (self.momentum, self.nesterov) {
-            (Some(_), _) => refuse("momentum"),
-            (None, true) => refuse("nesterov"),
-            (None, false) => Ok(()),
+    /// Refuses what the rule does not take.
+    fn are_only(&self, rule: &'static str, taken: &[&str]) -> Result<(), Error> {
+        let made = [
+            ("momentum", self.momentum.is_some()),
+            ("nesterov", self.nesterov),
+            ("rho", self.rho.is_some()),
+            ("beta_1", self.beta_1.is_some()),
+            ("beta_2", self.beta_2.is_some()),
+            ("epsilon", self.epsilon.is_some()),
+        ];
+        let other = made
+            .iter()
+            .find(|(option, made)| *made && !taken.contains(option));
+        match other {
+            Some(&(option, _)) => Err(Error::NotTaken { option, rule }),
+            None => Ok(()),
         }
+    }
+}
+
+/// A share from 0 to below 1, also as the f32 that kernels get.
+fn share(option: &'static str, chosen: Option<f64>, usual: f64) -> Result<f64, Error> {
+    let value = chosen.unwrap_or(usual);
+    match value >= 0.0 && (value as f32) < 1.0 {
+        true => Ok(value),
+        false => Err(Error::Share { option, value }),
+    }
+}
+
+/// The chosen epsilon, a positive number.
+fn epsilon(choices: &Choices, usual: f64) -> Result<f64, Error> {
+    let value = choices.epsilon.unwrap_or(usual);
+    match value as f32 >= f32::MIN_POSITIVE && value <= 1.0 {
+        true => Ok(value),
+        false => Err(Error::Epsilon(value)),
     }
 }
 
@@ -64,8 +113,10 @@ pub enum Error {
         option: &'static str,
         rule: &'static str,
     },
-    #[error("--momentum {0}: a number from 0 to below 1 is needed")]
-    Momentum(f64),
+    #[error("--{option} {value}: a number from 0 to below 1 is needed")]
+    Share { option: &'static str, value: f64 },
+    #[error("--epsilon {0}: a number above 0 and at most 1 is needed")]
+    Epsilon(f64),
     #[error("--nesterov looks ahead by the momentum")]
     #[diagnostic(help("give a --momentum above 0"))]
     Nesterov,
@@ -76,6 +127,8 @@ type Make = fn(&Choices) -> Result<Arc<dyn Rule>, Error>;
 /// Every rule. Adding rule X is its file, its kernels' and a line here.
 pub static RULES: &[(&str, Make)] = &[
     ("adam", |choices| made(Adam::new(choices))),
+    ("adamw", |choices| made(Adam::decoupled(choices))),
+    ("rmsprop", |choices| made(RmsProp::new(choices))),
     ("sgd", |choices| made(Sgd::new(choices))),
 ];
 
@@ -88,12 +141,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     RULES.iter().map(|(name, _)| *name)
 }
 
-/// The rule of that name.
+/// The rule of that name, in any case.
 ///
 /// # Errors
 /// If there is none, or if it takes no such choices.
 pub fn find(name: &str, choices: &Choices) -> Result<Arc<dyn Rule>, Error> {
-    match RULES.iter().find(|(known, _)| *known == name) {
+    match RULES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+    {
         Some((_, make)) => make(choices),
         None => Err(Error::Unknown {
             found: name.into(),
@@ -117,7 +173,11 @@ mod tests {
                 momentum,
                 ..Choices::default()
             },
-            Choices { momentum, nesterov },
+            Choices {
+                momentum,
+                nesterov,
+                ..Choices::default()
+            },
         ];
         for name in names() {
             let rules = all.iter().filter_map(|choices| find(name, choices).ok());

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, plain, with momentum (Polyak 1964) or with Nesterov's (Sutskever 2013), as in Keras 3.
 
-use super::{Choices, Error, Rule};
+use super::{Choices, Error, Rule, share};
 use crate::ops::{AnyOp, sgd};
 
 /// Without momentum it keeps nothing beside the weights.
@@ -14,11 +14,9 @@ impl Sgd {
     /// # Errors
     /// If the momentum is not from 0 to below 1, or if Nesterov's has none.
     pub fn new(choices: &Choices) -> Result<Sgd, Error> {
-        let (momentum, nesterov) = (choices.momentum.unwrap_or(0.0), choices.nesterov);
-        // Kernels get an f32, which must be below 1 too.
-        if !(momentum >= 0.0 && (momentum as f32) < 1.0) {
-            return Err(Error::Momentum(momentum));
-        }
+        choices.are_only("sgd", &["momentum", "nesterov"])?;
+        let momentum = share("momentum", choices.momentum, 0.0)?;
+        let nesterov = choices.nesterov;
         if nesterov && momentum == 0.0 {
             return Err(Error::Nesterov);
         }

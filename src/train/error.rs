@@ -1,6 +1,6 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, files, gpu, ingest, plan, rules, weights};
+use crate::{data, files, gpu, ingest, network, plan, rules, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -27,8 +27,22 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Rule(#[from] rules::Error),
-    #[error("no model `{found}`; there are: {known}")]
-    UnknownModel { found: String, known: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Network(#[from] network::Error),
+    #[error("no recipe `{found}`; there are: {known}")]
+    #[diagnostic(help("a file of one's own ends in .toml"))]
+    UnknownRecipe { found: String, known: String },
+    #[error("{} is no recipe: {why}", path.display())]
+    Recipe { path: PathBuf, why: String },
+    #[error("{why}")]
+    Regime { why: String },
+    #[error("{} has no tensor that fits the network", .0.display())]
+    #[diagnostic(help("`fer-gpu summary` lists what the network has"))]
+    NothingFits(PathBuf),
+    #[error("--freeze {pattern}: no tensor of the network is called so")]
+    #[diagnostic(help("`fer-gpu summary` lists the layers; a pattern is like mid_1/* or */bias"))]
+    Freeze { pattern: String },
     #[error("--{option} {found}: {expected}")]
     Option {
         option: &'static str,

@@ -11,7 +11,12 @@ const HEADER: &str = "epoch,loss,accuracy,val_loss,val_accuracy,seconds,learning
 
 /// Rewrites history.csv from the state.
 pub fn write_history(folder: &Path, config: &Config, history: &[EpochRow]) -> Result<(), Error> {
-    let mut text = format!("{HEADER}\n");
+    // Where an average of the weights is validated, the last column says so.
+    let (column, weights) = match config.regime.ema {
+        Some(_) => (",val_weights", ",average"),
+        None => ("", ""),
+    };
+    let mut text = format!("{HEADER}{column}\n");
     for row in history {
         let EpochRow {
             epoch,
@@ -24,7 +29,7 @@ pub fn write_history(folder: &Path, config: &Config, history: &[EpochRow]) -> Re
         } = row;
         let rate = learning_rate.unwrap_or(config.learning_rate);
         text += &format!(
-            "{epoch},{loss:.9},{accuracy:.9},{val_loss:.9},{val_accuracy:.9},{seconds:.3},{rate}\n"
+            "{epoch},{loss:.9},{accuracy:.9},{val_loss:.9},{val_accuracy:.9},{seconds:.3},{rate}{weights}\n"
         );
     }
     Ok(files::replace_text(&folder.join(HISTORY), &text)?)

@@ -9,26 +9,40 @@ mod error;
 mod history;
 mod pace;
 mod prepare;
+mod recipe;
+mod regime;
 mod remedy;
 mod replay;
 mod save;
+mod schedule;
 mod settings;
 mod setup;
 mod space;
 mod state;
 mod steps;
+mod watch;
 
 pub use error::{Error, causes};
 pub use history::{curve, read_history, run_name};
+pub use recipe::{Boxed, Ema, RECIPES, Recipe};
+pub use regime::{Balance, ClassWeights, Decayed, Regime};
+pub use schedule::{
+    Position, Schedule, Shape as ScheduleShape, name_of as schedule_name, names as schedule_names,
+};
 pub use settings::{Given, Out, Settings, Start};
 pub use setup::run;
 pub use state::{
-    BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, REPORT, RESUME, STEPS, State,
+    AVERAGE, BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, NETWORK, RECIPE, REPORT,
+    RESUME, STEPS, State,
 };
+pub use watch::{EarlyStopping, Monitor, ReduceOnPlateau};
 
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Metrics, Work};
+use crate::ops::Step;
+use crate::plan::Dispatch;
+use crate::random;
 use crate::verify;
 use pace::Pace;
 use setup::Run;
@@ -147,6 +161,46 @@ struct Session<'a, 'g> {
     in_flight: std::collections::VecDeque<(u32, u32, u64)>,
 }
 
+/// Counts the dispatches of a step that were held against their references.
+struct Checked<'a> {
+    step: u64,
+    observe: &'a mut dyn FnMut(Event),
+    failed: usize,
+    dispatches: usize,
+}
+
+impl<'a> Checked<'a> {
+    fn new(step: u64, observe: &'a mut dyn FnMut(Event)) -> Checked<'a> {
+        Checked {
+            step,
+            observe,
+            failed: 0,
+            dispatches: 0,
+        }
+    }
+
+    fn add(&mut self, dispatch: &Dispatch, outcome: &verify::Outcome) {
+        self.dispatches += 1;
+        self.failed += usize::from(!outcome.passed());
+        (self.observe)(Event::Checked {
+            label: &dispatch.label,
+            op: dispatch.op.name(),
+            outcome,
+        });
+    }
+
+    fn result(self) -> Result<(), Error> {
+        match self.failed {
+            0 => Ok(()),
+            failed => Err(Error::Check {
+                step: self.step,
+                failed,
+                dispatches: self.dispatches,
+            }),
+        }
+    }
+}
+
 /// Why an epoch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
@@ -161,7 +215,9 @@ impl Session<'_, '_> {
     /// Trains to the last epoch, or until stopped; saves either way.
     pub fn train(mut self) -> Result<Summary, Error> {
         let mut ending = Ending::Complete;
-        while self.state.epoch < self.run.config.epochs && ending == Ending::Complete {
+        let goes_on =
+            |state: &State, config: &Config| state.epoch < config.epochs && !state.stopped_early;
+        while goes_on(&self.state, &self.run.config) && ending == Ending::Complete {
             ending = self.epoch()?;
         }
         if ending != Ending::Complete {
@@ -222,22 +278,50 @@ impl Session<'_, '_> {
         let config = &self.run.config;
         let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
         let on_device = self.executor.gathers(Work::TRAIN);
-        Batches::new(dataset, &dataset.train, order, config.batch, on_device)
+        let cut = [config.batch, config.regime.shards];
+        Batches::new(dataset, &dataset.train, order, cut, on_device)
     }
 
-    /// The rule's scalars of step `t` (from 1).
-    fn rule(&self, t: u64) -> [f32; 4] {
-        let rule = &self.executor.plan.rule;
-        rule.scalars(self.run.config.learning_rate, t)
+    /// The learning rate of a step (from 0), as the schedule and the plateaus so far have it.
+    fn rate(&self, step: u64) -> f64 {
+        let config = &self.run.config;
+        let at = Position {
+            step,
+            steps_per_epoch: self
+                .run
+                .dataset
+                .train
+                .rows()
+                .div_ceil(config.batch as usize) as u32,
+            epochs: config.epochs,
+        };
+        let rate = config.regime.schedule.rate(config.learning_rate, at);
+        rate * self.state.rate_factor
+    }
+
+    /// The scalars of a step (from 0).
+    fn scalars(&self, step: u64) -> Step {
+        let config = &self.run.config;
+        let rate = self.rate(step);
+        let rule = self.executor.plan.rule.scalars(rate, step + 1);
+        Step {
+            seed: random::folded(config.seed),
+            decay: (rate * config.weight_decay()) as f32,
+            averaging: config.regime.averaging(step + 1),
+            ..Step::new(step as u32 + 1, 0, rule)
+        }
     }
 
     /// Submits one step and absorbs the metrics of an earlier one.
     fn step(&mut self, batches: &mut Batches, index: u32) -> Result<(), Error> {
         let step = self.state.step + self.in_flight.len() as u64;
-        let rule = self.rule(step + 1);
-        let batch = batches.get(index, step + 1, rule);
+        let scalars = self.scalars(step);
         self.in_flight.push_back((self.state.epoch, index, step));
         self.steps_here += 1;
+        if self.run.config.regime.shards > 1 {
+            return self.step_of_shards(batches, index, scalars);
+        }
+        let batch = batches.get(index, scalars);
         let program = match self.loss_computed.take() {
             Some(computed) if computed == step => Work::UPDATE,
             _ => Work::TRAIN,
@@ -260,27 +344,63 @@ impl Session<'_, '_> {
         }
     }
 
+    /// The same for a step of several shards.
+    fn step_of_shards(
+        &mut self,
+        batches: &mut Batches,
+        index: u32,
+        scalars: Step,
+    ) -> Result<(), Error> {
+        if self.steps_here == 1 && self.run.check {
+            let metrics = self.checked_shards(batches, index, scalars)?;
+            return self.absorb(metrics, batches);
+        }
+        let shards = batches.shards_of(index);
+        let mut arrived = None;
+        for shard in 0..shards {
+            let batch = batches.shard(index, shard, scalars);
+            let oldest = self.executor.submit_shard(&batch, shard + 1 == shards)?;
+            arrived = arrived.or(oldest);
+        }
+        match arrived {
+            Some(metrics) => self.absorb(metrics, batches),
+            None => Ok(()),
+        }
+    }
+
     /// The first step, each dispatch held against its reference.
     fn checked_step(&mut self, batch: &crate::gpu::Batch, step: u64) -> Result<Metrics, Error> {
-        let observe = &mut *self.observe;
-        let (mut failed, mut dispatches) = (0, 0);
+        let mut checked = Checked::new(step, self.observe);
         let metrics = verify::check_step(&mut self.executor, batch, &mut |dispatch, outcome| {
-            dispatches += 1;
-            failed += usize::from(!outcome.passed());
-            observe(Event::Checked {
-                label: &dispatch.label,
-                op: dispatch.op.name(),
-                outcome,
-            });
+            checked.add(dispatch, outcome)
         })?;
-        if failed > 0 {
-            return Err(Error::Check {
-                step,
-                failed,
-                dispatches,
-            });
+        checked.result().map(|()| metrics)
+    }
+
+    /// The same for a step of several shards.
+    fn checked_shards(
+        &mut self,
+        batches: &mut Batches,
+        index: u32,
+        scalars: Step,
+    ) -> Result<Metrics, Error> {
+        let shards = batches.shards_of(index);
+        let mut checked = Checked::new(scalars.step as u64 - 1, self.observe);
+        self.executor.begin_shards();
+        for shard in 0..shards {
+            let batch = batches.shard(index, shard, scalars);
+            verify::check_shard(
+                &mut self.executor,
+                &batch,
+                shard + 1 == shards,
+                &mut |d, o| checked.add(d, o),
+            )?;
         }
-        Ok(metrics)
+        self.executor.end_shards();
+        let metrics = self.executor.finish_oldest()?;
+        checked
+            .result()
+            .map(|()| metrics.expect("a step was submitted"))
     }
 
     /// Books the metrics of the oldest step in flight.
@@ -289,25 +409,18 @@ impl Session<'_, '_> {
         self.pace.tick();
         if metrics.non_finite {
             self.executor.drain()?;
-            let rule = self.rule(step + 1);
-            let batch = batches.get(index, step + 1, rule);
-            let tensor = replay::first_non_finite(&self.executor, &batch)?;
+            let tensor = self.first_non_finite(batches, index, step)?;
             let what = "the loss is";
             return Err(Error::NonFinite { step, what, tensor });
         }
         let state = &mut self.state;
         state.step = step + 1;
         state.batch_in_epoch = index + 1;
-        state.loss_sum += metrics.loss_sum as f64;
+        state.loss_sum += metrics.total();
         state.correct += metrics.correct as u64;
         state.rows += metrics.rows as u64;
-        let rows = metrics.rows as f64;
-        let (loss, accuracy) = (
-            metrics.loss_sum as f64 / rows,
-            metrics.correct as f64 / rows,
-        );
         if let Some(log) = &mut self.log {
-            log.row(step, loss, accuracy);
+            log.row(step, metrics.loss(), metrics.accuracy());
         }
         let mean = |sum: f64| sum / state.rows as f64;
         let (loss, accuracy) = (mean(state.loss_sum), mean(state.correct as f64));
@@ -319,6 +432,23 @@ impl Session<'_, '_> {
             accuracy,
         });
         Ok(())
+    }
+
+    /// Names the first tensor of a step that is not finite.
+    fn first_non_finite(
+        &self,
+        batches: &mut Batches,
+        index: u32,
+        step: u64,
+    ) -> Result<String, Error> {
+        let scalars = self.scalars(step);
+        for shard in 0..batches.shards_of(index) {
+            let batch = batches.shard(index, shard, scalars);
+            if let Some(tensor) = replay::first_non_finite(&self.executor, &batch)? {
+                return Ok(tensor);
+            }
+        }
+        Ok("the loss itself".into())
     }
 
     /// Waits for the steps in flight.
@@ -337,6 +467,8 @@ impl Session<'_, '_> {
         let Some((val_loss, val_accuracy)) = self.validate()? else {
             return Ok(Ending::Interrupted);
         };
+        // That of the epoch's last step.
+        let rate = self.rate(self.state.step - 1);
         let state = &mut self.state;
         let row = EpochRow {
             epoch: state.epoch + 1,
@@ -345,8 +477,9 @@ impl Session<'_, '_> {
             val_loss,
             val_accuracy,
             seconds: before + begun.elapsed().as_secs_f64(),
-            learning_rate: Some(self.run.config.learning_rate),
+            learning_rate: Some(rate),
         };
+        self.run.config.watch(&row, rate, state);
         state.history.push(row);
         state.epoch += 1;
         (
@@ -381,12 +514,12 @@ impl Session<'_, '_> {
             dataset,
             &dataset.test,
             order,
-            self.run.config.batch,
+            [self.run.config.shard_batch(), 1],
             on_device,
         );
         let (mut loss, mut correct, mut rows) = (0.0, 0u64, 0u64);
         let mut add = |metrics: Metrics| {
-            loss += metrics.loss_sum as f64;
+            loss += metrics.total();
             correct += metrics.correct as u64;
             rows += metrics.rows as u64;
         };
@@ -396,7 +529,7 @@ impl Session<'_, '_> {
                 self.executor.lower_flag(Work::EVALUATE);
                 return Ok(None);
             }
-            let batch = batches.get(index, 0, [0.0; 4]);
+            let batch = batches.get(index, Step::default());
             self.executor
                 .submit(Work::EVALUATE, &batch)?
                 .into_iter()

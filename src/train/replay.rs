@@ -6,8 +6,8 @@ use crate::ops::{Access, Binding, Dtype};
 use crate::plan::{Dispatch, Range};
 
 /// `<layer> <binding>` of the first binding that holds an infinity or a NaN: inputs are looked
-/// at before each dispatch, outputs after it, up to the loss.
-pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gpu::Error> {
+/// at before each dispatch, outputs after it, up to the loss. None where that alone is not finite.
+pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<Option<String>, gpu::Error> {
     // Branches share the buffer of a concat: what the failed step left there would mislead.
     executor.clear_outputs(Work::LOSS);
     executor.upload(Work::LOSS, batch);
@@ -19,12 +19,12 @@ pub fn first_non_finite(executor: &Executor, batch: &Batch) -> Result<String, gp
             for (binding, range) in dispatch.op.bindings().iter().zip(&dispatch.bindings) {
                 let concerned = (binding.access == Access::Read) != written;
                 if concerned && holds_non_finite(executor, range, binding)? {
-                    return Ok(describe(executor, dispatch, binding.name, range));
+                    return Ok(Some(describe(executor, dispatch, binding.name, range)));
                 }
             }
         }
     }
-    Ok("the loss itself".into())
+    Ok(None)
 }
 
 /// The first parameter that holds an infinity or a NaN; read back, for this is asked once the

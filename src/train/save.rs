@@ -5,11 +5,11 @@
 //! the very batch that comes next: the head of the next step, which then goes on from there.
 
 use super::history::{write_curves, write_history};
-use super::state::{BEST, LAST, Origin, Saved};
+use super::state::{AVERAGE, BEST, LAST, Origin, Saved};
 use super::{Error, Event, Session, replay};
 use crate::files;
 use crate::gpu::Work;
-use crate::weights;
+use crate::weights::{self, Contents};
 use std::time::Instant;
 
 /// Why a run is saved.
@@ -42,22 +42,28 @@ impl Session<'_, '_> {
             batches = self.batches(&run.dataset, self.state.epoch + 1);
             index = 0;
         }
-        let batch = batches.get(index, step + 1, [0.0; 4]);
-        self.executor.submit(Work::LOSS, &batch)?;
-        let finite = self.executor.drain()?.iter().all(|m| !m.non_finite);
+        let scalars = self.scalars(step);
+        let mut finite = true;
+        for shard in 0..batches.shards_of(index) {
+            let batch = batches.shard(index, shard, scalars);
+            self.executor.submit(Work::LOSS, &batch)?;
+            finite &= self.executor.drain()?.iter().all(|m| !m.non_finite);
+        }
         self.pace.pause();
         if !finite {
-            let tensor = replay::first_non_finite(&self.executor, &batch)?;
+            let tensor = self.first_non_finite(&mut batches, index, step)?;
             return Err(diverged("the loss with its weights is", tensor));
         }
-        self.loss_computed = Some(step);
+        // A step of one shard goes on from there.
+        self.loss_computed = (run.config.regime.shards == 1).then_some(step);
         Ok(())
     }
 
     /// Saves the run; call [`Session::confirm`] first. A save that the disk refuses is tried
     /// again at the next one, if there is one.
     pub(super) fn save(&mut self, what: What) -> Result<(), Error> {
-        let last = what == What::Stop || self.state.epoch == self.run.config.epochs;
+        let done = self.state.epoch == self.run.config.epochs || self.state.stopped_early;
+        let last = what == What::Stop || done;
         match self.write(what) {
             Ok(()) => {
                 self.missed_save = false;
@@ -87,16 +93,20 @@ impl Session<'_, '_> {
         if what == What::Epoch
             && let Some(best) = self.state.improved()
         {
-            self.save_weights(BEST)?;
+            self.save_weights(BEST, self.validated())?;
             // It is the best from when it is on the disk.
             self.state.best = Some(best);
         }
         if what != What::Checkpoint {
-            self.save_weights(LAST)?;
+            self.save_weights(LAST, Contents::Weights)?;
+            if self.run.config.regime.ema.is_some() {
+                self.save_weights(AVERAGE, Contents::Averages)?;
+            }
         }
         let saved = Saved {
             config: run.config.clone(),
             state: self.state.clone(),
+            network: Some(run.network.text.clone()),
             data_hash: files::hexadecimal(run.dataset.hash),
             variants: self.executor.plan.variants(),
             schedule: Some(self.executor.plan.schedule),
@@ -108,7 +118,7 @@ impl Session<'_, '_> {
             write_history(&run.folder, &run.config, &self.state.history)?;
             self.draw_curves();
         }
-        run.config.write(&run.folder)
+        run.config.write(&run.folder, Some(&run.network.text))
     }
 
     /// Rewrites curves.svg; a run does not end for want of a picture.
@@ -126,14 +136,21 @@ impl Session<'_, '_> {
         self.missed_curves = drawn.is_err();
     }
 
-    fn save_weights(&self, name: &str) -> Result<(), Error> {
-        let record = self
-            .run
+    /// Which weights the validation saw.
+    fn validated(&self) -> Contents {
+        match self.run.config.regime.ema {
+            Some(_) => Contents::Averages,
+            None => Contents::Weights,
+        }
+    }
+
+    fn save_weights(&self, name: &str, contents: Contents) -> Result<(), Error> {
+        let run = &self.run;
+        let record = run
             .config
-            .record(self.state.epoch, &self.executor.plan);
+            .record(&run.network, self.state.epoch, &self.executor.plan);
         let metadata = record.metadata();
         let path = self.run.folder.join(name);
-        let contents = weights::Contents::Weights;
         Ok(weights::save(&self.executor, &path, contents, metadata)?)
     }
 }

@@ -12,7 +12,8 @@ use crate::data::Dataset;
 use crate::feed;
 use crate::files::{self, Lock, Sealed};
 use crate::gpu::{Adapter, Checks, Executor, Gpu};
-use crate::plan::{self, Options, Plan, Source, Wanted};
+use crate::network::Network;
+use crate::plan::{self, Loss, Options, Plan, Source, Wanted};
 use crate::tuned::Tuned;
 use crate::weights::{self, Contents, TensorFile};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 /// A run's fixed part.
 pub(super) struct Run {
     pub config: Config,
+    pub network: Network,
     pub dataset: Dataset,
     pub folder: PathBuf,
     /// Keeps the folder from other processes.
@@ -62,6 +64,11 @@ fn open_and_train(
         .for_each(|text| observe(Event::Notice(text)));
     if let Prior::Run { folder, saved, .. } = &prepared.start {
         tidy(folder, saved)?;
+        if saved.state.stopped_early {
+            let text = "nothing to do: early stopping has ended this run";
+            observe(Event::Notice(text.into()));
+            return Ok(super::Summary::finished(folder, &saved.state));
+        }
         if saved.state.epoch >= epochs {
             observe(Event::Notice(format!(
                 "nothing to do: this run has done its {epochs} epochs; --epochs N trains on"
@@ -79,6 +86,7 @@ fn open_and_train(
     let (plan, notice) = make_plan(&prepared, &gpu, &settings)?;
     let Prepared {
         config,
+        network,
         dataset,
         start,
         ..
@@ -102,8 +110,22 @@ fn open_and_train(
             saved,
             file,
         } => restore(&executor, folder, lock, *saved, file)?,
-        Prior::Nothing { out, weights } => {
-            begin(&executor, &config, &dataset, &out, weights, observe, begun)?
+        Prior::Nothing {
+            out,
+            weights,
+            strict,
+        } => {
+            let first = Saved {
+                config: config.clone(),
+                state: State::default(),
+                network: Some(network.text.clone()),
+                data_hash: files::hexadecimal(dataset.hash),
+                variants: executor.plan.variants(),
+                schedule: Some(executor.plan.schedule),
+                origin: Origin::Drawn,
+                steps: None,
+            };
+            begin(&executor, first, &out, weights, strict, observe, begun)?
         }
     };
     observe(Event::Started {
@@ -117,39 +139,48 @@ fn open_and_train(
     space_warning(&executor, &ready.folder)
         .into_iter()
         .for_each(|text| observe(Event::Notice(text)));
-    session(ready, config, dataset, executor, &settings, stop, observe)?.train()
-}
-
-/// Puts a run that is ready together with what this process is to do of it.
-fn session<'a, 'g>(
-    ready: Ready,
-    config: Config,
-    dataset: Dataset,
-    executor: Executor<'g>,
-    settings: &Settings,
-    stop: &'a AtomicBool,
-    observe: &'a mut dyn FnMut(Event),
-) -> Result<Session<'a, 'g>, Error> {
-    let log = if settings.log_steps {
-        let written = ready.steps.as_ref();
-        Some(StepLog::open(&ready.folder, ready.state.step, written)?)
-    } else {
-        None
-    };
-    let run = Arc::new(Run {
+    let run = Run {
         config,
+        network,
         dataset,
         folder: ready.folder,
         lock: ready.lock,
         steps: settings.steps,
         checkpoint_every: settings.checkpoint_every,
         check: settings.check,
-    });
-    Ok(Session {
+    };
+    session(
         run,
+        ready.state,
+        ready.steps,
         executor,
-        saved_step: ready.state.step,
-        state: ready.state,
+        &settings,
+        stop,
+        observe,
+    )?
+    .train()
+}
+
+/// Puts a run that is ready together with what this process is to do of it.
+fn session<'a, 'g>(
+    run: Run,
+    state: State,
+    written: Option<Written>,
+    executor: Executor<'g>,
+    settings: &Settings,
+    stop: &'a AtomicBool,
+    observe: &'a mut dyn FnMut(Event),
+) -> Result<Session<'a, 'g>, Error> {
+    let log = if settings.log_steps {
+        Some(StepLog::open(&run.folder, state.step, written.as_ref())?)
+    } else {
+        None
+    };
+    Ok(Session {
+        run: Arc::new(run),
+        executor,
+        saved_step: state.step,
+        state,
         log,
         stop,
         observe,
@@ -197,8 +228,7 @@ fn restore(
             if file.hash != *hash {
                 return Err(wrong("has changed since".into()));
             }
-            file.check(&executor.plan, Contents::Weights)?;
-            file.load(executor, Contents::Weights)?;
+            take(executor, &mut file, saved.config.seed)?;
         }
     }
     Ok(Ready {
@@ -206,6 +236,50 @@ fn restore(
         lock,
         state: saved.state,
         steps: saved.steps,
+    })
+}
+
+/// Draws all parameters, then takes what a file has of them.
+fn take(executor: &Executor, file: &mut TensorFile, seed: u64) -> Result<(), Error> {
+    let fits = file.fits(&executor.plan);
+    if !(fits.missing.is_empty() && fits.other.is_empty()) {
+        executor.draw_parameters(seed)?;
+    }
+    file.load_fitting(executor, &fits)?;
+    executor.begin_averages();
+    Ok(())
+}
+
+/// What of a file of weights is not taken, and what begins anew.
+fn told(fits: &weights::Fits) -> Option<String> {
+    const SHOWN: usize = 6;
+    let list = |names: &[String]| {
+        let shown = names
+            .iter()
+            .take(SHOWN)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
+        match names.len().saturating_sub(SHOWN) {
+            0 => shown,
+            more => format!("{shown} and {more} more"),
+        }
+    };
+    let parts = [
+        ("have another shape there and begin anew", &fits.other),
+        ("are not there and begin anew", &fits.missing),
+        ("are of no use here", &fits.unused),
+    ];
+    let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+    let told: Vec<String> = parts
+        .map(|(what, names)| format!("{} {what}", list(names)))
+        .collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "of the weights to begin with {} tensors are taken; {}",
+            fits.taken.len(),
+            told.join("; ")
+        )
     })
 }
 
@@ -217,15 +291,22 @@ const UNHASHED: &str =
 /// to make them, and makes them.
 fn begin(
     executor: &Executor,
-    config: &Config,
-    dataset: &Dataset,
+    first: Saved,
     out: &Out,
     mut weights: Option<(TensorFile, Origin)>,
+    strict: bool,
     observe: &mut dyn FnMut(Event),
     begun: &mut Option<Begun>,
 ) -> Result<Ready, Error> {
     if let Some((file, _)) = &weights {
-        file.check(&executor.plan, Contents::Weights)?;
+        if strict {
+            file.check(&executor.plan, Contents::Weights)?;
+        }
+        let fits = file.fits(&executor.plan);
+        if fits.taken.is_empty() {
+            return Err(Error::NothingFits(file.path().into()));
+        }
+        told(&fits).map(|text| observe(Event::Notice(text)));
         if file.seal == Sealed::Never {
             observe(Event::Notice(UNHASHED.into()));
         }
@@ -243,23 +324,19 @@ fn begin(
     };
     let origin = weights.as_ref().map(|(_, origin)| origin.clone());
     let first = Saved {
-        config: config.clone(),
-        state: State::default(),
-        data_hash: files::hexadecimal(dataset.hash),
-        variants: executor.plan.variants(),
-        schedule: Some(executor.plan.schedule),
-        origin: origin.unwrap_or(Origin::Drawn),
-        steps: None,
+        origin: origin.unwrap_or(first.origin),
+        ..first
     };
     first.write(executor, &folder)?;
+    let config = &first.config;
     *begun = Some(Begun {
         folder: folder.clone(),
         learning_rate: config.learning_rate,
         unhashed: false,
     });
-    config.write(&folder)?;
+    config.write(&folder, first.network.as_deref())?;
     match &mut weights {
-        Some((file, _)) => file.load(executor, Contents::Weights)?,
+        Some((file, _)) => take(executor, file, config.seed)?,
         None => executor.draw_parameters(config.seed)?,
     }
     Ok(Ready {
@@ -282,6 +359,19 @@ fn tidy(folder: &Path, Saved { config, state, .. }: &Saved) -> Result<(), Error>
     Ok(())
 }
 
+/// What the loss wants, by the regime and by what the data's labels are.
+fn loss(config: &Config, dataset: &Dataset) -> Result<Loss, plan::Error> {
+    let regime = &config.regime;
+    let classes = dataset.class_names.len();
+    let weights = regime.class_weights.as_ref();
+    let weights = weights.map(|weights| weights.of(&dataset.train.labels, classes));
+    Ok(Loss {
+        label_smoothing: regime.label_smoothing as f32,
+        class_weights: weights.transpose().map_err(plan::Error::Loss)?,
+        soft: dataset.is_soft(),
+    })
+}
+
 /// The plan of a run; one that goes on keeps its kernels, if they run here.
 fn make_plan(
     prepared: &Prepared,
@@ -290,23 +380,33 @@ fn make_plan(
 ) -> Result<(Plan, Option<String>), Error> {
     let Prepared {
         config,
-        network,
+        model,
         dataset,
         start,
+        ..
     } = prepared;
     let sources = match settings.host_data {
         true => [Source::Host; 2],
         false => feed::placement(dataset, &gpu.profile.limits),
     };
-    let wanted = Wanted::training(config.batch, sources);
-    let model = network.build(dataset.class_names.len() as u32);
+    let wanted = Wanted::training(config.shard_batch(), sources);
+    let mut model = model.clone();
+    for pattern in &config.regime.freeze {
+        let frozen = model.freeze(pattern);
+        if !frozen.is_ok_and(|count| count > 0) {
+            let pattern = pattern.clone();
+            return Err(Error::Freeze { pattern });
+        }
+    }
     let mut options = Options {
         rule: config.rule().expect("options were checked"),
+        loss: loss(config, dataset)?,
+        training: config.training(),
         ..Options::new(gpu.profile.clone())
     };
     let own = options.clone();
     let Prior::Run { saved, .. } = start else {
-        let notice = Tuned::find(&gpu.info).apply(&mut options, network.name, config.batch);
+        let notice = Tuned::find(&gpu.info).apply(&mut options, &model.name, config.shard_batch());
         return Ok((plan::plan(&model, &wanted, &options)?, notice));
     };
     options.pins = saved.variants.clone();

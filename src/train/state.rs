@@ -2,11 +2,15 @@
 //! file, so that weights, moments and place always belong together.
 
 use super::Error;
+use super::recipe::Recipe;
+use super::regime::Regime;
 use super::steps::Written;
+use super::watch::Waiting;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
+use crate::network::Network;
 use crate::pictures::Preprocessing;
-use crate::plan::{self, Pins, Plan, Schedule};
+use crate::plan::{self, Decay, Pins, Plan, Schedule, Training};
 use crate::rules::{self, Choices, Rule};
 use crate::weights::{self, Contents, Record, TensorFile};
 use serde::{Deserialize, Serialize};
@@ -19,7 +23,11 @@ use std::sync::Arc;
 /// What defines a run: the same configuration, data and adapter give the same bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
+    /// The network's name.
     pub model: String,
+    /// The file that its text was read from, from the root; none for a network of the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_file: Option<PathBuf>,
     /// Total, also after resuming.
     pub epochs: u32,
     pub batch: u32,
@@ -30,6 +38,9 @@ pub struct Config {
     pub momentum: f64,
     #[serde(default)]
     pub nesterov: bool,
+    /// What else defines how it learns.
+    #[serde(flatten)]
+    pub regime: Regime,
     pub seed: u64,
     pub shuffle: bool,
     /// Train on the first batch alone.
@@ -72,7 +83,7 @@ fn null_is_nan<'de, D: serde::Deserializer<'de>>(json: D) -> Result<f64, D::Erro
 }
 
 /// Where a run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// Optimiser steps done.
     pub step: u64,
@@ -88,6 +99,44 @@ pub struct State {
     /// The lowest validation loss, and its epoch.
     pub best: Option<(f64, u32)>,
     pub history: Vec<EpochRow>,
+    /// What a plateau has made of the learning rate.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub rate_factor: f64,
+    #[serde(default)]
+    pub plateau: Waiting,
+    #[serde(default)]
+    pub stopping: Waiting,
+    /// Did early stopping end it with its last epoch?
+    #[serde(default)]
+    pub stopped_early: bool,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(number: &f64) -> bool {
+    *number == 1.0
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            step: 0,
+            epoch: 0,
+            batch_in_epoch: 0,
+            loss_sum: 0.0,
+            correct: 0,
+            rows: 0,
+            seconds: 0.0,
+            best: None,
+            history: Vec::new(),
+            rate_factor: 1.0,
+            plateau: Waiting::default(),
+            stopping: Waiting::default(),
+            stopped_early: false,
+        }
+    }
 }
 
 /// The resume point without its tensors.
@@ -95,6 +144,9 @@ pub struct State {
 pub struct Saved {
     pub config: Config,
     pub state: State,
+    /// The network's text: it stays as it was when the run began. Files of before there were texts have none.
+    #[serde(default)]
+    pub network: Option<String>,
     /// xxh3-128 of the data set.
     pub data_hash: String,
     /// The kernels that ran.
@@ -125,10 +177,13 @@ pub enum Origin {
     },
 }
 
-pub use crate::weights::{BEST, LAST};
+pub use crate::weights::{AVERAGE, BEST, LAST};
 
 /// File names of a run's folder, beside those of its weights.
 pub const CONFIG: &str = "config.json";
+pub const RECIPE: &str = "recipe.toml";
+/// Of a network that is none of the box.
+pub const NETWORK: &str = "network.toml";
 pub const HISTORY: &str = "history.csv";
 pub const CURVES: &str = "curves.svg";
 pub const REPORT: &str = "report.html";
@@ -136,7 +191,9 @@ pub const STEPS: &str = "steps.csv";
 pub const RESUME: &str = "resume.safetensors";
 
 /// Every file that a run writes by replacing it.
-pub const REPLACED: [&str; 8] = [CONFIG, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, RESUME];
+pub const REPLACED: [&str; 11] = [
+    CONFIG, RECIPE, NETWORK, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, AVERAGE, RESUME,
+];
 
 const KEY: &str = "fer-gpu resume point";
 
@@ -205,17 +262,14 @@ impl Saved {
         if self.config.class_names.len() < 2 {
             return Err(format!("its class names are {:?}", self.config.class_names));
         }
-        if self.config.rule().is_err() {
-            let Config {
-                optimizer,
-                momentum,
-                nesterov,
-                ..
-            } = &self.config;
+        if let Err(error) = self.config.rule() {
+            let choices = self.config.choices();
+            let optimizer = &self.config.optimizer;
             return Err(format!(
-                "its optimizer is `{optimizer}` with momentum {momentum} and nesterov {nesterov}"
+                "its optimizer is `{optimizer}` with {choices:?} ({error})"
             ));
         }
+        self.config.regime.check(self.config.batch)?;
         if self.origin != Origin::Saved && self.state != State::default() {
             return Err("it has done steps but no tensors".into());
         }
@@ -240,6 +294,10 @@ impl State {
     /// Is it one that a run of this configuration can reach?
     fn check(&self, config: &Config) -> Result<(), String> {
         let finite = self.loss_sum.is_finite() && self.seconds.is_finite() && self.seconds >= 0.0;
+        let factor = self.rate_factor;
+        if !(factor > 0.0 && factor <= 1.0) {
+            return Err(format!("its learning rate is multiplied with {factor}"));
+        }
         let rows = self.batch_in_epoch as u64 * config.batch as u64;
         if !finite || self.rows > rows || self.correct > self.rows {
             return Err("the sums of its epoch are none".into());
@@ -286,16 +344,74 @@ impl Config {
     /// # Errors
     /// If there is none, or if it takes no such momentum.
     pub fn rule(&self) -> Result<Arc<dyn Rule>, rules::Error> {
-        let choices = Choices {
-            momentum: (self.momentum != 0.0).then_some(self.momentum),
-            nesterov: self.nesterov,
-        };
-        rules::find(&self.optimizer, &choices)
+        rules::find(&self.optimizer, &self.choices())
     }
 
-    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+    /// What was chosen of it.
+    pub fn choices(&self) -> Choices {
+        let Regime {
+            rho,
+            beta_1,
+            beta_2,
+            epsilon,
+            ..
+        } = self.regime;
+        Choices {
+            momentum: (self.momentum != 0.0).then_some(self.momentum),
+            nesterov: self.nesterov,
+            rho,
+            beta_1,
+            beta_2,
+            epsilon,
+        }
+    }
+
+    /// The share of itself, times the learning rate, that a decaying weight loses each step.
+    pub fn weight_decay(&self) -> f64 {
+        let usual = || self.rule().map_or(0.0, |rule| rule.usual_decay());
+        self.regime.weight_decay.unwrap_or_else(usual)
+    }
+
+    /// Lets plateaus and early stopping see an epoch that had that learning rate at its end.
+    pub(super) fn watch(&self, row: &EpochRow, rate: f64, state: &mut State) {
+        if let Some(plateau) = &self.regime.reduce_on_plateau {
+            let factor = plateau.factor(row, rate, &mut state.plateau);
+            state.rate_factor *= factor.unwrap_or(1.0);
+        }
+        if let Some(stopping) = &self.regime.early_stopping {
+            state.stopped_early = stopping.ends(row, &mut state.stopping);
+        }
+    }
+
+    /// What a step does beside the rule.
+    pub fn training(&self) -> Training {
+        Training {
+            shards: self.regime.shards,
+            decay: match self.weight_decay() {
+                0.0 => Decay::None,
+                _ => self.regime.decay.into(),
+            },
+            clip: self.regime.clip,
+            average: self.regime.ema.is_some(),
+        }
+    }
+
+    /// Images of a shard.
+    pub fn shard_batch(&self) -> u32 {
+        self.batch / self.regime.shards
+    }
+
+    /// Writes it with the recipe that makes the run again, and the text of a network that is none of the box.
+    pub fn write(&self, folder: &Path, network: Option<&str>) -> Result<(), Error> {
         let path = folder.join(CONFIG);
-        Ok(files::replace_text(&path, &files::sealed_json(self))?)
+        files::replace_text(&path, &files::sealed_json(self))?;
+        if let (Some(text), Some(_)) = (network, &self.model_file) {
+            files::replace_text(&folder.join(NETWORK), text)?;
+        }
+        let head =
+            "Makes this run again on the same data: fer-gpu train --recipe recipe.toml --data ...";
+        let text = Recipe::of(self).text(head);
+        Ok(files::replace_text(&folder.join(RECIPE), &text)?)
     }
 
     /// Refuses a config.json that somebody edited, with what differs from this, the run's own.
@@ -322,6 +438,7 @@ impl Config {
     fn is_of_later(&self, field: &str) -> bool {
         match field {
             "data_absolute" => true,
+            "model_file" => self.model_file.is_none(),
             "init_from" => self.init_from.is_none(),
             "momentum" => self.momentum == 0.0,
             "nesterov" => !self.nesterov,
@@ -353,11 +470,12 @@ impl Config {
     }
 
     /// What a file of the run's weights says of their use.
-    pub fn record(&self, epoch: u32, plan: &Plan) -> Record {
+    pub fn record(&self, network: &Network, epoch: u32, plan: &Plan) -> Record {
         let range = self.pixel_range.parse().expect("the data set's");
         let evaluate = plan.program(plan::EVALUATE);
         Record {
             model: self.model.clone(),
+            network: Some(network.text.clone()),
             class_names: self.class_names.clone(),
             preprocessing: Preprocessing::usual(self.image, range),
             variants: evaluate

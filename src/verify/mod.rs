@@ -17,5 +17,6 @@ pub use known_faults::{KNOWN_FAULTS, KnownFault};
 pub use outcome::{Mismatch, Outcome, Written};
 pub use pattern::{BadPattern, Pattern};
 pub use report::{AdapterReport, Failure, Reason, Tally};
+pub(crate) use step::check_shard;
 pub use step::{STEP_BATCH, check_step};
 pub use suite::{Device, Subject, run, subjects};

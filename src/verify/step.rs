@@ -7,6 +7,7 @@ use crate::feed::{self, Batches};
 use crate::gpu::{self, Batch, Checks, Executor, Gpu, Metrics, Work};
 use crate::network::Network;
 use crate::ops::Access;
+use crate::ops::Step;
 use crate::plan::{self, BufferId, Dispatch, Options, Wanted};
 use std::ops::Range;
 use xxhash_rust::xxh3::Xxh3;
@@ -26,6 +27,16 @@ pub(super) fn weights(network: &Network) -> u64 {
     4 * model.parameters() as u64
 }
 
+/// Most multiply-adds of an image, in millions, of a network that is tried unasked: the references of a step take
+/// a processor some ten seconds.
+const QUICK: u64 = 100;
+
+/// Is a step of the network soon held against its references?
+pub(super) fn is_quick(network: &Network) -> bool {
+    let model = network.build(FER_CLASSES.len() as u32);
+    model.multiply_adds() <= QUICK * 1_000_000
+}
+
 /// Runs one training step dispatch by dispatch. The reference gets the very words that the GPU
 /// had before each dispatch, so errors do not pile up and the first wrong dispatch has a name.
 pub fn check_step(
@@ -34,21 +45,48 @@ pub fn check_step(
     report: &mut dyn FnMut(&Dispatch, &Outcome),
 ) -> Result<Metrics, gpu::Error> {
     executor.upload(Work::TRAIN, batch);
-    for (index, dispatch) in executor.dispatches(Work::TRAIN).to_vec().iter().enumerate() {
-        let outcome = check_dispatch(executor, index, dispatch, batch)?;
+    check_part(executor, Work::TRAIN, batch, report)?;
+    executor.metrics(Work::TRAIN, batch.step.valid_rows)
+}
+
+/// The same for a shard of a step that was begun, and behind the last one for what finishes the step.
+pub(crate) fn check_shard(
+    executor: &mut Executor,
+    batch: &Batch,
+    last: bool,
+    report: &mut dyn FnMut(&Dispatch, &Outcome),
+) -> Result<(), gpu::Error> {
+    executor.upload(Work::GRADIENTS, batch);
+    check_part(executor, Work::GRADIENTS, batch, report)?;
+    executor.join_shard(batch, last);
+    match last {
+        true => check_part(executor, Work::FINISH, batch, report),
+        false => Ok(()),
+    }
+}
+
+fn check_part(
+    executor: &Executor,
+    work: Work,
+    batch: &Batch,
+    report: &mut dyn FnMut(&Dispatch, &Outcome),
+) -> Result<(), gpu::Error> {
+    for (index, dispatch) in executor.dispatches(work).iter().enumerate() {
+        let outcome = check_dispatch(executor, work, index, batch)?;
         report(dispatch, &outcome);
     }
-    executor.metrics(Work::TRAIN, batch.step.valid_rows)
+    Ok(())
 }
 
 /// The reference is made and compared a piece at a time: of a large dense layer's update, in f64
 /// and with bounds, it would be a dozen times the weights.
 fn check_dispatch(
     executor: &Executor,
+    work: Work,
     index: usize,
-    dispatch: &Dispatch,
     batch: &Batch,
 ) -> Result<Outcome, gpu::Error> {
+    let dispatch = &executor.dispatches(work)[index];
     let op = dispatch.op;
     let all = |range: &plan::Range| words(executor, range, 0..range.bytes as usize / 4);
     let before: Vec<Vec<u32>> = dispatch
@@ -56,7 +94,7 @@ fn check_dispatch(
         .iter()
         .map(all)
         .collect::<Result<_, _>>()?;
-    executor.launch(Work::TRAIN, index)?;
+    executor.launch(work, index)?;
     let chain = op.chain(dispatch.variant, &dispatch.params);
     let mut outcome = Outcome::default();
     for piece in op.pieces(&dispatch.params, PIECE) {
@@ -194,10 +232,15 @@ impl<'g> Trial<'g> {
         self.executor.draw_parameters(0)?;
         let order = feed::order(STEP_BATCH as usize, false, 0, 0);
         let on_device = self.executor.gathers(Work::TRAIN);
-        let mut batches =
-            Batches::new(&self.faces, &self.faces.train, order, STEP_BATCH, on_device);
+        let mut batches = Batches::new(
+            &self.faces,
+            &self.faces.train,
+            order,
+            [STEP_BATCH, 1],
+            on_device,
+        );
         let rule = self.executor.plan.rule.scalars(0.001, 1);
-        let batch = batches.get(0, 1, rule);
+        let batch = batches.get(0, Step::new(1, 0, rule));
         let metrics = run(&mut self.executor, &batch)?;
         let loss = ("the loss".to_string(), metrics.loss_sum.to_bits() as u128);
         let mut prints = vec![loss];

@@ -33,6 +33,8 @@ struct Part {
 pub enum Contents {
     /// As others expect of a model file.
     Weights,
+    /// The same of the average over the steps: what it has no average of is as it is.
+    Averages,
     /// All that training needs to go on.
     Training,
     /// None, where the metadata say how to make them.
@@ -46,19 +48,28 @@ fn name(plan: &Plan, part: Part) -> String {
     match part.which {
         Tensor::Values => parameter.clone(),
         Tensor::Slot(slot) => format!("{}/{parameter}", plan.rule.slots()[slot]),
+        Tensor::Average => format!("{OF_AVERAGES}/{parameter}"),
     }
 }
 
-/// The tensors of a file: all values, then slot by slot what belongs to the parameters that are trained.
+/// What the average of a parameter is called in a resume point.
+const OF_AVERAGES: &str = "average";
+
+/// The tensors of a file: all values, then slot by slot what belongs to the parameters that are trained, then the
+/// averages.
 fn parts(plan: &Plan, contents: Contents) -> Vec<Part> {
     let of = |which| move |parameter| Part { parameter, which };
     let values = (0..plan.parameters.len()).map(of(Tensor::Values));
     let trained = || (0..plan.parameters.len()).filter(|&p| plan.parameters[p].is_trained());
     let slots = 0..plan.rule.slots().len();
     let slots = slots.flat_map(|slot| trained().map(of(Tensor::Slot(slot))));
+    let averaged = |p: &usize| plan.has_average(*p);
+    let averages = (0..plan.parameters.len())
+        .filter(averaged)
+        .map(of(Tensor::Average));
     match contents {
-        Contents::Weights => values.collect(),
-        Contents::Training => values.chain(slots).collect(),
+        Contents::Weights | Contents::Averages => values.collect(),
+        Contents::Training => values.chain(slots).chain(averages).collect(),
         Contents::Nothing => Vec::new(),
     }
 }
@@ -66,6 +77,8 @@ fn parts(plan: &Plan, contents: Contents) -> Vec<Part> {
 /// File names of a run's weights: those of the lowest validation loss, and of its last epoch or stop.
 pub const BEST: &str = "best.safetensors";
 pub const LAST: &str = "last.safetensors";
+/// The average of the weights over the steps, where one is kept, beside the last ones.
+pub const AVERAGE: &str = "average.safetensors";
 
 /// The member of the metadata that says who wrote a file: whatever has it has a seal too.
 const WRITER: &str = "fer-gpu";
@@ -84,8 +97,10 @@ pub fn save(
     };
     let tensors: Vec<(String, Shape)> = parts.iter().map(named).collect();
     write(path, &tensors, metadata, |index, sink| {
-        let part = parts[index];
-        executor.read_parameter(part.parameter, part.which, |_, values| sink(values))
+        let Part { parameter, which } = parts[index];
+        let averaged = contents == Contents::Averages && executor.plan.has_average(parameter);
+        let which = if averaged { Tensor::Average } else { which };
+        executor.read_parameter(parameter, which, |_, values| sink(values))
     })
 }
 
@@ -155,6 +170,25 @@ fn head(tensors: &[(String, Shape)], metadata: HashMap<String, String>) -> Vec<u
     head.extend(header.bytes());
     head.resize(8 + padded, b' ');
     head
+}
+
+/// What a file of weights has for a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fits {
+    /// Parameters of the plan that it has.
+    pub taken: Vec<usize>,
+    /// Those that it does not have, and those that have another shape there.
+    pub missing: Vec<String>,
+    pub other: Vec<String>,
+    /// Tensors of the file that the network does not have.
+    pub unused: Vec<String>,
+}
+
+impl Fits {
+    /// Is each tensor the other's?
+    pub fn are_all(&self) -> bool {
+        self.missing.is_empty() && self.other.is_empty() && self.unused.is_empty()
+    }
 }
 
 /// An opened file whose header was checked against its length, and all of it against its seal.
@@ -291,6 +325,41 @@ impl TensorFile {
             Some(extra) => Err(wrong(extra, "is there".into(), "no such tensor".into())),
             None => Ok(()),
         }
+    }
+
+    /// What of the plan's parameters the file has, by name and shape.
+    pub fn fits(&self, plan: &Plan) -> Fits {
+        let mut fits = Fits::default();
+        for (index, parameter) in plan.parameters.iter().enumerate() {
+            let name = &parameter.name;
+            let Some(info) = self.header.info(name) else {
+                fits.missing.push(name.clone());
+                continue;
+            };
+            let dims = parameter.shape.0.iter().map(|&d| d as usize);
+            match info.dtype == Dtype::F32 && info.shape.iter().copied().eq(dims) {
+                true => fits.taken.push(index),
+                false => fits.other.push(format!(
+                    "{name} (it has {:?} {:?}, the network {})",
+                    info.dtype, info.shape, parameter.shape
+                )),
+            }
+        }
+        let known = |name: &String| plan.parameters.iter().any(|p| p.name == *name);
+        let names = self.header.offset_keys().into_iter();
+        fits.unused = names.filter(|name| !known(name)).collect();
+        fits
+    }
+
+    /// Loads those of the plan's parameters that fit.
+    pub fn load_fitting(&mut self, executor: &Executor, fits: &Fits) -> Result<(), Error> {
+        for &index in &fits.taken {
+            let name = executor.plan.parameters[index].name.clone();
+            executor.write_parameter(index, Tensor::Values, |range, values: &mut [f32]| {
+                self.read(&name, range.start, values)
+            })?;
+        }
+        Ok(())
     }
 
     /// Loads the parameters of the plan; call [`TensorFile::check`] first.

@@ -54,6 +54,14 @@ fn int(node: &NodeProto, name: &str) -> i64 {
     found.expect(name).i.expect("a number")
 }
 
+fn float(node: &NodeProto, name: &str) -> f64 {
+    let found = node
+        .attribute
+        .iter()
+        .find(|a| a.name.as_deref() == Some(name));
+    found.expect(name).f.expect("a number").into()
+}
+
 /// The values of all names.
 pub fn evaluate(graph: &GraphProto, inputs: HashMap<String, Array>) -> HashMap<String, Array> {
     let mut values = inputs;
@@ -76,10 +84,32 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
         values: x.values.iter().map(|&v| f(v)).collect(),
     };
     match node.op_type.as_deref().expect("an operator") {
+        "Mul" if inputs[1].values.len() > 1 => {
+            assert_eq!(x.dims, inputs[1].dims);
+            let pairs = x.values.iter().zip(&inputs[1].values);
+            Array {
+                dims: x.dims.clone(),
+                values: pairs.map(|(a, b)| a * b).collect(),
+            }
+        }
         "Mul" => map(&|v| v * inputs[1].values[0]),
         "Div" => map(&|v| v / inputs[1].values[0]),
         "Sub" => map(&|v| v - inputs[1].values[0]),
         "Relu" => map(&|v| v.max(0.0)),
+        "Identity" => x.clone(),
+        "Sigmoid" => map(&|v| 1.0 / (1.0 + (-v).exp())),
+        "Tanh" => map(&f64::tanh),
+        "Erf" => map(&libm::erf),
+        "Clip" => map(&|v| v.clamp(inputs[1].values[0], inputs[2].values[0])),
+        "Elu" => {
+            let alpha = float(node, "alpha");
+            map(&|v| if v < 0.0 { alpha * v.exp_m1() } else { v })
+        }
+        "LeakyRelu" => {
+            let alpha = float(node, "alpha");
+            map(&|v| if v < 0.0 { alpha * v } else { v })
+        }
+        "Add" if inputs[1].dims.is_empty() => map(&|v| v + inputs[1].values[0]),
         "Add" | "Sum" => Array {
             dims: x.dims.clone(),
             values: (0..x.values.len())
@@ -110,6 +140,27 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
                 values: x.values.chunks(h * w).map(mean).collect(),
             }
         }
+        "GlobalMaxPool" => {
+            let [n, c, h, w] = x.nchw();
+            let max = |plane: &[f64]| plane.iter().cloned().fold(f64::MIN, f64::max);
+            Array {
+                dims: vec![n, c, 1, 1],
+                values: x.values.chunks(h * w).map(max).collect(),
+            }
+        }
+        "BatchNormalization" => {
+            let plane: usize = x.dims[2..].iter().product();
+            let one = |(at, v): (usize, &f64)| {
+                let of = |i: usize| inputs[i].values[at / plane % x.dims[1]];
+                let deviation = (of(4) + float(node, "epsilon")).sqrt();
+                of(1) * (v - of(3)) / deviation + of(2)
+            };
+            Array {
+                dims: x.dims.clone(),
+                values: x.values.iter().enumerate().map(one).collect(),
+            }
+        }
+        "LRN" => local_response_normalization(node, x),
         "Gemm" => gemm(x, inputs[1], inputs.get(2)),
         "Softmax" => {
             assert_eq!((int(node, "axis"), x.dims.len()), (1, 2));
@@ -120,6 +171,23 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
             }
         }
         other => panic!("the interpreter has no {other}"),
+    }
+}
+
+fn local_response_normalization(node: &NodeProto, x: &Array) -> Array {
+    let [_, c, h, w] = x.nchw();
+    let size = int(node, "size") as usize;
+    let [alpha, beta, bias] = ["alpha", "beta", "bias"].map(|name| float(node, name));
+    let one = |(at, v): (usize, &f64)| {
+        let channel = at / (h * w) % c;
+        let first = channel.saturating_sub((size - 1) / 2);
+        let last = (c - 1).min(channel + (size - 1).div_ceil(2));
+        let squares = (first..=last).map(|j| x.values[at + j * h * w - channel * h * w].powi(2));
+        v / (bias + alpha / size as f64 * squares.sum::<f64>()).powf(beta)
+    };
+    Array {
+        dims: x.dims.clone(),
+        values: x.values.iter().enumerate().map(one).collect(),
     }
 }
 

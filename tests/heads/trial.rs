@@ -67,6 +67,17 @@ impl<'g> Trial<'g> {
         }
     }
 
+    /// (n, c, h, w)
+    pub fn images(&self) -> &[f32] {
+        &self.images
+    }
+
+    /// Fills the rows that do not count.
+    pub fn fill_padding(&mut self, value: f32) {
+        let row = self.images.len() / BATCH as usize;
+        self.images[row * VALID as usize..].fill(value);
+    }
+
     fn run<T>(
         &mut self,
         run: impl FnOnce(&mut Executor<'g>, &Batch) -> Result<T, gpu::Error>,
@@ -76,6 +87,7 @@ impl<'g> Trial<'g> {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &self.labels,
+            targets: None,
             step: Step::new(self.steps as u32, VALID, rule),
         };
         run(&mut self.executor, &batch).expect("a device that works")

@@ -86,8 +86,38 @@ fn layer(
             }
             y
         }
-        "Activation" => x.iter().map(|&v| v.max(0.0)).collect(),
-        "Flatten" => x.clone(),
+        "BatchNormalization" => {
+            let has = |name: &str| usize::from(config[name] == Value::Bool(true));
+            let (scale, center) = (has("scale"), has("center"));
+            let epsilon = config["epsilon"].as_f64().expect("a number");
+            let one = |(at, &v): (usize, &f64)| {
+                let number = |i: usize| own(i)[at % c] as f64;
+                let gamma = if scale == 1 { number(0) } else { 1.0 };
+                let beta = if center == 1 { number(scale) } else { 0.0 };
+                let (mean, variance) = (number(scale + center), number(scale + center + 1));
+                gamma * (v - mean) / (variance + epsilon).sqrt() + beta
+            };
+            x.iter().enumerate().map(one).collect()
+        }
+        "LocalResponseNormalization" => {
+            let number = |name: &str| config[name].as_f64().expect("a number");
+            let size = number("size") as usize;
+            let one = |(at, &v): (usize, &f64)| {
+                let (pixel, ci) = (at / c * c, at % c);
+                let seen = ci.saturating_sub((size - 1) / 2)..(ci + size / 2 + 1).min(c);
+                let squares: f64 = seen.map(|j| x[pixel + j] * x[pixel + j]).sum();
+                v / (number("k") + number("alpha") / size as f64 * squares).powf(number("beta"))
+            };
+            x.iter().enumerate().map(one).collect()
+        }
+        "GlobalMaxPooling2D" => (0..c)
+            .map(|ci| (0..h * w).map(|p| x[p * c + ci]).fold(f64::MIN, f64::max))
+            .collect(),
+        "Activation" => {
+            let function = config["activation"].as_str().expect("a function");
+            x.iter().map(|&v| activated(function, v)).collect()
+        }
+        "Flatten" | "Dropout" | "SpatialDropout2D" => x.clone(),
         "Add" => {
             let one = |at: usize| node.inputs.iter().map(|id| values[id][at]).sum();
             (0..x.len()).map(one).collect()
@@ -166,6 +196,22 @@ fn depthwise(
         y.push(sum);
     }
     y
+}
+
+fn activated(function: &str, x: f64) -> f64 {
+    let sigmoid = 1.0 / (1.0 + (-x).exp());
+    match function {
+        "relu" => x.max(0.0),
+        "relu6" => x.clamp(0.0, 6.0),
+        "leaky_relu" => x.max(0.2 * x),
+        "elu" => x.max(0.0) + x.min(0.0).exp_m1(),
+        "sigmoid" => sigmoid,
+        "tanh" => x.tanh(),
+        "silu" => x * sigmoid,
+        "gelu" => 0.5 * x * libm::erfc(-x / 2f64.sqrt()),
+        "linear" => x,
+        other => panic!("the plain forward pass has no {other}"),
+    }
 }
 
 fn cells(h: usize, w: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {

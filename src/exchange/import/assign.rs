@@ -4,7 +4,7 @@
 use super::found::{FileLayer, FileTensor, Found, Suffix, legible, snake_case};
 use crate::network::Model;
 use crate::tensor::Shape;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A layer of ours that has tensors.
 struct Ours<'m> {
@@ -222,10 +222,17 @@ fn dims(shape: &Shape) -> impl Iterator<Item = u64> {
     shape.0.iter().map(|&extent| extent.into())
 }
 
-/// Do weights that are there depend on the argument? How they began, and what held them small, is past.
+/// Do weights that are there depend on the argument? How they began, and what held them small, is past; the momentum
+/// of moving averages plays a part in training alone.
 fn counts(argument: &str) -> bool {
     let past = ["_initializer", "_regularizer"];
-    argument != "activation" && !past.iter().any(|end| argument.ends_with(end))
+    let indifferent = ["activation", "momentum"].contains(&argument);
+    !indifferent && !past.iter().any(|end| argument.ends_with(end))
+}
+
+/// Keras has several ways to say the last axis of an image.
+fn is_last_axis(axis: &Value) -> bool {
+    [json!(-1), json!(3), json!([-1]), json!([3])].contains(axis)
 }
 
 /// Where the file says how a layer was made, it must be as ours is.
@@ -239,6 +246,7 @@ fn same_arguments(found: &Found, ours: &Ours, theirs: &FileLayer) -> Result<(), 
     let arguments = ours.config.as_object().into_iter().flatten();
     for (argument, value) in arguments.chain([(&dilation.0, &dilation.1)]) {
         match config.get(argument) {
+            Some(theirs) if argument == "axis" && is_last_axis(theirs) && is_last_axis(value) => {}
             Some(theirs) if theirs != value && counts(argument) => {
                 return Err(format!(
                     "its layer `{name}` has {argument} {theirs}, and {} {value}",

@@ -68,12 +68,22 @@ impl<'a> Writer<'a> {
 
     /// A single number.
     pub fn constant(&mut self, wanted: &str, value: f32) -> String {
+        self.numbers(wanted, Vec::new(), &[value])
+    }
+
+    /// So many times the same number.
+    pub fn vector(&mut self, wanted: &str, value: f32, count: u32) -> String {
+        self.numbers(wanted, vec![count.into()], &vec![value; count as usize])
+    }
+
+    fn numbers(&mut self, wanted: &str, dims: Vec<i64>, values: &[f32]) -> String {
         let name = self.between(wanted);
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
         self.constants.push(TensorProto {
-            dims: Vec::new(),
+            dims,
             data_type: Some(FLOAT),
             name: Some(name.clone()),
-            raw_data: Some(value.to_le_bytes().into()),
+            raw_data: Some(bytes.collect()),
         });
         name
     }
@@ -180,6 +190,16 @@ pub(super) fn int(name: &str, value: i64) -> AttributeProto {
         name: Some(name.into()),
         i: Some(value),
         r#type: Some(AttributeType::Int.into()),
+        ..AttributeProto::default()
+    }
+}
+
+/// A number.
+pub(super) fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        f: Some(value),
+        r#type: Some(AttributeType::Float.into()),
         ..AttributeProto::default()
     }
 }

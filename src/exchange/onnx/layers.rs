@@ -2,10 +2,11 @@
 //! shapes alone.
 
 use super::Error;
-use super::graph::{Writer, int, ints};
+use super::graph::{Writer, float, int, ints};
 use super::proto::AttributeProto;
 use crate::exchange::transpose::Order;
 use crate::graph::Node;
+use crate::ops::activation::NEGATIVE_SLOPE;
 use serde_json::Value;
 
 /// Writes a layer's nodes.
@@ -23,6 +24,7 @@ static CONVERTERS: &[(&str, Convert)] = &[
         attributes.push(int("count_include_pad", 0));
         writer.layer(node, "AveragePool", vec![], attributes)
     }),
+    ("BatchNormalization", batch_normalization),
     ("Concatenate", |writer, node| {
         // The channels, of images and of rows of features alike.
         writer.layer(node, "Concat", vec![], vec![int("axis", 1)])
@@ -40,16 +42,24 @@ static CONVERTERS: &[(&str, Convert)] = &[
         let more = [kernel].into_iter().chain(bias(writer, node, 1)).collect();
         writer.layer(node, "Conv", more, [window, vec![group]].concat())
     }),
+    ("Dropout", nothing),
     ("Flatten", |writer, node| {
         writer.layer(node, "Flatten", vec![], vec![int("axis", 1)])
     }),
-    ("GlobalAveragePooling2D", global_average_pooling),
+    ("GlobalAveragePooling2D", |writer, node| {
+        global_pooling(writer, node, "GlobalAveragePool", "mean")
+    }),
+    ("GlobalMaxPooling2D", |writer, node| {
+        global_pooling(writer, node, "GlobalMaxPool", "max")
+    }),
+    ("LocalResponseNormalization", local_response_normalization),
     ("MaxPooling2D", |writer, node| {
         let attributes = window(writer, node, "pool_size")?;
         writer.layer(node, "MaxPool", vec![], attributes)
     }),
     ("SeparableConv2D", separable_conv2d),
     ("ZeroPadding2D", zero_padding),
+    ("SpatialDropout2D", nothing),
 ];
 
 /// The converter of a kind of layer.
@@ -69,6 +79,11 @@ fn unsupported(node: &Node, what: impl Into<String>) -> Error {
     }
 }
 
+/// What predictions do not have. It is asked for where the layer makes the logits; else the graph lacks it.
+fn nothing(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    writer.layer(node, "Identity", vec![], vec![])
+}
+
 /// Keras's functions whose ONNX has no arguments.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("linear", "Identity"),
@@ -82,13 +97,56 @@ const FUNCTIONS: &[(&str, &str)] = &[
 fn activation(writer: &mut Writer, node: &Node) -> Result<(), Error> {
     let config = node.layer.config();
     let function = config["activation"].as_str().unwrap_or_default();
-    match FUNCTIONS.iter().find(|(name, _)| *name == function) {
-        Some((_, op)) => writer.layer(node, op, vec![], vec![]),
-        None => Err(unsupported(
+    if let Some((_, op)) = FUNCTIONS.iter().find(|(name, _)| *name == function) {
+        return writer.layer(node, op, vec![], vec![]);
+    }
+    match function {
+        "elu" => writer.layer(node, "Elu", vec![], vec![float("alpha", 1.0)]),
+        "leaky_relu" => {
+            let slope = float("alpha", NEGATIVE_SLOPE);
+            writer.layer(node, "LeakyRelu", vec![], vec![slope])
+        }
+        "relu6" => {
+            let ends = [("low", 0.0), ("high", 6.0)];
+            let ends = ends.map(|(end, at)| writer.constant(&format!("{}/{end}", node.name), at));
+            writer.layer(node, "Clip", ends.to_vec(), vec![])
+        }
+        "silu" => {
+            let x = writer.value(node.inputs[0]);
+            let gate = step(writer, node, "gate", "Sigmoid", vec![x]);
+            writer.layer(node, "Mul", vec![gate], vec![])
+        }
+        "gelu" => gelu(writer, node),
+        _ => Err(unsupported(
             node,
             format!("there is no ONNX here for the function `{function}`"),
         )),
     }
+}
+
+/// One of several nodes of a layer: its output.
+fn step(writer: &mut Writer, node: &Node, name: &str, op: &str, inputs: Vec<String>) -> String {
+    let name = format!("{}/{name}", node.name);
+    let output = writer.between(&name);
+    writer.node(&name, op, inputs, output.clone(), vec![]);
+    output
+}
+
+/// x times half of 1 + erf(x / sqrt 2).
+fn gelu(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let x = writer.value(node.inputs[0]);
+    let constants = [
+        ("root", std::f32::consts::FRAC_1_SQRT_2),
+        ("one", 1.0),
+        ("half", 0.5),
+    ];
+    let [root, one, half] =
+        constants.map(|(name, value)| writer.constant(&format!("{}/{name}", node.name), value));
+    let scaled = step(writer, node, "scaled", "Mul", vec![x, root]);
+    let erf = step(writer, node, "erf", "Erf", vec![scaled]);
+    let sum = step(writer, node, "sum", "Add", vec![erf, one]);
+    let below = step(writer, node, "below", "Mul", vec![sum, half]);
+    writer.layer(node, "Mul", vec![below], vec![])
 }
 
 /// The layer's tensor number `own`, a kernel whose filters read every channel: (h, w, in, out) as (out, in, h, w).
@@ -164,19 +222,61 @@ fn features(writer: &Writer, node: &Node, count: u32, width: u32) -> Order {
 }
 
 /// (N, C, H, W) to (N, C, 1, 1) to (N, C).
-fn global_average_pooling(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+fn global_pooling(writer: &mut Writer, node: &Node, op: &str, what: &str) -> Result<(), Error> {
     let (x, y) = (writer.value(node.inputs[0]), writer.value(node.outputs[0]));
-    let mean = writer.between(&format!("{}/mean", node.name));
-    writer.node(
-        &node.name,
-        "GlobalAveragePool",
-        vec![x],
-        mean.clone(),
-        vec![],
-    );
+    let pooled = writer.between(&format!("{}/{what}", node.name));
+    writer.node(&node.name, op, vec![x], pooled.clone(), vec![]);
     let name = format!("{}/flatten", node.name);
-    writer.node(&name, "Flatten", vec![mean], y, vec![int("axis", 1)]);
+    writer.node(&name, "Flatten", vec![pooled], y, vec![int("axis", 1)]);
     Ok(())
+}
+
+/// With the moving averages. ONNX always has a scale and a bias: ones and zeros where the layer has none.
+fn batch_normalization(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let config = node.layer.config();
+    let has = |name: &str| config[name].as_bool() == Some(true);
+    let (scale, center) = (has("scale"), has("center"));
+    let count = writer.graph.shape(node.outputs[0]).nhwc()[3];
+    let mut own = 0..node.own.len();
+    let mut held = |writer: &mut Writer| {
+        let order = features(writer, node, count, 1);
+        let own = own
+            .next()
+            .expect("moving averages, and what the arguments say");
+        writer.held(node, own, order, &[count])
+    };
+    let gamma = match scale {
+        true => held(writer),
+        false => writer.vector(&format!("{}/ones", node.name), 1.0, count),
+    };
+    let beta = match center {
+        true => held(writer),
+        false => writer.vector(&format!("{}/zeros", node.name), 0.0, count),
+    };
+    let (mean, variance) = (held(writer), held(writer));
+    let epsilon = float("epsilon", real(node, &config, "epsilon")?);
+    let inputs = vec![gamma, beta, mean, variance];
+    writer.layer(node, "BatchNormalization", inputs, vec![epsilon])
+}
+
+/// ONNX divides alpha by size as we do, and sees one channel more behind than before if size is even.
+fn local_response_normalization(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let config = node.layer.config();
+    let mut attributes = Vec::new();
+    for (ours, onnx) in [("alpha", "alpha"), ("beta", "beta"), ("k", "bias")] {
+        attributes.push(float(onnx, real(node, &config, ours)?));
+    }
+    let size = config["size"].as_i64();
+    let size = size.ok_or_else(|| unsupported(node, "its `size` is no number"))?;
+    attributes.push(int("size", size));
+    writer.layer(node, "LRN", vec![], attributes)
+}
+
+/// A number among the arguments.
+fn real(node: &Node, config: &Value, name: &str) -> Result<f32, Error> {
+    let number = config[name].as_f64();
+    let number = number.ok_or_else(|| unsupported(node, format!("its `{name}` is no number")))?;
+    Ok(number as f32)
 }
 
 /// Size, strides and pads of a window that slides over an image. The pads follow from the shapes: they are what

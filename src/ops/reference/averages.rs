@@ -1,4 +1,4 @@
-//! Averages over steps: state = momentum * state + gain * statistic; average += averaging * (w - average).
+//! Averages over steps: state = momentum * state + gain * shard_share * statistic; average += averaging * (w - average).
 
 use super::near::{given, product, sum};
 use super::{Expected, floats};
@@ -6,7 +6,7 @@ use crate::ops::moving_statistic::Moving;
 use crate::ops::params::Step;
 use crate::ops::update::Update;
 
-pub fn moving_statistic(p: &Moving, bindings: &[&[u32]]) -> Expected {
+pub fn moving_statistic(p: &Moving, step: &Step, bindings: &[&[u32]]) -> Expected {
     let [statistic, metrics, state] = bindings else {
         panic!("three bindings")
     };
@@ -14,7 +14,10 @@ pub fn moving_statistic(p: &Moving, bindings: &[&[u32]]) -> Expected {
     let [momentum, gain] = [p.momentum, p.gain].map(f64::from);
     let one = |(&state, &new)| match frozen {
         true => given(state),
-        false => sum([product(momentum, given(state)), product(gain, given(new))]),
+        false => {
+            let mean = product(step.shard_share as f64, given(new));
+            sum([product(momentum, given(state)), product(gain, mean)])
+        }
     };
     let pairs = floats(state).iter().zip(floats(statistic));
     Expected::absolute(pairs.map(one).collect())

@@ -1,17 +1,26 @@
 //! Norms in two stages: the sum of the squares of each block of 64 words; what a range of blocks is to be scaled
 //! with so that its norm is at most a limit; the L2 penalty of a range.
 
+use super::near::{given, times};
 use super::{EPSILON, Expected, FLUSH, Sum, UNTOUCHED, floats};
 use crate::ops::norms::Norm;
 use crate::ops::update::BLOCK;
 
-pub fn square_sums(v: &[u32]) -> Expected {
-    let block = |block: &[f32]| {
+pub fn square_sums(p: &Norm, v: &[u32]) -> Expected {
+    let mut all = vec![(UNTOUCHED, 0.0); p.blocks as usize];
+    for (block, at) in floats(v).chunks(BLOCK).zip(p.first as usize..) {
         let mut sum = Sum::default();
         block.iter().for_each(|&v| sum.add_product(v, v));
-        (sum.value, sum.magnitude)
-    };
-    Expected::sum(floats(v).chunks(BLOCK).map(block).collect())
+        all[at] = (sum.value, sum.magnitude);
+    }
+    Expected::sum(all)
+}
+
+pub fn scale_gradient(p: &Norm, g: &[u32], scale: &[u32]) -> Expected {
+    let scale = &floats(scale)[p.first as usize..];
+    let numbered = floats(g).iter().enumerate();
+    let one = |(i, &g): (usize, &f32)| times(given(g), given(scale[i / BLOCK]));
+    Expected::absolute(numbered.map(one).collect())
 }
 
 /// The sum of a range's sums, and how far a tree of that chain may be from it.

@@ -1,9 +1,8 @@
-//! What happens to gradients before the rule spends them: g += factor * w; g within a limit; g times its block's
-//! scale.
+//! What happens to gradients before the rule spends them: g = earlier + g; g += factor * w; g within a limit.
 
-use super::near::{given, product, sum, times};
+use super::near::{given, product, sum};
 use super::{Expected, floats};
-use crate::ops::update::{BLOCK, Weighted};
+use crate::ops::update::Weighted;
 
 pub fn l2_gradient(p: &Weighted, g: &[u32], w: &[u32]) -> Expected {
     let pairs = floats(g).iter().zip(floats(w));
@@ -21,9 +20,8 @@ pub fn clip_value(p: &Weighted, g: &[u32]) -> Expected {
     Expected::exact(floats(g).iter().map(one).collect())
 }
 
-pub fn scale_gradient(_: &Weighted, g: &[u32], scale: &[u32]) -> Expected {
-    let scale = floats(scale);
-    let numbered = floats(g).iter().enumerate();
-    let one = |(i, &g): (usize, &f32)| times(given(g), given(scale[i / BLOCK]));
-    Expected::absolute(numbered.map(one).collect())
+pub fn accumulate(g: &[u32], earlier: &[u32]) -> Expected {
+    let pairs = floats(g).iter().zip(floats(earlier));
+    let one = |(&g, &earlier)| sum([given(earlier), given(g)]);
+    Expected::absolute(pairs.map(one).collect())
 }
