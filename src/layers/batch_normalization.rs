@@ -8,13 +8,14 @@
 
 use super::{Arguments, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Init, Kind, Layer, Layout, Mask, Mode, Node, Outline, Own,
-    Pass, Place, Refusal, Slot, TensorId,
+    Caps, Declared, Emit, Folding, Gradient, Init, Kind, Layer, Layout, Mask, Mode, Node, Outline,
+    Own, Pass, Place, Refusal, Slot, TensorId,
 };
 use crate::ops::batch_norm::{
     Apply, BackwardInput, BackwardMerge, BackwardSums, BatchNorm, Merge, Statistics,
 };
 use crate::ops::concat;
+use crate::ops::fold_batch_norm::{self, FoldBatchNorm};
 use crate::ops::relu::Planes;
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -241,11 +242,7 @@ impl BatchNormalization {
 
 /// Copies so many words.
 fn copy(words: u32, from: Place, to: Place, emit: &mut dyn Emit) {
-    emit.dispatch(
-        &concat::Backward,
-        &Planes::whole(1, words, 1),
-        &[from, to],
-    );
+    emit.dispatch(&concat::Backward, &Planes::whole(1, words, 1), &[from, to]);
 }
 
 impl Layer for BatchNormalization {
@@ -284,7 +281,9 @@ impl Layer for BatchNormalization {
             momentum: self.momentum as f32,
         };
         let gamma = self.scale.then(|| vector("gamma", Own::Vector, Init::Ones));
-        let beta = self.center.then(|| vector("beta", Own::Vector, Init::Zeros));
+        let beta = self
+            .center
+            .then(|| vector("beta", Own::Vector, Init::Zeros));
         let moving = [
             vector("moving_mean", state, Init::Zeros),
             vector("moving_variance", state, Init::Ones),
@@ -313,6 +312,7 @@ impl Layer for BatchNormalization {
             Pass::Forward => Caps {
                 ranged: true,
                 relu: true,
+                folds: true,
                 ..caps
             },
             _ => Caps {
@@ -327,5 +327,33 @@ impl Layer for BatchNormalization {
             Pass::Forward => self.forward(node, emit),
             _ => self.backward(node, emit),
         }
+    }
+
+    fn fold(&self, node: &Node, folding: &Folding, emit: &mut dyn Emit) {
+        let [mean, variance] = self.moving(node).map(|id| emit.held(id));
+        let gamma = self.gamma(node).map_or(variance, |id| emit.held(id));
+        let beta = self.beta(node).map_or(variance, |id| emit.held(id));
+        let params = FoldBatchNorm {
+            words: folding.words,
+            c: folding.channels,
+            scale: self.scale.into(),
+            center: self.center.into(),
+            biased: folding.bias.is_some().into(),
+            epsilon: self.epsilon as f32,
+        };
+        let [kernel, bias] = folding.into;
+        let read = [variance, gamma, folding.kernel];
+        emit.dispatch(
+            &fold_batch_norm::Kernel,
+            &params,
+            &[&read[..], &[kernel]].concat(),
+        );
+        let before = folding.bias.unwrap_or(variance);
+        let read = [variance, gamma, mean, beta, before];
+        emit.dispatch(
+            &fold_batch_norm::Bias,
+            &params,
+            &[&read[..], &[bias]].concat(),
+        );
     }
 }

@@ -2,10 +2,13 @@
 //! the heads' losses are joined, the optimiser's rule is emitted, and the result is held against the limits.
 
 use super::emitter::Emitter;
+use super::fold::{self, Folded};
 use super::fusion::Fusion;
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
-use super::{Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port, memory, update};
+use super::{
+    Error, FOLD, Mode, Options, Plan, Port, Program, Source, Wanted, head_port, memory, update,
+};
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
 use crate::ops::gather::{Gather, GatherParams};
@@ -21,16 +24,26 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
     let ports = ports::make(model, wanted, &mut buffers);
     let trains = wanted.iter().any(|w| w.mode == Mode::Train);
     let placement = placement::place(&model.graph, options, trains, &mut buffers)?;
+    let predicts = wanted.iter().any(|w| w.mode == Mode::Predict);
+    let folded = predicts.then(|| {
+        let graph = model.graph_for(Mode::Predict);
+        fold::fold(graph, &model.heads, &mut buffers)
+    });
     let mut pool = Vec::new();
     let mut programs: Vec<Program> = Vec::new();
     for (wanted, own) in wanted.iter().zip(&ports.of) {
-        let graph = model.graph_for(wanted.mode).at(wanted.batch);
+        let folded = folded.as_ref().filter(|_| wanted.mode == Mode::Predict);
+        let graph = match folded {
+            Some(folded) => folded.graph.at(wanted.batch),
+            None => model.graph_for(wanted.mode).at(wanted.batch),
+        };
         let lowering = Lowering {
             model,
             wanted,
             ports: own,
             all: &ports,
             placement: &placement,
+            folded: folded.map_or_else(HashMap::new, |folded| folded.places.clone()),
             options,
         };
         let fusion = Fusion::new(&graph, &lowering.logits(), options.concat_in_place);
@@ -45,6 +58,16 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             ports: own.clone(),
             dispatches,
         });
+    }
+    if let Some(folded) = folded.filter(|folded| !folded.is_empty()) {
+        programs.push(folding(
+            model,
+            &folded,
+            &ports,
+            &placement,
+            options,
+            buffers.len(),
+        )?);
     }
     if trains {
         let batch = wanted.first().map_or(0, |wanted| wanted.batch);
@@ -74,6 +97,45 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
     Ok(plan)
 }
 
+/// The program that folds weights into those of predictions.
+fn folding(
+    model: &Model,
+    folded: &Folded,
+    ports: &Ports,
+    placement: &Placement,
+    options: &Options,
+    buffers: usize,
+) -> Result<Program, Error> {
+    let (name, mode, batch) = (FOLD, Mode::Predict, 1);
+    let lowering = Lowering {
+        model,
+        wanted: &Wanted {
+            name,
+            mode,
+            batch,
+            images: Source::Host,
+        },
+        ports: &[],
+        all: ports,
+        placement,
+        folded: HashMap::new(),
+        options,
+    };
+    let fusion = Fusion::default();
+    let mut emitter = lowering.emitter(&folded.graph, &fusion, buffers);
+    folded.lower(&mut emitter, |emitter, label| {
+        emitter.begin(0, label, Phase::Forward);
+    });
+    let (dispatches, _) = emitter.finish()?;
+    Ok(Program {
+        name,
+        mode,
+        batch,
+        ports: Vec::new(),
+        dispatches,
+    })
+}
+
 /// One program on its way.
 struct Lowering<'a> {
     model: &'a Model,
@@ -81,6 +143,7 @@ struct Lowering<'a> {
     ports: &'a [Port],
     all: &'a Ports,
     placement: &'a Placement,
+    folded: HashMap<TensorId, Place>,
     options: &'a Options,
 }
 
@@ -118,6 +181,7 @@ impl<'a> Lowering<'a> {
             metrics: metrics.collect(),
             flag: self.all.flag.map(Place::of),
             finals: finals(graph),
+            folded: self.folded.clone(),
             of,
             transients: memory::Transients::behind(fixed),
             dispatches: Vec::new(),
