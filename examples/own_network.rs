@@ -18,7 +18,7 @@ fn network() -> Result<Model, Refusal> {
     let window = Window::square(3, 1, Same);
     let image = b.input("image", [12, 12, 3]);
     let stem = b.conv2d("stem", image, 8, window, true);
-    let once = b.layer("shared", Conv2D { filters: 8, window }, &[stem])?;
+    let once = b.layer("shared", Conv2D::new(8, window), &[stem])?;
     let twice = b.again("shared_again", "shared", &[once])?;
     let sum = b.layer("sum", Add, &[stem, once, twice])?;
     let pooled = b.global_average_pool("gap", sum);

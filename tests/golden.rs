@@ -2,10 +2,15 @@
 //! differences of each other: what the kernels are held to is itself held to something.
 
 mod common;
+#[path = "golden/separable.rs"]
+mod separable;
 
 use common::Golden;
+use fer_gpu::ops::batch_norm::BatchNorm;
 use fer_gpu::ops::conv2d::{Conv2d, Padding};
 use fer_gpu::ops::global_average_pool::GlobalAveragePool;
+use fer_gpu::ops::global_max_pool::GlobalMaxPool;
+use fer_gpu::ops::local_response_norm::LocalResponseNorm;
 use fer_gpu::ops::matmul::{Matmul, MatmulWeight};
 use fer_gpu::ops::max_pool2d::MaxPool2d;
 use fer_gpu::ops::params::Step;
@@ -182,6 +187,104 @@ fn average_pool2d_agrees_with_keras() {
         use reference::average_pool2d::*;
         agree(&case, &y, &average_pool2d_forward(&p, &words(&x)));
         agree(&case, &dx, &average_pool2d_backward(&p, &words(&dy)));
+    }
+}
+
+/// Golden values and a reference that was given f32 numbers computed on the way: each is within a few times the bound
+/// that a kernel would have there.
+fn agree_within_bounds(what: &str, expected: &[f32], found: &Expected) {
+    assert_eq!(expected.len(), found.values.len(), "{what}: length");
+    for (i, (&golden, &value)) in expected.iter().zip(&found.values).enumerate() {
+        let (error, golden) = ((value - golden as f64).abs(), golden as f64);
+        let bound = 1e-7 * golden.abs() + 2.0 * found.bound(i, 1);
+        assert!(error <= bound, "{what}[{i}]: {value}, Keras {golden}");
+    }
+}
+
+/// As a kernel would store it.
+fn stored(found: &Expected) -> Vec<u32> {
+    found.values.iter().map(|&v| (v as f32).to_bits()).collect()
+}
+
+#[test]
+fn batch_norm_agrees_with_keras() {
+    let golden = &mut Golden::open("ops");
+    let case = "batch_norm_train/n4_h5_w3_c6";
+    let mut image = |name: &str| {
+        let path = format!("{case}/{name}");
+        let shape = golden.shape(&path);
+        planar(&golden.f32(&path), &shape)
+    };
+    let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut image);
+    let mut flat = |name: &str| golden.f32(&format!("{case}/{name}"));
+    let [gamma, beta, dgamma, dbeta] = ["gamma", "beta", "dgamma", "dbeta"].map(&mut flat);
+    let whole = BatchNorm::new([4, 6, 15], 1e-3);
+    // In one share, and in four of which the last is short.
+    for p in [
+        whole,
+        BatchNorm {
+            share: 16,
+            shares: 4,
+            ..whole
+        },
+    ] {
+        use reference::batch_norm::*;
+        let step = Step::new(1, 4, [0.0; 4]);
+        let (x, dy, gamma) = (words(&x), words(&dy), words(&gamma));
+        let parts = statistics(&p, &step, &x);
+        let merged = merge(&p, &step, &stored(&parts[0]), &stored(&parts[1]));
+        let [mean, variance] = [0, 1].map(|i| stored(&merged[i]));
+        let found = apply(&p, &[&x, &mean, &variance, &gamma, &words(&beta)]);
+        agree_within_bounds("y", &y, &found);
+        let sums = stored(&backward_sums(&p, &step, &[&x, &dy, &mean]));
+        let merged = backward_merge(&p, &step, &[&sums, &mean, &variance, &gamma]);
+        agree_within_bounds("dgamma", &dgamma, &merged[0]);
+        agree_within_bounds("dbeta", &dbeta, &merged[1]);
+        let coefficients = stored(&merged[2]);
+        let found = backward_input(&p, &step, &[&x, &dy, &coefficients, &[0; 4]]);
+        agree_within_bounds("dx", &dx, &found);
+    }
+}
+
+#[test]
+fn local_response_norm_agrees_with_keras() {
+    let golden = &mut Golden::open("ops");
+    let case = "local_response_norm/n2_h3_w4_c13";
+    let mut image = |name: &str| {
+        let path = format!("{case}/{name}");
+        let shape = golden.shape(&path);
+        planar(&golden.f32(&path), &shape)
+    };
+    let [x, y, dx, dy] = ["x", "y", "dx", "dy"].map(&mut image);
+    let p = LocalResponseNorm::new([2, 13, 12], 5, [1e-4, 0.75, 1.0]);
+    use reference::local_response_norm::*;
+    let found = local_response_norm_forward(&p, &words(&x));
+    agree(case, &y, &found);
+    let found = local_response_norm_backward(&p, &words(&x), &words(&dy));
+    agree(case, &dx, &found);
+}
+
+/// A plane's largest element moves y as far as it moves, and no other does.
+#[test]
+fn global_max_pool_differentiates() {
+    let p = GlobalMaxPool::new([2, 3, 7]);
+    let x: Vec<f32> = (0..42).map(|i| (i * 17 % 29) as f32).collect();
+    use reference::global_max_pool::*;
+    let forward = |x: &[f32]| global_max_pool_forward(&p, &words(x));
+    let winners = stored(&forward(&x)[1]);
+    let dy: Vec<f32> = (1..=6).map(|i| i as f32).collect();
+    let dx = global_max_pool_backward(&p, &[&words(&dy), &winners, &[0; 4]]);
+    let dot = |x: &[f32]| -> f64 {
+        let y = &forward(x)[0].values;
+        y.iter().zip(&dy).map(|(y, &dy)| y * dy as f64).sum()
+    };
+    for i in 0..x.len() {
+        let moved = |h: f32| {
+            let mut x = x.clone();
+            x[i] += h;
+            dot(&x)
+        };
+        assert_eq!(moved(0.25) - moved(-0.25), 0.5 * dx.values[i], "{i}");
     }
 }
 

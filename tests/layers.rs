@@ -16,6 +16,14 @@ use fer_gpu::tensor::Shape;
 use fer_gpu::verify::check_step;
 use serde_json::{Value, json};
 
+/// A layer with more arguments.
+fn with((kind, mut config): (&'static str, Value), more: Value) -> (&'static str, Value) {
+    for (name, value) in more.as_object().expect("arguments") {
+        config[name] = value.clone();
+    }
+    (kind, config)
+}
+
 /// Arguments of each layer, all that it has.
 fn examples() -> Vec<(&'static str, Value)> {
     let pool = |size: [u32; 2], strides: [u32; 2], padding: &str| {
@@ -28,6 +36,16 @@ fn examples() -> Vec<(&'static str, Value)> {
         });
         ("Conv2D", config)
     };
+    let depthwise = |size: [u32; 2], strides: [u32; 2], padding: &str, multiplier: u32| {
+        let config = json!({
+            "kernel_size": size, "strides": strides, "padding": padding, "depth_multiplier": multiplier,
+        });
+        ("DepthwiseConv2D", config)
+    };
+    let separable = |size: [u32; 2], strides: [u32; 2], padding: &str, multiplier: u32| {
+        let (_, config) = depthwise(size, strides, padding, multiplier);
+        with(("SeparableConv2D", config), json!({ "filters": 5 }))
+    };
     let pools = [
         pool([3, 3], [1, 1], "same"),
         pool([2, 3], [2, 1], "valid"),
@@ -37,13 +55,57 @@ fn examples() -> Vec<(&'static str, Value)> {
     let functions = functions.map(|name| ("Activation", json!({ "activation": name })));
     let others = [
         ("Add", json!({})),
+        (
+            "BatchNormalization",
+            json!({
+                "axis": -1, "momentum": 0.75, "epsilon": 0.01, "center": true, "scale": true,
+            }),
+        ),
+        (
+            "BatchNormalization",
+            json!({
+                "axis": -1, "momentum": 0.99, "epsilon": 0.001, "center": false, "scale": false,
+            }),
+        ),
         ("Concatenate", json!({ "axis": -1 })),
         conv([3, 3], [1, 1], "same"),
         conv([2, 3], [2, 1], "valid"),
+        with(
+            conv([3, 2], [1, 1], "same"),
+            json!({ "use_bias": false, "kernel_initializer": "he_normal", "kernel_regularizer": 0.5 }),
+        ),
         ("Dense", json!({ "units": 5 })),
-        ("Dropout", json!({ "rate": 0.5 })),
+        (
+            "Dense",
+            json!({
+                "units": 5, "use_bias": false, "kernel_initializer": "glorot_normal", "kernel_regularizer": 5e-4,
+            }),
+        ),
+        depthwise([3, 3], [1, 1], "same", 1),
+        depthwise([2, 3], [2, 1], "valid", 3),
+        with(
+            depthwise([3, 3], [2, 2], "same", 2),
+            json!({
+                "use_bias": false, "depthwise_initializer": "he_uniform", "depthwise_regularizer": 0.01,
+            }),
+        ),
+        separable([3, 3], [1, 1], "same", 1),
+        with(
+            separable([2, 3], [2, 1], "valid", 2),
+            json!({
+                "use_bias": false, "depthwise_initializer": "he_normal", "depthwise_regularizer": 0.125,
+                "pointwise_initializer": "he_uniform", "pointwise_regularizer": 0.25,
+            }),
+        ),
         ("Flatten", json!({})),
         ("GlobalAveragePooling2D", json!({})),
+        ("GlobalMaxPooling2D", json!({})),
+        (
+            "LocalResponseNormalization",
+            json!({ "size": 3, "alpha": 0.5, "beta": 0.75, "k": 2.0 }),
+        ),
+        ("ZeroPadding2D", json!({ "padding": [[1, 2], [3, 0]] })),
+        ("Dropout", json!({ "rate": 0.5 })),
         ("SpatialDropout2D", json!({ "rate": 0.25 })),
     ];
     let pools = pools.into_iter().flatten();
@@ -121,6 +183,134 @@ fn a_pool_without_arguments_is_as_in_keras() {
     }
 }
 
+/// Keras's defaults are read and not written: what files say of a layer does not grow.
+#[test]
+fn what_keras_has_as_a_default_is_not_written() {
+    let window = json!({ "kernel_size": 3 });
+    let defaults = json!({
+        "strides": 1, "padding": "valid", "dilation_rate": [1, 1], "use_bias": true,
+    });
+    for (kind, own, prefixes) in [
+        ("Conv2D", json!({ "filters": 2 }), &["kernel"][..]),
+        ("DepthwiseConv2D", json!({}), &["depthwise"]),
+        (
+            "SeparableConv2D",
+            json!({ "filters": 2 }),
+            &["depthwise", "pointwise"],
+        ),
+    ] {
+        let (_, bare) = with((kind, window.clone()), own);
+        let (_, mut full) = with((kind, bare.clone()), defaults.clone());
+        for prefix in prefixes {
+            full[format!("{prefix}_initializer")] = json!("glorot_uniform");
+            full[format!("{prefix}_regularizer")] = json!(null);
+        }
+        let [bare, full] = [bare, full].map(|config| parse(kind, &config).expect("a layer"));
+        assert_eq!(bare.config(), full.config(), "{kind}");
+        assert!(!bare.config().to_string().contains("zer"), "{kind}");
+    }
+}
+
+#[test]
+fn arguments_that_are_not_there_are_refused_in_words() {
+    let conv = |more: Value| with(("Conv2D", json!({ "filters": 2, "kernel_size": 3 })), more);
+    let pad = |padding: Value| ("ZeroPadding2D", json!({ "padding": padding }));
+    for ((kind, config), expected) in [
+        (
+            conv(json!({ "dilation_rate": 2 })),
+            "`dilation_rate` is 2, only 1 is there",
+        ),
+        (
+            conv(json!({ "use_bias": 1 })),
+            "`use_bias` is 1, true or false is needed",
+        ),
+        (
+            conv(json!({ "kernel_initializer": "lecun" })),
+            "`kernel_initializer` is \"lecun\"; there are glorot_uniform, glorot_normal, he_uniform, he_normal, zeros",
+        ),
+        (
+            conv(json!({ "kernel_regularizer": { "class_name": "L2" } })),
+            "`kernel_regularizer` is {\"class_name\":\"L2\"}, a number is needed: the factor of L2",
+        ),
+        (
+            conv(json!({ "kernel_regularizer": -0.5 })),
+            "a number is needed",
+        ),
+        (
+            pad(json!([1, 2, 3])),
+            "`padding` is [1,2,3]; a number is needed",
+        ),
+        (pad(json!(-1)), "`padding` is -1"),
+        (pad(json!([[1, 2], 70_000])), "`padding` is [[1,2],70000]"),
+    ] {
+        let refusal = parse(kind, &config)
+            .expect_err("no such argument")
+            .to_string();
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+    let wide = parse(
+        "DepthwiseConv2D",
+        &json!({ "kernel_size": 1, "depth_multiplier": u32::MAX }),
+    );
+    let refusal = wide.expect("a layer").outline(&[&Shape::new([1, 3, 9, 2])]);
+    let refusal = refusal.expect_err("more channels than there are numbers");
+    assert!(refusal.expected.contains("fewer channels"), "{refusal}");
+}
+
+#[test]
+fn a_border_is_one_number_two_or_four() {
+    let of = |config| parse("ZeroPadding2D", &config).map(|layer| layer.config());
+    let all = |padding: [[u32; 2]; 2]| Ok(json!({ "padding": padding }));
+    assert_eq!(of(json!({})), all([[1, 1], [1, 1]]));
+    assert_eq!(of(json!({ "padding": 0 })), all([[0, 0], [0, 0]]));
+    assert_eq!(of(json!({ "padding": [2, 3] })), all([[2, 2], [3, 3]]));
+    assert_eq!(
+        of(json!({ "padding": [[1, 2], [3, 4]] })),
+        all([[1, 2], [3, 4]])
+    );
+}
+
+/// (kernels and biases) and multiply-adds of layers on an image of 7 x 6 x 2, counted by hand.
+#[test]
+fn parameters_and_multiply_adds_are_counted() {
+    let image = Shape::new([1, 7, 6, 2]);
+    let window = json!({ "kernel_size": 3, "padding": "same" });
+    for (kind, more, parameters, products) in [
+        ("Conv2D", json!({ "filters": 5 }), 95, 42 * 90),
+        (
+            "Conv2D",
+            json!({ "filters": 5, "use_bias": false }),
+            90,
+            42 * 90,
+        ),
+        (
+            "DepthwiseConv2D",
+            json!({ "depth_multiplier": 3 }),
+            60,
+            42 * 54,
+        ),
+        (
+            "DepthwiseConv2D",
+            json!({ "strides": 2, "use_bias": false }),
+            18,
+            12 * 18,
+        ),
+        (
+            "SeparableConv2D",
+            json!({ "filters": 5 }),
+            18 + 10 + 5,
+            42 * 28,
+        ),
+    ] {
+        let (_, config) = with((kind, window.clone()), more);
+        let layer = parse(kind, &config).expect("a layer");
+        let own = layer.outline(&[&image]).expect("it fits").own;
+        let count: usize = own.iter().map(|declared| declared.shape.len()).sum();
+        assert_eq!(count, parameters, "{config}");
+        assert_eq!(layer.multiply_adds(&[&image]), products, "{config}");
+    }
+}
+
 const IMAGE: [u32; 3] = [7, 6, 2];
 const CLASSES: u32 = 3;
 const BATCH: u32 = 3;
@@ -193,6 +383,9 @@ impl<'g> Trial<'g> {
         let parameters = self.executor.plan.parameters.iter().enumerate();
         let read = |(index, parameter): (usize, &plan::Parameter)| {
             let mut values = vec![0.0; parameter.shape.len()];
+            if role != Tensor::Values && !parameter.is_trained() {
+                return values;
+            }
             let sink = |range: std::ops::Range<usize>, chunk: &[f32]| {
                 values[range].copy_from_slice(chunk);
                 Ok::<(), fer_gpu::gpu::Error>(())
@@ -295,6 +488,9 @@ fn each_layers_gradients_are_those_of_the_loss() {
             trial.write(index, own);
         }
         for (index, name) in trial.names().iter().enumerate() {
+            if !trial.executor.plan.parameters[index].is_trained() {
+                continue;
+            }
             let (own, moments) = (&weights[index], &moments[index]);
             let norm = moments.iter().map(|m| m * m).sum::<f32>().sqrt();
             let [above, below] = [H, -H].map(|h| {

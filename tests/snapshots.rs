@@ -10,6 +10,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+/// Networks whose every plan is kept. More would say little more in many lines.
+const SEED: [&str; 2] = ["inception", "inception-gap"];
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
 
 /// A large GPU, a software adapter with subgroups of eight, and WebGPU's defaults.
@@ -112,7 +115,7 @@ fn text(plan: &Plan) -> String {
 /// Every plan, by the name of its file.
 fn plans() -> Vec<(String, String)> {
     let mut plans = Vec::new();
-    for network in NETWORKS {
+    for network in NETWORKS.iter().filter(|n| SEED.contains(&n.name.as_str())) {
         for (kind, profile) in profiles() {
             for (fuse_update, in_place) in [(true, true), (false, true), (true, false)] {
                 let mut options = Options::new(profile.clone());

@@ -36,6 +36,9 @@ pub use subjects::Variants;
 pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Network(#[from] crate::network::Error),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Plan(#[from] plan::Error),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -59,7 +62,7 @@ pub enum Shapes {
 
 /// What to time.
 pub struct Request {
-    pub network: &'static Network,
+    pub network: Network,
     pub batch: u32,
     pub shapes: Shapes,
     pub variants: Variants,
@@ -91,8 +94,8 @@ pub fn kernels(
         Shapes::Edge => None,
         Shapes::Step | Shapes::All => {
             let mut options = Options::new(gpu.profile.clone());
-            let (network, batch) = (request.network, request.batch);
-            tuned = Tuned::find(&gpu.info).apply(&mut options, network.name, batch);
+            let (network, batch) = (&request.network, request.batch);
+            tuned = Tuned::find(&gpu.info).apply(&mut options, &network.name, batch);
             Some(load(gpu, network, batch, &faces, options)?)
         }
     };
@@ -149,7 +152,7 @@ fn load<'g>(
 
 /// The plan of a training step and its validation, fed from the device where the faces fit.
 fn plan(network: &Network, batch: u32, faces: &Dataset, options: &Options) -> Result<Plan, Error> {
-    let model = network.build(faces.class_names.len() as u32);
+    let model = network.try_build_for(network.image, faces.class_names.len() as u32)?;
     let sources = feed::placement(faces, &options.profile.limits);
     let wanted = Wanted::training(batch, sources);
     Ok(plan::plan(&model, &wanted, options)?)

@@ -49,7 +49,7 @@ pub fn train(
     let found = Tuned::find(&gpu.info);
     let options = |batch| {
         let mut options = Options::new(gpu.profile.clone());
-        let told = found.apply(&mut options, network.name, batch);
+        let told = found.apply(&mut options, &network.name, batch);
         (options, told)
     };
     let (many_options, tuned) = options(batch);
@@ -71,7 +71,7 @@ pub fn train(
     Ok(TrainReport {
         adapter: (&gpu.info).into(),
         tuned,
-        model: network.name.into(),
+        model: network.name.clone(),
         batch,
         images_per_second: batch as f64 / step.median,
         step,
@@ -90,7 +90,7 @@ fn forward_of_one(
     options: Options,
     min_time: Duration,
 ) -> Result<Stats, Error> {
-    let model = network.build(faces.class_names.len() as u32);
+    let model = network.try_build_for(network.image, faces.class_names.len() as u32)?;
     let plan = plan::plan(&model, &Wanted::prediction(1), &options)?;
     let mut executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
     executor.draw_parameters(0)?;

@@ -28,7 +28,7 @@ const SPLIT_K: [u32; 4] = [1_440, 2_880, 5_760, 11_520];
 
 /// What tuning found.
 pub struct Outcome {
-    pub model: &'static str,
+    pub model: String,
     pub batch: u32,
     /// Every shape of the best schedule, in the order of the step.
     pub shapes: Vec<Shape>,
@@ -68,7 +68,7 @@ pub enum Progress {
 /// Tunes for at least `min_time`, plus what loading, checking and a first look take.
 pub fn tune(
     gpu: &Gpu,
-    network: &'static Network,
+    network: &Network,
     batch: u32,
     min_time: Duration,
     observe: &mut dyn FnMut(Progress),
@@ -98,7 +98,7 @@ pub fn tune(
     };
     let steps = [tuner.steps(&committed)?, tuner.steps(&tuned)?];
     Ok(Outcome {
-        model: network.name,
+        model: network.name.clone(),
         batch,
         shapes,
         schedules,
@@ -112,7 +112,7 @@ pub fn tune(
 /// A search on its way.
 struct Tuner<'a> {
     gpu: &'a Gpu,
-    network: &'static Network,
+    network: &'a Network,
     batch: u32,
     faces: Dataset,
     min_time: Duration,

@@ -39,8 +39,8 @@ pub struct Bench {
     /// Adapter, by number or by part of its name, or all [default: the fastest kind]
     #[arg(long, value_name = "all|INDEX|NAME")]
     device: Option<Selector>,
-    /// Network
-    #[arg(long, value_name = "NAME", default_value = "inception")]
+    /// Network, by name or by file
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "inception")]
     model: String,
     /// Images of one step
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -120,7 +120,10 @@ impl Bench {
             true => self.train(),
             false => self.kernels(),
         }?;
-        output::next(&[format!("fer-gpu tune --model {}", self.model)]);
+        output::next(&[format!(
+            "fer-gpu tune --model {}",
+            summary::told(&self.model)
+        )]);
         Ok(code)
     }
 
@@ -134,7 +137,7 @@ impl Bench {
         let min_time = Duration::from_secs_f64(self.min_time);
         let mut reports = Vec::new();
         for adapter in self.adapters()? {
-            let report = bench::train::train(&adapter, network, self.batch, min_time)?;
+            let report = bench::train::train(&adapter, &network, self.batch, min_time)?;
             print(&adapter.info);
             print(table::train(&report));
             reports.push(report);

@@ -21,8 +21,8 @@ pub struct ImportCommand {
     /// Weights of Keras (.h5, .keras, .weights.h5), or arrays of numpy (.npz) named as `layer/kernel`
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Network that the weights are of
-    #[arg(long, value_name = "NAME")]
+    /// Network that the weights are of, by name or by file
+    #[arg(long, value_name = "NAME|FILE.toml")]
     model: String,
     /// File of weights to write, .safetensors
     #[arg(short, long, value_name = "FILE")]

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 pub struct PlanCommand {
-    /// Network
-    #[arg(long, value_name = "NAME", default_value = "inception")]
+    /// Network, by name or by file
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "inception")]
     model: String,
     /// Images of one step
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=super::LARGEST_BATCH))]
@@ -28,11 +28,15 @@ pub struct PlanCommand {
 impl PlanCommand {
     pub fn run(self) -> Result<ExitCode, Error> {
         let network = summary::network(&self.model)?;
-        let options = self.options(network.name).map_err(train::Error::from)?;
+        let options = self.options(&network.name).map_err(train::Error::from)?;
         let wanted = Wanted::training(self.batch, [Source::Host; 2]);
-        let plan = plan::plan(&network.build(7), &wanted, &options).map_err(train::Error::from)?;
+        let model = summary::model(&network, 7)?;
+        let plan = plan::plan(&model, &wanted, &options).map_err(train::Error::from)?;
         print(plan);
-        output::next(&[format!("fer-gpu bench --kernels --model {}", network.name)]);
+        output::next(&[format!(
+            "fer-gpu bench --kernels --model {}",
+            summary::told(&self.model)
+        )]);
         Ok(ExitCode::SUCCESS)
     }
 

@@ -13,8 +13,8 @@ Examples:
   fer-gpu plot-model --model inception -o model.svg --shapes
   fer-gpu plot-model --model inception-gap -o model.png")]
 pub struct PlotModel {
-    /// Network
-    #[arg(long, value_name = "NAME", default_value = "inception")]
+    /// Network, by name or by file
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "inception")]
     model: String,
     /// The picture: .svg, .png or .dot (Graphviz) by its ending; - writes SVG to standard output
     #[arg(short, long, value_name = "FILE|-")]
@@ -63,7 +63,7 @@ impl Format {
 impl PlotModel {
     pub fn run(self) -> Result<ExitCode, Error> {
         let format = Format::of(&self.output)?;
-        let model = summary::network(&self.model)?.build(self.classes);
+        let model = summary::model(&summary::network(&self.model)?, self.classes)?;
         let options = Options {
             shapes: self.shapes,
         };
@@ -87,7 +87,10 @@ impl PlotModel {
         if self.output != Path::new("-") {
             print(format_args!("drawn in {}", self.output.display()));
         }
-        output::next(&[format!("fer-gpu summary --model {}", self.model)]);
+        output::next(&[format!(
+            "fer-gpu summary --model {}",
+            summary::told(&self.model)
+        )]);
         Ok(ExitCode::SUCCESS)
     }
 }

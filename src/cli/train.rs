@@ -27,8 +27,8 @@ pub struct Train {
     /// Data set, folder of pictures by class, or CSV of FER-2013 [default: generated sample faces]
     #[arg(long, value_name = "DIR|FILE.csv", help_heading = "What")]
     data: Option<PathBuf>,
-    /// Network, one that `fer-gpu summary` lists [default: inception]
-    #[arg(long, value_name = "NAME", help_heading = "What")]
+    /// Network, one that `fer-gpu summary` lists, or a file of one [default: inception]
+    #[arg(long, value_name = "NAME|FILE.toml", help_heading = "What")]
     model: Option<String>,
     /// Folder of the run [default: runs/<model>-<date>-<time>]
     #[arg(

@@ -20,8 +20,8 @@ Examples:
   fer-gpu tune --model inception --batch 64
   fer-gpu tune --forget")]
 pub struct Tune {
-    /// Network
-    #[arg(long, value_name = "NAME", default_value = "inception")]
+    /// Network, by name or by file
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "inception")]
     model: String,
     /// Images of one step
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -65,7 +65,7 @@ impl Tune {
             let min_time = Duration::from_secs_f64(self.min_time);
             let bar = progress::bar();
             let mut told = false;
-            let outcome = tune::tune(&gpu, network, self.batch, min_time, &mut |progress| {
+            let outcome = tune::tune(&gpu, &network, self.batch, min_time, &mut |progress| {
                 show(&bar, progress, &mut told);
             });
             bar.finish_and_clear();
@@ -76,7 +76,10 @@ impl Tune {
         }
         output::next(&match self.forget {
             true => ["fer-gpu tune".to_string()],
-            false => [format!("fer-gpu train --model {}", network.name)],
+            false => [format!(
+                "fer-gpu train --model {}",
+                summary::told(&self.model)
+            )],
         });
         Ok(ExitCode::SUCCESS)
     }
@@ -96,7 +99,7 @@ fn keep(gpu: &Gpu, outcome: &Outcome) -> Result<(), Error> {
     };
     all.adapter = gpu.info.to_string();
     let winners = outcome.winners.clone();
-    all.learn(outcome.model, outcome.batch, outcome.schedule, winners);
+    all.learn(&outcome.model, outcome.batch, outcome.schedule, winners);
     let folder = path.parent().expect("a file in a folder");
     std::fs::create_dir_all(folder).map_err(|source| TuneError::File {
         what: "cannot make the folder",

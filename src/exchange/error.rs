@@ -1,6 +1,6 @@
 //! What stands between a network and another program's file.
 
-use crate::{data, files, pictures, weights};
+use crate::{data, files, network, pictures, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -8,6 +8,9 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     File(#[from] files::Error),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Network(#[from] network::Error),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Weights(#[from] weights::Error),

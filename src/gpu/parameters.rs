@@ -40,17 +40,9 @@ impl Executor<'_> {
         for (index, parameter) in self.plan.parameters.iter().enumerate() {
             let name = xxhash_rust::xxh3::xxh3_64(parameter.name.as_bytes());
             let stream = random::stream(&[seed, INITIAL, name]);
-            let fill = |range: Range<usize>, values: &mut [f32]| match parameter.init {
-                Init::Zeros => values.fill(0.0),
-                Init::Ones => values.fill(1.0),
-                Init::GlorotUniform { fan_in, fan_out } => {
-                    let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
-                    random::fill_uniform(stream, range.start as u64, limit, values);
-                }
-            };
             if parameter.init != Init::Zeros {
                 self.write_parameter(index, Tensor::Values, |range, values: &mut [f32]| {
-                    fill(range, values);
+                    draw(parameter.init, stream, range.start as u64, values);
                     Ok::<(), Error>(())
                 })?;
             }
@@ -66,6 +58,7 @@ impl Executor<'_> {
         which: Tensor,
         mut source: impl FnMut(Range<usize>, &mut [f32]) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.weights_changed();
         let parameter = &self.plan.parameters[index];
         match &parameter.storage {
             Storage::Flat { region, offset } => {
@@ -225,6 +218,29 @@ impl Executor<'_> {
             buffer,
             offset: window.offset,
             bytes: 4 * params.window_len() as u64,
+        }
+    }
+}
+
+/// Element `first` of a tensor that begins so, and those behind it.
+fn draw(init: Init, stream: u64, first: u64, values: &mut [f32]) {
+    let uniform = |scale: f64, fans: u64| (3.0 * scale / fans as f64).sqrt();
+    let normal = |scale: f64, fans: u64| (scale / fans as f64).sqrt();
+    match init {
+        Init::Zeros => values.fill(0.0),
+        Init::Ones => values.fill(1.0),
+        // Keras's scale is 1 by the mean of both fans, or 2 by one.
+        Init::GlorotUniform { fan_in, fan_out } => {
+            random::fill_uniform(stream, first, uniform(2.0, fan_in + fan_out), values);
+        }
+        Init::HeUniform { fan_in } => {
+            random::fill_uniform(stream, first, uniform(2.0, fan_in), values);
+        }
+        Init::GlorotNormal { fan_in, fan_out } => {
+            random::fill_normal(stream, first, normal(2.0, fan_in + fan_out), values);
+        }
+        Init::HeNormal { fan_in } => {
+            random::fill_normal(stream, first, normal(2.0, fan_in), values);
         }
     }
 }

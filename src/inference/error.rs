@@ -1,6 +1,6 @@
 //! What can stand between a file of weights and an answer.
 
-use crate::{data, files, gpu, pictures, plan, score, weights};
+use crate::{data, files, gpu, network, pictures, plan, score, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -37,6 +37,10 @@ pub enum Error {
     },
     #[error("stopped before every image was answered")]
     Stopped,
+    /// What a file says of its network is wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Network(#[from] network::Error),
     #[error("{}: its network is `{found}`, this fer-gpu has: {known}", path.display())]
     UnknownModel {
         path: PathBuf,

@@ -58,16 +58,21 @@ impl Opened {
     pub fn open(path: &Path) -> Result<Opened, Error> {
         let file = TensorFile::open(path, "weights of a trained network")?;
         let record = Record::of(&file)?;
-        let Some(network) = Network::find(&record.model) else {
-            return Err(Error::UnknownModel {
-                path: path.into(),
-                found: record.model,
-                known: Network::names(),
-            });
+        let network = match &record.network {
+            Some(text) => Network::from_text(&format!("{}: its network", path.display()), text)?,
+            // Files of before there were texts.
+            None => {
+                let found = Network::find(&record.model).cloned();
+                found.ok_or_else(|| Error::UnknownModel {
+                    path: path.into(),
+                    found: record.model.clone(),
+                    known: Network::names(),
+                })?
+            }
         };
         let image = record.preprocessing.image.map(|extent| extent as u32);
         // Tensors that do not fit are refused by the plan of these; none is so large that its numbers overflow.
-        let model = network.build_for(image, record.class_names.len() as u32);
+        let model = network.try_build_for(image, record.class_names.len() as u32)?;
         Ok(Opened {
             record,
             model,

@@ -3,7 +3,7 @@
 //! Large kernels lie in windows of panels, each of which fits a binding; their gradient is never stored
 //! whole but spent window by window, inside its own kernel where the optimiser's rule has one.
 
-use super::{Arguments, Unreadable};
+use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
     Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, PanelRange, Pass, Place,
     Refusal, Slot,
@@ -21,12 +21,26 @@ const GRADIENT_WINDOW: u64 = 48 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
     pub units: u32,
+    pub use_bias: bool,
+    pub kernel: Kernel,
 }
 
 impl Dense {
+    /// With a bias, and otherwise as Keras has it where nothing is said.
+    pub fn new(units: u32) -> Dense {
+        Dense {
+            units,
+            use_bias: true,
+            kernel: Kernel::default(),
+        }
+    }
+
     pub(super) fn parse(arguments: &mut Arguments) -> Result<Arc<dyn Layer>, Unreadable> {
-        let units = arguments.count("units")?;
-        Ok(Arc::new(Dense { units }))
+        Ok(Arc::new(Dense {
+            units: arguments.count("units")?,
+            use_bias: arguments.flag("use_bias", true)?,
+            kernel: Kernel::parse(arguments, "kernel")?,
+        }))
     }
 
     /// (m, k, n) of the product.
@@ -43,7 +57,10 @@ impl Dense {
         };
         let params = whole.split(whole.k.div_ceil(emit.schedule().split_k));
         let x = emit.whole(node.inputs[0]);
-        let bias = emit.held(node.own[1]);
+        let bias = match node.own.get(1) {
+            Some(&bias) => emit.held(bias),
+            None => emit.zeros(whole.n as usize),
+        };
         let y = emit.view(node.outputs[0]).place;
         let words = (params.splits * params.m * params.n) as usize;
         let sums = match params.splits {
@@ -82,12 +99,14 @@ impl Dense {
         }
     }
 
-    /// x, dy -> dkernel, dbias
+    /// x, dy -> dkernel, dbias (where there is one)
     fn backward_weight(&self, node: &Node, emit: &mut dyn Emit) {
         let params = self.params(node, emit);
         let (x, dy) = (emit.whole(node.inputs[0]), emit.whole(node.inputs[1]));
-        let (bias, _) = emit.gradient(node.outputs[1]).expect("a bias lies flat");
-        emit.dispatch(&matmul::BackwardBias, &params, &[dy, bias]);
+        if let Some(&bias) = node.outputs.get(1) {
+            let (bias, _) = emit.gradient(bias).expect("a bias lies flat");
+            emit.dispatch(&matmul::BackwardBias, &params, &[dy, bias]);
+        }
         if let Some((kernel, _)) = emit.gradient(node.outputs[0]) {
             let params = MatmulWeight::new(&params);
             emit.dispatch(&matmul::BackwardWeight, &params, &[x, dy, kernel]);
@@ -158,7 +177,12 @@ impl Layer for Dense {
     }
 
     fn config(&self) -> Value {
-        json!({ "units": self.units })
+        let mut config = json!({ "units": self.units });
+        if !self.use_bias {
+            config["use_bias"] = json!(false);
+        }
+        self.kernel.write(&mut config, "kernel");
+        config
     }
 
     fn outline(&self, inputs: &[&Shape]) -> Result<Outline, Refusal> {
@@ -171,13 +195,13 @@ impl Layer for Dense {
                 inputs,
             ));
         };
-        let kernel = Shape::new([features, self.units]);
-        let own = vec![
-            Declared::kernel(kernel, Layout::Panels),
-            Declared::bias(self.units),
-        ];
-        let outputs = vec![Shape::new([n, self.units])];
-        Ok(Outline { outputs, own })
+        let shape = Shape::new([features, self.units]);
+        let kernel = self.kernel.declare("kernel", shape, Layout::Panels);
+        let bias = self.use_bias.then(|| Declared::bias(self.units));
+        Ok(Outline {
+            outputs: vec![Shape::new([n, self.units])],
+            own: [kernel].into_iter().chain(bias).collect(),
+        })
     }
 
     fn multiply_adds(&self, inputs: &[&Shape]) -> u64 {
@@ -187,9 +211,11 @@ impl Layer for Dense {
     /// The input's first: a rule that runs inside the weight gradient changes the weights that it reads.
     fn gradients(&self, _: usize) -> Vec<Gradient> {
         use Slot::{GradIn, GradOut, GradOwn, In, Own};
+        let own = [GradOwn(0), GradOwn(1)];
+        let own = &own[..1 + usize::from(self.use_bias)];
         vec![
             Gradient::new(&[GradOut(0), Own(0)], &[GradIn(0)]),
-            Gradient::new(&[In(0), GradOut(0)], &[GradOwn(0), GradOwn(1)]),
+            Gradient::new(&[In(0), GradOut(0)], own),
         ]
     }
 

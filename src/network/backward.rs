@@ -95,7 +95,9 @@ impl Reverse<'_> {
                 ..node.clone()
             });
             for (of, gradient) in targets.into_iter().zip(outputs) {
-                self.add(of, gradient, &node.name);
+                if self.needed[of] {
+                    self.add(of, gradient, &node.name);
+                }
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct LayerRow {
     pub kind: &'static str,
     pub output: TensorId,
     pub parameters: usize,
+    /// Multiplications with an addition each, of one image.
+    pub multiply_adds: u64,
     /// Layers whose output it reads.
     pub inputs: Vec<String>,
 }
@@ -46,7 +48,7 @@ impl Builder {
         let shape = Shape::new([1, h, w, c]);
         let id = self.graph.add_tensor(name, shape, Kind::Image, None);
         self.image = Some(id);
-        self.row(name, "InputLayer", id, 0, &[]);
+        self.row(name, "InputLayer", id, [0, 0], &[]);
         id
     }
 
@@ -74,6 +76,7 @@ impl Builder {
         inputs: &[TensorId],
     ) -> Result<TensorId, Refusal> {
         let outline = self.outline(name, &*layer, inputs)?;
+        let work = self.work(&*layer, inputs);
         let mut own = Vec::new();
         let mut parameters = 0;
         for declared in outline.own {
@@ -95,8 +98,46 @@ impl Builder {
         let y = outputs[0];
         let kind = layer.kind();
         self.node(name, layer, inputs, outputs, own);
-        self.row(name, kind, y, parameters, inputs);
+        self.row(name, kind, y, [parameters as u64, work], inputs);
         Ok(y)
+    }
+
+    /// The same with a function behind it, which is part of that layer's row.
+    ///
+    /// # Errors
+    /// Those of [`Builder::layer`].
+    pub fn add_activated(
+        &mut self,
+        name: &str,
+        layer: Arc<dyn Layer>,
+        function: Option<Arc<dyn Layer>>,
+        inputs: &[TensorId],
+    ) -> Result<TensorId, Refusal> {
+        let y = self.add(name, layer, inputs)?;
+        match function {
+            Some(function) => self.activation(name, function, y),
+            None => Ok(y),
+        }
+    }
+
+    /// The shape of a tensor, of one image.
+    pub fn shape(&self, id: TensorId) -> Shape {
+        self.graph.shape(id).clone()
+    }
+
+    /// Is a tensor (n, classes), each of which one number was computed for?
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn are_logits(&self, id: TensorId, classes: u32) -> Result<(), Refusal> {
+        let is_one = self.graph.flattened_pixels(id) == 1;
+        match self.graph.shape(id).0[..] {
+            [_, found] if found == classes && is_one => Ok(()),
+            _ => Err(Refusal {
+                expected: format!("(n, {classes})"),
+                found: self.told(&[id]),
+            }),
+        }
     }
 
     /// The layer `shared` once more, with the same tensors, on other inputs.
@@ -131,11 +172,12 @@ impl Builder {
                 found: self.told(inputs),
             });
         }
+        let work = self.work(&*layer, inputs);
         let outputs = self.outputs(name, outline.outputs);
         let y = outputs[0];
         let kind = layer.kind();
         self.node(name, layer, inputs, outputs, own);
-        self.row(name, kind, y, 0, inputs);
+        self.row(name, kind, y, [0, work], inputs);
         Ok(y)
     }
 
@@ -215,7 +257,11 @@ impl Builder {
             });
         }
         let shapes: Vec<&Shape> = inputs.iter().map(|&id| self.graph.shape(id)).collect();
+        if shapes.iter().map(|shape| count(shape)).sum::<u128>() > 4 * MOST_ACTIVATIONS {
+            return Err(Refusal::new("less to read", &shapes));
+        }
         let outline = layer.outline(&shapes)?;
+        fit(&outline)?;
         // What was flattened keeps its image's order, which a sum may share but nothing may mix.
         let orders = || inputs.iter().map(|&id| self.graph.flattened_pixels(id));
         let common = match layer.caps(Pass::Forward, &shapes).elementwise {
@@ -229,6 +275,12 @@ impl Builder {
             });
         }
         Ok(outline)
+    }
+
+    /// A layer's products over tensors.
+    fn work(&self, layer: &dyn Layer, inputs: &[TensorId]) -> u64 {
+        let shapes: Vec<&Shape> = inputs.iter().map(|&id| self.graph.shape(id)).collect();
+        layer.multiply_adds(&shapes)
     }
 
     /// Shapes, and what they were flattened from.
@@ -249,12 +301,12 @@ impl Builder {
         window: Window,
         relu: bool,
     ) -> TensorId {
-        self.activated(name, Conv2D { filters, window }, x, relu)
+        self.activated(name, Conv2D::new(filters, window), x, relu)
     }
 
     /// `units` outputs of all inputs, bias, and ReLU where `relu` is set.
     pub fn dense(&mut self, name: &str, x: TensorId, units: u32, relu: bool) -> TensorId {
-        self.activated(name, Dense { units }, x, relu)
+        self.activated(name, Dense::new(units), x, relu)
     }
 
     pub fn max_pool2d(&mut self, name: &str, x: TensorId, window: Window) -> TensorId {
@@ -287,20 +339,26 @@ impl Builder {
         x: TensorId,
         relu: bool,
     ) -> TensorId {
-        let y = self.plain(name, layer, &[x]);
-        if relu { self.activation(name, y) } else { y }
+        let relu = relu.then(|| Arc::new(Activation(Function::Relu)) as Arc<dyn Layer>);
+        self.add_activated(name, Arc::new(layer), relu, &[x])
+            .unwrap_or_else(|refusal| panic!("{name}: {refusal}"))
     }
 
-    /// The activation of the layer whose output `x` is: part of that layer's row.
-    fn activation(&mut self, name: &str, x: TensorId) -> TensorId {
-        let function = Function::Relu;
-        let shape = self.graph.shape(x).clone();
-        let outputs = self.outputs(&format!("{name}/{}", function.name()), vec![shape]);
+    /// The function behind the layer whose output `x` is: part of that layer's row.
+    fn activation(
+        &mut self,
+        name: &str,
+        layer: Arc<dyn Layer>,
+        x: TensorId,
+    ) -> Result<TensorId, Refusal> {
+        let outline = layer.outline(&[self.graph.shape(x)])?;
+        let config = layer.config();
+        let function = config["activation"].as_str().unwrap_or("activation");
+        let outputs = self.outputs(&format!("{name}/{function}"), outline.outputs);
         let y = outputs[0];
-        let layer = Arc::new(Activation(function));
         self.node(name, layer, &[x], outputs, Vec::new());
         self.rows.last_mut().expect("its layer").output = y;
-        y
+        Ok(y)
     }
 
     fn outputs(&mut self, name: &str, shapes: Vec<Shape>) -> Vec<TensorId> {
@@ -338,7 +396,7 @@ impl Builder {
         name: &str,
         kind: &'static str,
         output: TensorId,
-        parameters: usize,
+        [parameters, multiply_adds]: [u64; 2],
         inputs: &[TensorId],
     ) {
         let by_output = |id: &TensorId| {
@@ -353,8 +411,36 @@ impl Builder {
             name: name.into(),
             kind,
             output,
-            parameters,
+            parameters: parameters as usize,
+            multiply_adds,
             inputs,
         });
     }
+}
+
+/// Most numbers that an image may become, and that a held tensor may have: what follows from them overflows
+/// nowhere. No device has room for more.
+const MOST_ACTIVATIONS: u128 = 1 << 28;
+const MOST_WEIGHTS: u128 = 1 << 32;
+
+fn count(shape: &Shape) -> u128 {
+    shape.0.iter().map(|&extent| u128::from(extent)).product()
+}
+
+/// Refuses what is too large to be counted.
+fn fit(outline: &Outline) -> Result<(), Refusal> {
+    let within = |shape: &Shape, most: u128| match count(shape) {
+        count if count > most => Err(Refusal::new(
+            format!("a tensor of at most {most} numbers"),
+            &[shape],
+        )),
+        _ => Ok(()),
+    };
+    let outputs = outline.outputs.iter();
+    outputs
+        .map(|shape| within(shape, MOST_ACTIVATIONS))
+        .collect::<Result<(), _>>()?;
+    let own = outline.own.iter();
+    own.map(|declared| within(&declared.shape, MOST_WEIGHTS))
+        .collect()
 }

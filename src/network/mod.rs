@@ -1,26 +1,59 @@
-//! The networks, by name: each writes its layers through the builder. A model is what comes of it, with its
-//! heads; reverse mode turns its graph into the one that training runs.
+//! The networks: texts, of the box or of files, that say layers; a program of one's own may write them through the
+//! builder. A model is what comes of it, with its heads; reverse mode turns its graph into the one that training
+//! runs.
 
 mod backward;
+mod boxed;
 mod builder;
-mod inception;
+mod file;
 
+use crate::files;
 use crate::graph::{Graph, Kind, Mode, TensorId};
 use crate::layers::Loss;
+pub use boxed::NETWORKS;
 pub use builder::{Builder, LayerRow};
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 
 /// A network that `--model` can name.
+#[derive(Clone, Debug)]
 pub struct Network {
-    pub name: &'static str,
-    pub about: &'static str,
+    pub name: String,
+    /// One line.
+    pub about: String,
     /// Height, width and channels of the images that it asks for.
     pub image: [u32; 3],
-    layers: fn(&mut Builder, TensorId, u32) -> TensorId,
+    /// In TOML, as docs/networks.md says: all that it is.
+    pub text: String,
+    /// Where the text stands, for errors.
+    origin: String,
+    definition: Arc<file::Definition>,
 }
 
-/// Every network.
-pub static NETWORKS: &[Network] = &[inception::INCEPTION, inception::INCEPTION_GAP];
+/// What can be wrong with a network.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum Error {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    File(#[from] files::Error),
+    #[error("cannot read {path}: it is no text")]
+    NoText { path: String },
+    /// Its text, with the place.
+    #[error("{report}")]
+    Text {
+        report: String,
+        #[help]
+        help: Option<String>,
+    },
+    #[error("no model `{found}`; there are: {known}")]
+    Unknown {
+        found: String,
+        known: String,
+        #[help]
+        help: String,
+    },
+}
 
 /// Where a network says what it sees: logits with a loss of their own.
 #[derive(Clone, Debug)]
@@ -73,27 +106,107 @@ pub struct Model {
 }
 
 impl Network {
+    /// The network of the box of that name.
     pub fn find(name: &str) -> Option<&'static Network> {
         NETWORKS.iter().find(|network| network.name == name)
     }
 
     /// All names, for whoever asked for another.
     pub fn names() -> String {
-        let names: Vec<&str> = NETWORKS.iter().map(|network| network.name).collect();
+        let names: Vec<&str> = NETWORKS.iter().map(|n| n.name.as_str()).collect();
         names.join(", ")
     }
 
+    /// Is it a file that is meant, not a network of the box?
+    pub fn is_path(model: &str) -> bool {
+        model.ends_with(".toml") || model.contains(['/', '\\'])
+    }
+
+    /// What `--model` means: a network of the box, or a file.
+    ///
+    /// # Errors
+    /// If there is none, or its text is wrong.
+    pub fn named(model: &str) -> Result<Network, Error> {
+        if Network::is_path(model) {
+            return Network::read(Path::new(model));
+        }
+        let unknown = || {
+            let names = NETWORKS.iter().map(|network| network.name.as_str());
+            Error::Unknown {
+                found: model.into(),
+                known: Network::names(),
+                help: match file::nearest(model, names) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => "a file's name ends in .toml".into(),
+                },
+            }
+        };
+        Network::find(model).cloned().ok_or_else(unknown)
+    }
+
+    /// The network of a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or its text is wrong.
+    pub fn read(path: &Path) -> Result<Network, Error> {
+        let bytes = files::read_small(path).map_err(|source| files::Error::read(path, source))?;
+        let path = path.display().to_string();
+        match String::from_utf8(bytes) {
+            Ok(text) => Network::from_text(&path, &text),
+            Err(_) => Err(Error::NoText { path }),
+        }
+    }
+
+    /// The network of a text; `origin` is what errors call the place where it stands.
+    ///
+    /// # Errors
+    /// If it is wrong in itself. Whether shapes fit is known when it is built.
+    pub fn from_text(origin: &str, text: &str) -> Result<Network, Error> {
+        let definition = file::Definition::read(text);
+        let definition = definition.map_err(|fault| Error::text(origin, text, fault))?;
+        Ok(Network {
+            name: definition.name.clone(),
+            about: definition.about.clone(),
+            image: definition.image,
+            text: text.into(),
+            origin: origin.into(),
+            definition: Arc::new(definition),
+        })
+    }
+
     /// The forward pass for images of its own shape.
+    ///
+    /// # Panics
+    /// Where [`Network::try_build_for`] fails.
     pub fn build(&self, classes: u32) -> Model {
         self.build_for(self.image, classes)
     }
 
     /// The forward pass for images of (height, width, channels).
+    ///
+    /// # Panics
+    /// Where [`Network::try_build_for`] fails.
     pub fn build_for(&self, image: [u32; 3], classes: u32) -> Model {
-        let mut builder = Builder::new();
-        let input = builder.input("image", image);
-        let logits = (self.layers)(&mut builder, input, classes);
-        builder.model(self.name, logits)
+        let built = self.try_build_for(image, classes);
+        built.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The forward pass for images of (height, width, channels).
+    ///
+    /// # Errors
+    /// If a layer cannot take what it reads, or the last makes another number of classes.
+    pub fn try_build_for(&self, image: [u32; 3], classes: u32) -> Result<Model, Error> {
+        let model = self.definition.assemble(image, classes);
+        model.map_err(|fault| Error::text(&self.origin, &self.text, fault))
+    }
+}
+
+impl Error {
+    fn text(origin: &str, text: &str, fault: file::Fault) -> Error {
+        Error::Text {
+            report: fault.render(origin, text),
+            help: fault.help,
+        }
     }
 }
 
@@ -106,6 +219,25 @@ impl Model {
     /// Numbers that training changes.
     pub fn trainable(&self) -> usize {
         self.count(|kind| kind == Kind::Weight)
+    }
+
+    /// Multiplications with an addition each that an image takes, all heads' layers counted.
+    pub fn multiply_adds(&self) -> u64 {
+        self.layers.iter().map(|row| row.multiply_adds).sum()
+    }
+
+    /// Numbers of a layer's own that training changes.
+    pub fn trainable_of(&self, row: &LayerRow) -> usize {
+        if row.parameters == 0 {
+            // It has none, or those of another layer.
+            return 0;
+        }
+        let nodes = self.graph.nodes.iter().filter(|node| node.name == row.name);
+        let tensors = nodes
+            .flat_map(|node| &node.own)
+            .map(|&id| &self.graph.tensors[id]);
+        let trained = tensors.filter(|tensor| tensor.kind == Kind::Weight);
+        trained.map(|tensor| tensor.shape.len()).sum()
     }
 
     fn count(&self, which: impl Fn(Kind) -> bool) -> usize {

@@ -7,6 +7,8 @@
 mod cases;
 mod variants;
 
+pub(super) use variants::PARAMS;
+
 use super::params::params;
 use super::{Binding, Case, Cost, Op, Phase, Step, UNUSED, Variant, out, read};
 use crate::ops::reference::{Expected, conv2d as reference};
@@ -129,19 +131,19 @@ impl Conv2d {
     fn taps(&self) -> u64 {
         (self.kh * self.kw * self.c_in) as u64
     }
-    fn inputs(&self) -> u64 {
+    pub(super) fn inputs(&self) -> u64 {
         self.n as u64 * self.c_in as u64 * (self.h_in * self.w_in) as u64
     }
-    fn outputs(&self) -> u64 {
+    pub(super) fn outputs(&self) -> u64 {
         self.n as u64 * self.c_out as u64 * (self.h_out * self.w_out) as u64
     }
-    fn x_len(&self) -> usize {
+    pub(super) fn x_len(&self) -> usize {
         self.n as usize * self.x_channels as usize * (self.h_in * self.w_in) as usize
     }
-    fn y_len(&self) -> usize {
+    pub(super) fn y_len(&self) -> usize {
         self.n as usize * self.y_channels as usize * (self.h_out * self.w_out) as usize
     }
-    fn mask_len(&self) -> usize {
+    pub(super) fn mask_len(&self) -> usize {
         let whole =
             self.n as usize * self.mask_channels as usize * (self.h_in * self.w_in) as usize;
         if self.relu != 0 { whole } else { UNUSED }

@@ -9,18 +9,24 @@ pub mod activation;
 pub mod adam;
 pub mod add;
 pub mod average_pool2d;
+pub mod batch_norm;
 pub mod concat;
 pub mod conv2d;
 pub mod decay;
+pub mod depthwise_conv2d;
 pub mod dropout;
+pub mod fold_batch_norm;
 pub mod gather;
 pub mod global_average_pool;
+pub mod global_max_pool;
+pub mod local_response_norm;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod moving_statistic;
 pub mod non_finite;
 pub mod norms;
 pub mod pack;
+pub mod pad2d;
 pub mod params;
 pub mod peak_copy;
 pub mod peak_fma;
@@ -138,6 +144,10 @@ macro_rules! shader {
 }
 pub(crate) use shader;
 
+/// How many neighbours a kernel takes at once, where it is written for any number: one, and four.
+pub(crate) static SCALARS: Shader = shader!("lanes_scalars.wgsl");
+pub(crate) static VECTORS: Shader = shader!("lanes_vectors.wgsl");
+
 /// Helper functions that every kernel may use.
 static COMMON: Shader = Shader {
     file: "common.wgsl",
@@ -147,6 +157,9 @@ static COMMON: Shader = Shader {
 
 /// What changes from step to step.
 pub(crate) static STEP: Shader = shader!("step.wgsl");
+
+/// A walk over the places of a share, for lanes that take every so many of them.
+pub(crate) static SHARE_WALK: Shader = shader!("share_walk.wgsl");
 
 /// What the taps of a row see, for kernels that load rows in vectors.
 pub(crate) static ROW_TAPS: Shader = shader!("row_taps.wgsl");
@@ -396,10 +409,23 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &conv2d::BackwardInput,
     &conv2d::BackwardWeight,
     &conv2d::ReduceWeight,
+    &depthwise_conv2d::Forward,
+    &depthwise_conv2d::BackwardInput,
+    &depthwise_conv2d::BackwardWeight,
     &max_pool2d::Forward,
     &max_pool2d::Backward,
     &average_pool2d::Forward,
     &average_pool2d::Backward,
+    &batch_norm::Statistics,
+    &batch_norm::Merge,
+    &batch_norm::Apply,
+    &batch_norm::BackwardSums,
+    &batch_norm::BackwardMerge,
+    &batch_norm::BackwardInput,
+    &fold_batch_norm::Kernel,
+    &fold_batch_norm::Bias,
+    &pad2d::Forward,
+    &pad2d::Backward,
     &concat::Forward,
     &concat::Backward,
     &matmul::Forward,
@@ -416,6 +442,10 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &add::Add,
     &global_average_pool::Forward,
     &global_average_pool::Backward,
+    &global_max_pool::Forward,
+    &global_max_pool::Backward,
+    &local_response_norm::Forward,
+    &local_response_norm::Backward,
     &softmax::Forward,
     &softmax::Backward,
     &softmax_cross_entropy::SoftmaxCrossEntropy,

@@ -1,7 +1,7 @@
 //! The command that trains the same weights again, to be pasted into a shell.
 
 use super::Outcome;
-use crate::train::Config;
+use crate::train::{Config, NETWORK};
 use std::path::Path;
 
 /// What trains the weights of a run again, a command a line: a rate that was changed on the way is a command of
@@ -24,7 +24,13 @@ pub fn commands(outcome: &Outcome) -> Vec<String> {
         1 => None,
         _ => Some(format!("{}-again", outcome.folder.display())),
     };
-    let mut commands = vec![train(config, parts[0].0, parts[0].1, again.as_deref())];
+    let mut commands = vec![train(
+        &outcome.folder,
+        config,
+        parts[0].0,
+        parts[0].1,
+        again.as_deref(),
+    )];
     for (rate, epochs) in &parts[1..] {
         let folder = path(Path::new(again.as_ref().expect("several parts")));
         commands.push(format!(
@@ -35,8 +41,12 @@ pub fn commands(outcome: &Outcome) -> Vec<String> {
 }
 
 /// A new run of a configuration.
-fn train(config: &Config, rate: f64, epochs: u32, out: Option<&str>) -> String {
-    let mut text = format!("fer-gpu train --model {}", quoted(&config.model));
+fn train(folder: &Path, config: &Config, rate: f64, epochs: u32, out: Option<&str>) -> String {
+    let model = match &config.model_file {
+        Some(_) => path(&folder.join(NETWORK)),
+        None => quoted(&config.model),
+    };
+    let mut text = format!("fer-gpu train --model {model}");
     let mut option = |name: &str, value: String| text += &format!(" --{name} {value}");
     if let Some(data) = config.data.as_ref() {
         option("data", path(data));

@@ -1,6 +1,6 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, files, gpu, ingest, plan, rules, weights};
+use crate::{data, files, gpu, ingest, network, plan, rules, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -27,8 +27,9 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Rule(#[from] rules::Error),
-    #[error("no model `{found}`; there are: {known}")]
-    UnknownModel { found: String, known: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Network(#[from] network::Error),
     #[error("no recipe `{found}`; there are: {known}")]
     #[diagnostic(help("a file of one's own ends in .toml"))]
     UnknownRecipe { found: String, known: String },

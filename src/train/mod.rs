@@ -32,8 +32,8 @@ pub use schedule::{
 pub use settings::{Given, Out, Settings, Start};
 pub use setup::run;
 pub use state::{
-    AVERAGE, BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, RECIPE, REPORT, RESUME, STEPS,
-    State,
+    AVERAGE, BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, NETWORK, RECIPE, REPORT,
+    RESUME, STEPS, State,
 };
 pub use watch::{EarlyStopping, Monitor, ReduceOnPlateau};
 

@@ -8,14 +8,16 @@ use crate::data::{Dataset, SAMPLE_FACES};
 use crate::feed;
 use crate::files::{self, Lock};
 use crate::ingest;
-use crate::network::Network;
+use crate::network::{Model, Network};
 use crate::weights::TensorFile;
 use std::path::{Path, PathBuf};
 
 /// What a run needs before a device is opened.
 pub(super) struct Prepared {
     pub config: Config,
-    pub network: &'static Network,
+    pub network: Network,
+    /// The network, for the data set's classes.
+    pub model: Model,
     pub dataset: Dataset,
     pub start: Prior,
 }
@@ -72,7 +74,7 @@ pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Pr
             let lock = Lock::take(&folder)?;
             let (saved, file) = Saved::open(&folder, accept_unhashed)?;
             saved.config.is_unedited(&folder)?;
-            let config = given.apply(&saved.config)?;
+            let config = given.apply(&saved)?;
             let prior = Prior::Run {
                 folder,
                 lock,
@@ -82,8 +84,10 @@ pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Pr
             (config, prior)
         }
     };
-    let network = check_options(&config)?;
-    let dataset = load(&mut config, network, observe)?;
+    check_options(&config)?;
+    let network = network(&config, &prior)?;
+    let dataset = load(&mut config, &network, observe)?;
+    let model = network.try_build_for(network.image, dataset.class_names.len() as u32)?;
     match &prior {
         Prior::Run { saved, folder, .. } => {
             same_data(saved, &dataset)?;
@@ -107,6 +111,7 @@ pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Pr
     Ok(Prepared {
         config,
         network,
+        model,
         dataset,
         start: prior,
     })
@@ -126,7 +131,7 @@ fn open_weights(path: PathBuf) -> Result<(TensorFile, Origin), Error> {
 }
 
 /// Refuses values that no run can have.
-fn check_options(config: &Config) -> Result<&'static Network, Error> {
+fn check_options(config: &Config) -> Result<(), Error> {
     let refuse = |option, found: String, expected| {
         Err(Error::Option {
             option,
@@ -151,10 +156,20 @@ fn check_options(config: &Config) -> Result<&'static Network, Error> {
     config
         .regime
         .check(config.batch)
-        .map_err(|why| Error::Regime { why })?;
-    Network::find(&config.model).ok_or_else(|| Error::UnknownModel {
-        found: config.model.clone(),
-        known: Network::names(),
+        .map_err(|why| Error::Regime { why })
+}
+
+/// The network of a run: for one that goes on, as its text was when it began.
+fn network(config: &Config, prior: &Prior) -> Result<Network, Error> {
+    if let Prior::Run { saved, folder, .. } = prior
+        && let Some(text) = &saved.network
+    {
+        let origin = format!("{}: its network", folder.join(RESUME).display());
+        return Ok(Network::from_text(&origin, text)?);
+    }
+    Ok(match &config.model_file {
+        Some(file) => Network::read(file)?,
+        None => Network::named(&config.model)?,
     })
 }
 

@@ -6,9 +6,10 @@
 use super::Error;
 use super::regime::{ClassWeights, Decayed, Regime};
 use super::schedule::Schedule;
-use super::state::Config;
+use super::state::{Config, NETWORK};
 use super::watch::{EarlyStopping, ReduceOnPlateau};
 use crate::files;
+use crate::network::Network;
 use crate::plan::Clip;
 use crate::rules::Choices;
 use serde::{Deserialize, Serialize};
@@ -277,6 +278,11 @@ impl Recipe {
             .to_lowercase();
         // Asked here, for a configuration does not tell a momentum of 0 from none.
         crate::rules::find(&name, &optimizer.choices())?;
+        let model = self.model.as_deref().unwrap_or("inception");
+        let network = Network::named(model)?;
+        let model_file = Network::is_path(model)
+            .then(|| std::path::absolute(model).ok())
+            .flatten();
         let usual = Regime::default();
         let regime = Regime {
             shards: self.shards.unwrap_or(1),
@@ -296,7 +302,8 @@ impl Recipe {
             freeze: self.freeze.unwrap_or_default(),
         };
         Ok(Config {
-            model: self.model.unwrap_or_else(|| "inception".into()),
+            model: network.name,
+            model_file,
             epochs: self.epochs.unwrap_or(150),
             batch: self.batch.unwrap_or(64),
             learning_rate: optimizer.learning_rate.unwrap_or(0.001),
@@ -323,7 +330,10 @@ impl Recipe {
         Recipe {
             about: None,
             reached: None,
-            model: Some(config.model.clone()),
+            model: Some(match &config.model_file {
+                Some(_) => NETWORK.into(),
+                None => config.model.clone(),
+            }),
             epochs: Some(config.epochs),
             batch: Some(config.batch),
             shards: Some(regime.shards),

@@ -106,6 +106,7 @@ impl Session<'_, '_> {
         let saved = Saved {
             config: run.config.clone(),
             state: self.state.clone(),
+            network: Some(run.network.text.clone()),
             data_hash: files::hexadecimal(run.dataset.hash),
             variants: self.executor.plan.variants(),
             schedule: Some(self.executor.plan.schedule),
@@ -117,7 +118,7 @@ impl Session<'_, '_> {
             write_history(&run.folder, &run.config, &self.state.history)?;
             self.draw_curves();
         }
-        run.config.write(&run.folder)
+        run.config.write(&run.folder, Some(&run.network.text))
     }
 
     /// Rewrites curves.svg; a run does not end for want of a picture.
@@ -144,10 +145,10 @@ impl Session<'_, '_> {
     }
 
     fn save_weights(&self, name: &str, contents: Contents) -> Result<(), Error> {
-        let record = self
-            .run
+        let run = &self.run;
+        let record = run
             .config
-            .record(self.state.epoch, &self.executor.plan);
+            .record(&run.network, self.state.epoch, &self.executor.plan);
         let metadata = record.metadata();
         let path = self.run.folder.join(name);
         Ok(weights::save(&self.executor, &path, contents, metadata)?)

@@ -1,8 +1,9 @@
 //! What a run is asked for: a new one or one that goes on, and how this process is to go about it.
 
 use super::Error;
-use super::state::Config;
+use super::state::{Config, Saved};
 use crate::gpu::{LimitChoice, Selector};
+use crate::network::Network;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -83,7 +84,8 @@ pub struct Given {
 
 impl Given {
     /// The configuration of a run that goes on.
-    pub(super) fn apply(&self, stored: &Config) -> Result<Config, Error> {
+    pub(super) fn apply(&self, saved: &Saved) -> Result<Config, Error> {
+        let stored = &saved.config;
         let same = |what, stored: String, given: Option<String>| match given {
             Some(given) if given != stored => Err(Error::Differs {
                 what,
@@ -92,7 +94,18 @@ impl Given {
             }),
             _ => Ok(()),
         };
-        same("model", stored.model.clone(), self.model.clone())?;
+        if let Some(model) = &self.model {
+            let given = Network::named(model)?;
+            same("model", stored.model.clone(), Some(given.name))?;
+            if Network::is_path(model) && saved.network.as_ref() != Some(&given.text) {
+                let stored = "with the text that it began with".to_string();
+                same(
+                    "the network",
+                    stored,
+                    Some(format!("that of {model}, which is another")),
+                )?;
+            }
+        }
         same(
             "batch",
             stored.batch.to_string(),

@@ -12,6 +12,7 @@ use crate::data::Dataset;
 use crate::feed;
 use crate::files::{self, Lock, Sealed};
 use crate::gpu::{Adapter, Checks, Executor, Gpu};
+use crate::network::Network;
 use crate::plan::{self, Loss, Options, Plan, Source, Wanted};
 use crate::tuned::Tuned;
 use crate::weights::{self, Contents, TensorFile};
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 /// A run's fixed part.
 pub(super) struct Run {
     pub config: Config,
+    pub network: Network,
     pub dataset: Dataset,
     pub folder: PathBuf,
     /// Keeps the folder from other processes.
@@ -84,6 +86,7 @@ fn open_and_train(
     let (plan, notice) = make_plan(&prepared, &gpu, &settings)?;
     let Prepared {
         config,
+        network,
         dataset,
         start,
         ..
@@ -111,9 +114,19 @@ fn open_and_train(
             out,
             weights,
             strict,
-        } => begin(
-            &executor, &config, &dataset, &out, weights, strict, observe, begun,
-        )?,
+        } => {
+            let first = Saved {
+                config: config.clone(),
+                state: State::default(),
+                network: Some(network.text.clone()),
+                data_hash: files::hexadecimal(dataset.hash),
+                variants: executor.plan.variants(),
+                schedule: Some(executor.plan.schedule),
+                origin: Origin::Drawn,
+                steps: None,
+            };
+            begin(&executor, first, &out, weights, strict, observe, begun)?
+        }
     };
     observe(Event::Started {
         adapter: &gpu.info,
@@ -126,39 +139,48 @@ fn open_and_train(
     space_warning(&executor, &ready.folder)
         .into_iter()
         .for_each(|text| observe(Event::Notice(text)));
-    session(ready, config, dataset, executor, &settings, stop, observe)?.train()
-}
-
-/// Puts a run that is ready together with what this process is to do of it.
-fn session<'a, 'g>(
-    ready: Ready,
-    config: Config,
-    dataset: Dataset,
-    executor: Executor<'g>,
-    settings: &Settings,
-    stop: &'a AtomicBool,
-    observe: &'a mut dyn FnMut(Event),
-) -> Result<Session<'a, 'g>, Error> {
-    let log = if settings.log_steps {
-        let written = ready.steps.as_ref();
-        Some(StepLog::open(&ready.folder, ready.state.step, written)?)
-    } else {
-        None
-    };
-    let run = Arc::new(Run {
+    let run = Run {
         config,
+        network,
         dataset,
         folder: ready.folder,
         lock: ready.lock,
         steps: settings.steps,
         checkpoint_every: settings.checkpoint_every,
         check: settings.check,
-    });
-    Ok(Session {
+    };
+    session(
         run,
+        ready.state,
+        ready.steps,
         executor,
-        saved_step: ready.state.step,
-        state: ready.state,
+        &settings,
+        stop,
+        observe,
+    )?
+    .train()
+}
+
+/// Puts a run that is ready together with what this process is to do of it.
+fn session<'a, 'g>(
+    run: Run,
+    state: State,
+    written: Option<Written>,
+    executor: Executor<'g>,
+    settings: &Settings,
+    stop: &'a AtomicBool,
+    observe: &'a mut dyn FnMut(Event),
+) -> Result<Session<'a, 'g>, Error> {
+    let log = if settings.log_steps {
+        Some(StepLog::open(&run.folder, state.step, written.as_ref())?)
+    } else {
+        None
+    };
+    Ok(Session {
+        run: Arc::new(run),
+        executor,
+        saved_step: state.step,
+        state,
         log,
         stop,
         observe,
@@ -267,11 +289,9 @@ const UNHASHED: &str =
 
 /// Makes the folder of a new run with its first resume point, which holds no tensors but says how
 /// to make them, and makes them.
-#[expect(clippy::too_many_arguments)]
 fn begin(
     executor: &Executor,
-    config: &Config,
-    dataset: &Dataset,
+    first: Saved,
     out: &Out,
     mut weights: Option<(TensorFile, Origin)>,
     strict: bool,
@@ -304,21 +324,17 @@ fn begin(
     };
     let origin = weights.as_ref().map(|(_, origin)| origin.clone());
     let first = Saved {
-        config: config.clone(),
-        state: State::default(),
-        data_hash: files::hexadecimal(dataset.hash),
-        variants: executor.plan.variants(),
-        schedule: Some(executor.plan.schedule),
-        origin: origin.unwrap_or(Origin::Drawn),
-        steps: None,
+        origin: origin.unwrap_or(first.origin),
+        ..first
     };
     first.write(executor, &folder)?;
+    let config = &first.config;
     *begun = Some(Begun {
         folder: folder.clone(),
         learning_rate: config.learning_rate,
         unhashed: false,
     });
-    config.write(&folder)?;
+    config.write(&folder, first.network.as_deref())?;
     match &mut weights {
         Some((file, _)) => take(executor, file, config.seed)?,
         None => executor.draw_parameters(config.seed)?,
@@ -364,16 +380,17 @@ fn make_plan(
 ) -> Result<(Plan, Option<String>), Error> {
     let Prepared {
         config,
-        network,
+        model,
         dataset,
         start,
+        ..
     } = prepared;
     let sources = match settings.host_data {
         true => [Source::Host; 2],
         false => feed::placement(dataset, &gpu.profile.limits),
     };
     let wanted = Wanted::training(config.shard_batch(), sources);
-    let mut model = network.build(dataset.class_names.len() as u32);
+    let mut model = model.clone();
     for pattern in &config.regime.freeze {
         let frozen = model.freeze(pattern);
         if !frozen.is_ok_and(|count| count > 0) {
@@ -389,7 +406,7 @@ fn make_plan(
     };
     let own = options.clone();
     let Prior::Run { saved, .. } = start else {
-        let notice = Tuned::find(&gpu.info).apply(&mut options, network.name, config.shard_batch());
+        let notice = Tuned::find(&gpu.info).apply(&mut options, &model.name, config.shard_batch());
         return Ok((plan::plan(&model, &wanted, &options)?, notice));
     };
     options.pins = saved.variants.clone();

@@ -8,6 +8,7 @@ use super::steps::Written;
 use super::watch::Waiting;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
+use crate::network::Network;
 use crate::pictures::Preprocessing;
 use crate::plan::{self, Decay, Pins, Plan, Schedule, Training};
 use crate::rules::{self, Choices, Rule};
@@ -22,7 +23,11 @@ use std::sync::Arc;
 /// What defines a run: the same configuration, data and adapter give the same bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
+    /// The network's name.
     pub model: String,
+    /// The file that its text was read from, from the root; none for a network of the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_file: Option<PathBuf>,
     /// Total, also after resuming.
     pub epochs: u32,
     pub batch: u32,
@@ -139,6 +144,9 @@ impl Default for State {
 pub struct Saved {
     pub config: Config,
     pub state: State,
+    /// The network's text: it stays as it was when the run began. Files of before there were texts have none.
+    #[serde(default)]
+    pub network: Option<String>,
     /// xxh3-128 of the data set.
     pub data_hash: String,
     /// The kernels that ran.
@@ -174,6 +182,8 @@ pub use crate::weights::{AVERAGE, BEST, LAST};
 /// File names of a run's folder, beside those of its weights.
 pub const CONFIG: &str = "config.json";
 pub const RECIPE: &str = "recipe.toml";
+/// Of a network that is none of the box.
+pub const NETWORK: &str = "network.toml";
 pub const HISTORY: &str = "history.csv";
 pub const CURVES: &str = "curves.svg";
 pub const REPORT: &str = "report.html";
@@ -181,8 +191,8 @@ pub const STEPS: &str = "steps.csv";
 pub const RESUME: &str = "resume.safetensors";
 
 /// Every file that a run writes by replacing it.
-pub const REPLACED: [&str; 10] = [
-    CONFIG, RECIPE, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, AVERAGE, RESUME,
+pub const REPLACED: [&str; 11] = [
+    CONFIG, RECIPE, NETWORK, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, AVERAGE, RESUME,
 ];
 
 const KEY: &str = "fer-gpu resume point";
@@ -391,9 +401,13 @@ impl Config {
         self.batch / self.regime.shards
     }
 
-    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+    /// Writes it with the recipe that makes the run again, and the text of a network that is none of the box.
+    pub fn write(&self, folder: &Path, network: Option<&str>) -> Result<(), Error> {
         let path = folder.join(CONFIG);
         files::replace_text(&path, &files::sealed_json(self))?;
+        if let (Some(text), Some(_)) = (network, &self.model_file) {
+            files::replace_text(&folder.join(NETWORK), text)?;
+        }
         let head =
             "Makes this run again on the same data: fer-gpu train --recipe recipe.toml --data ...";
         let text = Recipe::of(self).text(head);
@@ -424,6 +438,7 @@ impl Config {
     fn is_of_later(&self, field: &str) -> bool {
         match field {
             "data_absolute" => true,
+            "model_file" => self.model_file.is_none(),
             "init_from" => self.init_from.is_none(),
             "momentum" => self.momentum == 0.0,
             "nesterov" => !self.nesterov,
@@ -455,11 +470,12 @@ impl Config {
     }
 
     /// What a file of the run's weights says of their use.
-    pub fn record(&self, epoch: u32, plan: &Plan) -> Record {
+    pub fn record(&self, network: &Network, epoch: u32, plan: &Plan) -> Record {
         let range = self.pixel_range.parse().expect("the data set's");
         let evaluate = plan.program(plan::EVALUATE);
         Record {
             model: self.model.clone(),
+            network: Some(network.text.clone()),
             class_names: self.class_names.clone(),
             preprocessing: Preprocessing::usual(self.image, range),
             variants: evaluate

@@ -37,6 +37,11 @@ impl Pattern {
         self.variant(op, variant) && self.matches(2, case)
     }
 
+    /// Does it say which variant of an op, or which network of a step?
+    pub fn is_of_variants(&self) -> bool {
+        self.parts[1].is_some()
+    }
+
     fn matches(&self, part: usize, name: &str) -> bool {
         self.parts[part].as_ref().is_none_or(|p| p.matches(name))
     }

@@ -27,6 +27,16 @@ pub(super) fn weights(network: &Network) -> u64 {
     4 * model.parameters() as u64
 }
 
+/// Most multiply-adds of an image, in millions, of a network that is tried unasked: the references of a step take
+/// a processor some ten seconds.
+const QUICK: u64 = 100;
+
+/// Is a step of the network soon held against its references?
+pub(super) fn is_quick(network: &Network) -> bool {
+    let model = network.build(FER_CLASSES.len() as u32);
+    model.multiply_adds() <= QUICK * 1_000_000
+}
+
 /// Runs one training step dispatch by dispatch. The reference gets the very words that the GPU
 /// had before each dispatch, so errors do not pile up and the first wrong dispatch has a name.
 pub fn check_step(

@@ -71,7 +71,7 @@ impl Subject {
     }
 }
 
-/// Everything that the pattern names.
+/// Everything that the pattern names; a large network only where it names networks.
 pub fn subjects(pattern: &Pattern) -> Vec<Subject> {
     let ops = REGISTRY.iter().copied().filter(|op| {
         let variants = op.variants();
@@ -82,13 +82,16 @@ pub fn subjects(pattern: &Pattern) -> Vec<Subject> {
         };
         pattern.op(op.name()) && op.cases().iter().any(named)
     });
+    let tried = |network: &&Network| pattern.is_of_variants() || step::is_quick(network);
     let step = NETWORKS
         .iter()
-        .filter(|n| pattern.case("step", n.name, ""))
+        .filter(tried)
+        .filter(|n| pattern.case("step", &n.name, ""))
         .map(Subject::Step);
     let repeat = NETWORKS
         .iter()
-        .filter(|n| pattern.case("repeat", n.name, ""))
+        .filter(tried)
+        .filter(|n| pattern.case("repeat", &n.name, ""))
         .map(Subject::Repeat);
     ops.map(Subject::Op).chain(step).chain(repeat).collect()
 }
@@ -292,7 +295,7 @@ impl<'a> Site<'a> {
             ..self.failure(&place, None, reason)
         });
         self.tally().time += begun.elapsed();
-        self.book(subject, network.name, "", failures.into_iter().collect());
+        self.book(subject, &network.name, "", failures.into_iter().collect());
     }
 }
 

@@ -10,7 +10,10 @@ use std::fmt::Display;
 /// The metadata of a file of weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
+    /// The network's name.
     pub model: String,
+    /// The network's text; files of before there were texts name one of the box.
+    pub network: Option<String>,
     /// By class number.
     pub class_names: Vec<String>,
     pub preprocessing: Preprocessing,
@@ -23,6 +26,7 @@ pub struct Record {
 }
 
 const MODEL: &str = "model";
+const NETWORK: &str = "network";
 const CLASSES: &str = "class_names";
 const RANGE: &str = "pixel_range";
 const IMAGE: &str = "image";
@@ -44,6 +48,9 @@ impl Record {
             (PREPROCESSING, json(&self.preprocessing)),
             (VARIANTS, json(&self.variants)),
         ];
+        if let Some(text) = &self.network {
+            entries.push((NETWORK, text.clone()));
+        }
         if let Some(schedule) = &self.schedule {
             entries.push((SCHEDULE, json(schedule)));
         }
@@ -111,6 +118,7 @@ impl Record {
         let epoch = file.metadata(EPOCH).and_then(|text| text.parse().ok());
         Ok(Record {
             model,
+            network: file.metadata(NETWORK).map(String::from),
             class_names,
             preprocessing,
             variants,

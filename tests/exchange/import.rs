@@ -20,7 +20,7 @@ fn golden(name: &str) -> PathBuf {
 
 fn wanted() -> Wanted {
     Wanted {
-        network: Network::find("inception-gap").expect("a network"),
+        network: Network::find("inception-gap").expect("a network").clone(),
         class_names: None,
         image: None,
         range: PixelRange::ZeroTo255,

@@ -13,13 +13,22 @@ pub struct Array {
 impl Array {
     fn of(tensor: &TensorProto) -> Array {
         let bytes = tensor.raw_data.as_ref().expect("raw values");
-        let values = bytes.as_chunks().0.iter();
+        let values: Vec<f64> = match tensor.data_type {
+            Some(1) => {
+                let floats = bytes.as_chunks().0.iter();
+                floats.map(|b| f32::from_le_bytes(*b).into()).collect()
+            }
+            Some(7) => {
+                let integers = bytes.as_chunks().0.iter();
+                integers.map(|b| i64::from_le_bytes(*b) as f64).collect()
+            }
+            other => panic!("{other:?}: neither float32 nor int64"),
+        };
         let array = Array {
             dims: tensor.dims.iter().map(|&extent| extent as usize).collect(),
-            values: values.map(|b| f32::from_le_bytes(*b).into()).collect(),
+            values,
         };
         assert_eq!(array.dims.iter().product::<usize>(), array.values.len());
-        assert_eq!(tensor.data_type, Some(1), "float32");
         array
     }
 
@@ -116,7 +125,8 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
             }
         }
         "Concat" => concat(node, inputs),
-        "Conv" => conv(node, x, inputs[1], inputs[2]),
+        "Conv" => conv(node, x, inputs[1], inputs.get(2)),
+        "Pad" => pad(x, inputs[1]),
         "MaxPool" => pool(node, x, &|all| all.iter().cloned().fold(f64::MIN, f64::max)),
         "AveragePool" => {
             assert_eq!(int(node, "count_include_pad"), 0);
@@ -130,7 +140,28 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
                 values: x.values.chunks(h * w).map(mean).collect(),
             }
         }
-        "Gemm" => gemm(x, inputs[1], inputs[2]),
+        "GlobalMaxPool" => {
+            let [n, c, h, w] = x.nchw();
+            let max = |plane: &[f64]| plane.iter().cloned().fold(f64::MIN, f64::max);
+            Array {
+                dims: vec![n, c, 1, 1],
+                values: x.values.chunks(h * w).map(max).collect(),
+            }
+        }
+        "BatchNormalization" => {
+            let plane: usize = x.dims[2..].iter().product();
+            let one = |(at, v): (usize, &f64)| {
+                let of = |i: usize| inputs[i].values[at / plane % x.dims[1]];
+                let deviation = (of(4) + float(node, "epsilon")).sqrt();
+                of(1) * (v - of(3)) / deviation + of(2)
+            };
+            Array {
+                dims: x.dims.clone(),
+                values: x.values.iter().enumerate().map(one).collect(),
+            }
+        }
+        "LRN" => local_response_normalization(node, x),
+        "Gemm" => gemm(x, inputs[1], inputs.get(2)),
         "Softmax" => {
             assert_eq!((int(node, "axis"), x.dims.len()), (1, 2));
             let rows = x.values.chunks(x.dims[1]).map(crate::plain::softmax);
@@ -140,6 +171,23 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
             }
         }
         other => panic!("the interpreter has no {other}"),
+    }
+}
+
+fn local_response_normalization(node: &NodeProto, x: &Array) -> Array {
+    let [_, c, h, w] = x.nchw();
+    let size = int(node, "size") as usize;
+    let [alpha, beta, bias] = ["alpha", "beta", "bias"].map(|name| float(node, name));
+    let one = |(at, v): (usize, &f64)| {
+        let channel = at / (h * w) % c;
+        let first = channel.saturating_sub((size - 1) / 2);
+        let last = (c - 1).min(channel + (size - 1).div_ceil(2));
+        let squares = (first..=last).map(|j| x.values[at + j * h * w - channel * h * w].powi(2));
+        v / (bias + alpha / size as f64 * squares.sum::<f64>()).powf(beta)
+    };
+    Array {
+        dims: x.dims.clone(),
+        values: x.values.iter().enumerate().map(one).collect(),
     }
 }
 
@@ -172,7 +220,7 @@ fn concat(node: &NodeProto, inputs: &[&Array]) -> Array {
     Array { dims, values }
 }
 
-fn gemm(x: &Array, kernel: &Array, bias: &Array) -> Array {
+fn gemm(x: &Array, kernel: &Array, bias: Option<&&Array>) -> Array {
     let (k, n) = (kernel.dims[0], kernel.dims[1]);
     let mut values = Vec::new();
     for row in x.values.chunks(k) {
@@ -182,7 +230,7 @@ fn gemm(x: &Array, kernel: &Array, bias: &Array) -> Array {
                 .iter()
                 .enumerate()
                 .map(|(i, v)| v * kernel.values[i * n + j]);
-            bias.values[j] + products.sum::<f64>()
+            bias.map_or(0.0, |bias| bias.values[j]) + products.sum::<f64>()
         };
         values.extend((0..n).map(sum));
     }
@@ -224,6 +272,17 @@ impl Windows {
         }
     }
 
+    /// Those of a convolution that says nothing.
+    fn of_one(size: [usize; 2], image: [usize; 2]) -> Windows {
+        Windows {
+            size: size.to_vec(),
+            strides: vec![1; 2],
+            pads: vec![0; 4],
+            image,
+            output: [0, 1].map(|axis| image[axis] + 1 - size[axis]),
+        }
+    }
+
     /// (cell of the window, pixel of the image)
     fn cells(&self, y: usize, x: usize) -> Vec<(usize, usize)> {
         let along = |axis: usize, at: usize, k: usize| {
@@ -242,19 +301,29 @@ impl Windows {
     }
 }
 
-fn conv(node: &NodeProto, x: &Array, kernel: &Array, bias: &Array) -> Array {
+/// The attributes of a convolution have defaults: no stride, no border, one group.
+fn conv(node: &NodeProto, x: &Array, kernel: &Array, bias: Option<&&Array>) -> Array {
     let [n, c, h, w] = x.nchw();
-    let [o, _, kh, kw] = kernel.nchw();
-    let windows = Windows::of(node, [h, w]);
+    let [o, per_group, kh, kw] = kernel.nchw();
+    let windows = match &node.attribute[..] {
+        [] => Windows::of_one([kh, kw], [h, w]),
+        _ => Windows::of(node, [h, w]),
+    };
+    let groups = c / per_group;
+    let has = node.attribute.iter().any(|a| a.name() == "group");
+    let said = if has { int(node, "group") } else { 1 };
+    assert_eq!(said as usize, groups, "group");
+    assert_eq!(windows.size, [kh, kw]);
     let [ho, wo] = windows.output;
     let mut values = Vec::new();
     for image in x.values.chunks(c * h * w) {
-        for (kernel, bias) in kernel.values.chunks(c * kh * kw).zip(&bias.values) {
+        for (filter, kernel) in kernel.values.chunks(per_group * kh * kw).enumerate() {
+            let first = filter / (o / groups) * per_group;
             for at in 0..ho * wo {
-                let mut sum = *bias;
+                let mut sum = bias.map_or(0.0, |bias| bias.values[filter]);
                 for (cell, pixel) in windows.cells(at / wo, at % wo) {
-                    for i in 0..c {
-                        sum += kernel[i * kh * kw + cell] * image[i * h * w + pixel];
+                    for i in 0..per_group {
+                        sum += kernel[i * kh * kw + cell] * image[(first + i) * h * w + pixel];
                     }
                 }
                 values.push(sum);
@@ -263,6 +332,28 @@ fn conv(node: &NodeProto, x: &Array, kernel: &Array, bias: &Array) -> Array {
     }
     Array {
         dims: vec![n, o, ho, wo],
+        values,
+    }
+}
+
+/// Zeros around an image: begins, then ends, of all four axes.
+fn pad(x: &Array, pads: &Array) -> Array {
+    let [n, c, h, w] = x.nchw();
+    let pads: Vec<usize> = pads.values.iter().map(|&count| count as usize).collect();
+    assert_eq!(
+        [pads[0], pads[1], pads[4], pads[5]],
+        [0; 4],
+        "images, channels"
+    );
+    let (top, left) = (pads[2], pads[3]);
+    let [ho, wo] = [top + h + pads[6], left + w + pads[7]];
+    let mut values = vec![0.0; n * c * ho * wo];
+    for (at, &value) in x.values.iter().enumerate() {
+        let (plane, y, x) = (at / (h * w), at / w % h, at % w);
+        values[(plane * ho + top + y) * wo + left + x] = value;
+    }
+    Array {
+        dims: vec![n, c, ho, wo],
         values,
     }
 }

@@ -8,7 +8,10 @@ use fer_gpu::data::PixelRange;
 use fer_gpu::exchange::onnx::proto::{ModelProto, ValueInfoProto};
 use fer_gpu::exchange::{self, Error, Format};
 use fer_gpu::graph::{TensorId, Window};
-use fer_gpu::layers::{Activation, Add, AveragePooling2D, Dropout, Function};
+use fer_gpu::layers::{
+    Activation, Add, AveragePooling2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Function,
+    SeparableConv2D, ZeroPadding2D,
+};
 use fer_gpu::network::{Builder, Model, NETWORKS};
 use fer_gpu::ops::conv2d::Padding::{Same, Valid};
 use fer_gpu::random::unit;
@@ -73,9 +76,11 @@ fn agrees(model: &Model, range: PixelRange) -> ModelProto {
 
 #[test]
 fn every_network_of_the_box_computes_what_it_computes_here() {
-    for network in NETWORKS {
+    for network in NETWORKS.iter() {
         // As small as its layers are not: the dense kernel behind the flattening grows with the image.
-        let model = network.build_for([9, 7, network.image[2]], 5);
+        let sizes = [[9, 7], [33, 35], [80, 83]];
+        let of = |[h, w]: [u32; 2]| network.try_build_for([h, w, network.image[2]], 5).ok();
+        let model = sizes.into_iter().find_map(of).expect("large enough");
         agrees(&model, PixelRange::ZeroTo255);
     }
 }
@@ -116,11 +121,36 @@ fn odd() -> Model {
     );
     let sum = layer(&mut b, "sum", Add, &[max, mean, max]);
     let both = b.concat("both", &[sum, max]);
+    let framed = ZeroPadding2D {
+        padding: [[1, 0], [2, 1]],
+    };
+    let both = layer(&mut b, "framed", framed, &[both]);
+    let bare = DepthwiseConv2D {
+        depth_multiplier: 2,
+        use_bias: false,
+        ..DepthwiseConv2D::new(window([3, 2], [1, 2], Same))
+    };
+    let both = layer(&mut b, "deep", bare, &[both]);
+    let apart = SeparableConv2D {
+        depth_multiplier: 3,
+        ..SeparableConv2D::new(7, window([2, 3], [1, 1], Same))
+    };
+    let both = layer(&mut b, "apart", apart, &[both]);
+    let unbiased = Conv2D {
+        use_bias: false,
+        ..Conv2D::new(9, window([1, 2], [1, 1], Valid))
+    };
+    let both = layer(&mut b, "unbiased", unbiased, &[both]);
     let again = b.conv2d("again", both, 12, Window::square(1, 1, Same), true);
     let more = b.again("more", "again", &[again]).expect("it fits");
     let flat = b.flatten("flat", more);
     let flat = layer(&mut b, "act", Activation(Function::Relu), &[flat]);
     let dense = b.dense("dense", flat, 9, true);
+    let plain = Dense {
+        use_bias: false,
+        ..Dense::new(8)
+    };
+    let dense = layer(&mut b, "no_bias", plain, &[dense]);
     let gap = b.global_average_pool("gap", y);
     let features = b.concat("features", &[dense, gap]);
     let logits = b.dense("logits_", features, 4, false);

@@ -2,7 +2,7 @@
 
 use fer_gpu::data::{PixelRange, class_names};
 use fer_gpu::exchange::Trained;
-use fer_gpu::network::Model;
+use fer_gpu::network::{Model, Network};
 use fer_gpu::pictures::Preprocessing;
 use fer_gpu::random::fill_uniform;
 use fer_gpu::tensor::Shape;
@@ -30,6 +30,7 @@ pub fn record(model: &Model, range: PixelRange) -> Record {
     let image = model.image_shape().map(|extent| extent as usize);
     Record {
         model: model.name.clone(),
+        network: Network::find(&model.name).map(|network| network.text.clone()),
         class_names: class_names(model.classes as usize),
         preprocessing: Preprocessing::usual(image, range),
         variants: Default::default(),

@@ -59,7 +59,7 @@ fn two_layers_cannot_bear_one_name() {
     let mut b = Builder::new();
     let x = b.input("image", IMAGES[0]);
     let window = Window::square(3, 1, Same);
-    let layer = || fer_gpu::layers::Conv2D { filters: 2, window };
+    let layer = || fer_gpu::layers::Conv2D::new(2, window);
     b.layer("a", layer(), &[x]).expect("the first");
     let refusal = b.layer("a", layer(), &[x]).expect_err("the second");
     assert!(refusal.to_string().contains("`a`"), "{refusal}");

@@ -6,6 +6,7 @@ mod common;
 mod frozen;
 mod heads;
 mod initial;
+mod normalized;
 mod places;
 mod shared;
 mod sums;

@@ -41,7 +41,7 @@ fn convolutions(image: [u32; 3], count: usize, again: bool) -> Model {
         .map(|i| b.conv2d(&format!("before_{i}"), x, 5, window, true))
         .collect();
     let branches = places(&mut b, &inputs, again, |b, name, x| {
-        b.layer(name, Conv2D { filters: 7, window }, &[x])
+        b.layer(name, Conv2D::new(7, window), &[x])
             .expect("an image")
     });
     let joined = b.concat("joined", &branches);
@@ -62,7 +62,7 @@ fn dense(image: [u32; 3], units: u32, again: bool) -> Model {
         })
         .collect();
     let branches = places(&mut b, &inputs, again, |b, name, x| {
-        b.layer(name, Dense { units }, &[x]).expect("features")
+        b.layer(name, Dense::new(units), &[x]).expect("features")
     });
     let joined = b.concat("joined", &branches);
     let logits = b.dense("output", joined, CLASSES, false);

@@ -53,7 +53,7 @@ fn doubled(image: [u32; 3], by_sum: bool) -> Model {
         true => b.layer("twice", Add, &[y, y]),
         false => {
             let window = Window::square(1, 1, Same);
-            b.layer("twice", Conv2D { filters: 5, window }, &[y])
+            b.layer("twice", Conv2D::new(5, window), &[y])
         }
     };
     finish(b, y.expect("an image"))

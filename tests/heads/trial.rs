@@ -67,6 +67,17 @@ impl<'g> Trial<'g> {
         }
     }
 
+    /// (n, c, h, w)
+    pub fn images(&self) -> &[f32] {
+        &self.images
+    }
+
+    /// Fills the rows that do not count.
+    pub fn fill_padding(&mut self, value: f32) {
+        let row = self.images.len() / BATCH as usize;
+        self.images[row * VALID as usize..].fill(value);
+    }
+
     fn run<T>(
         &mut self,
         run: impl FnOnce(&mut Executor<'g>, &Batch) -> Result<T, gpu::Error>,
@@ -96,6 +107,10 @@ impl<'g> Trial<'g> {
 
     pub fn predict(&mut self, port: &str) -> Vec<f32> {
         self.run(|executor, batch| executor.compute(Work::PREDICT, batch, port))
+    }
+
+    pub fn evaluate(&mut self, port: &str) -> Vec<f32> {
+        self.run(|executor, batch| executor.compute(Work::EVALUATE, batch, port))
     }
 
     /// A training step, each dispatch of which agrees with its reference.

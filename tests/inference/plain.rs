@@ -46,21 +46,30 @@ fn layer(
     let shape = |id: TensorId| graph.shape(id).nhwc().map(|d| d as usize);
     let ([_, h, w, c], [_, ho, wo, co]) = (shape(node.inputs[0]), shape(node.outputs[0]));
     let own = |i: usize| &weights[&graph.tensors[node.own[i]].name];
+    let bias = |i: usize| node.own.get(i).map(|_| &own(i)[..]);
     let config = node.layer.config();
     match node.layer.kind() {
         "Conv2D" => {
             let window = Window::of(&config, "kernel_size", [h, w]);
-            let (kernel, bias) = (own(0), own(1));
-            let mut y = Vec::with_capacity(ho * wo * co);
-            for (oy, ox, o) in cells(ho, wo, co) {
-                let mut sum = bias[o] as f64;
-                for (ky, kx, iy, ix) in window.inside(oy, ox) {
-                    for ci in 0..c {
-                        let at = ((ky * window.size[1] + kx) * c + ci) * co + o;
-                        sum += x[(iy * w + ix) * c + ci] * kernel[at] as f64;
-                    }
-                }
-                y.push(sum);
+            convolved(x, c, own(0), bias(1), co, &window, [ho, wo])
+        }
+        "DepthwiseConv2D" => {
+            let window = Window::of(&config, "kernel_size", [h, w]);
+            depthwise(x, c, own(0), bias(1), co, &window, [ho, wo])
+        }
+        "SeparableConv2D" => {
+            let window = Window::of(&config, "kernel_size", [h, w]);
+            let middle = own(1).len() / co;
+            let between = depthwise(x, c, own(0), None, middle, &window, [ho, wo]);
+            let point = Window::point([ho, wo]);
+            convolved(&between, middle, own(1), bias(2), co, &point, [ho, wo])
+        }
+        "ZeroPadding2D" => {
+            let before = [0, 1].map(|axis| config["padding"][axis][0].as_u64().expect("a border"));
+            let [top, left] = before.map(|count| count as usize);
+            let mut y = vec![0.0; ho * wo * c];
+            for (iy, ix, ci) in cells(h, w, c) {
+                y[((iy + top) * wo + ix + left) * c + ci] = x[(iy * w + ix) * c + ci];
             }
             y
         }
@@ -77,6 +86,33 @@ fn layer(
             }
             y
         }
+        "BatchNormalization" => {
+            let has = |name: &str| usize::from(config[name] == Value::Bool(true));
+            let (scale, center) = (has("scale"), has("center"));
+            let epsilon = config["epsilon"].as_f64().expect("a number");
+            let one = |(at, &v): (usize, &f64)| {
+                let number = |i: usize| own(i)[at % c] as f64;
+                let gamma = if scale == 1 { number(0) } else { 1.0 };
+                let beta = if center == 1 { number(scale) } else { 0.0 };
+                let (mean, variance) = (number(scale + center), number(scale + center + 1));
+                gamma * (v - mean) / (variance + epsilon).sqrt() + beta
+            };
+            x.iter().enumerate().map(one).collect()
+        }
+        "LocalResponseNormalization" => {
+            let number = |name: &str| config[name].as_f64().expect("a number");
+            let size = number("size") as usize;
+            let one = |(at, &v): (usize, &f64)| {
+                let (pixel, ci) = (at / c * c, at % c);
+                let seen = ci.saturating_sub((size - 1) / 2)..(ci + size / 2 + 1).min(c);
+                let squares: f64 = seen.map(|j| x[pixel + j] * x[pixel + j]).sum();
+                v / (number("k") + number("alpha") / size as f64 * squares).powf(number("beta"))
+            };
+            x.iter().enumerate().map(one).collect()
+        }
+        "GlobalMaxPooling2D" => (0..c)
+            .map(|ci| (0..h * w).map(|p| x[p * c + ci]).fold(f64::MIN, f64::max))
+            .collect(),
         "Activation" => {
             let function = config["activation"].as_str().expect("a function");
             x.iter().map(|&v| activated(function, v)).collect()
@@ -100,9 +136,8 @@ fn layer(
             y
         }
         "Dense" => {
-            let (kernel, bias) = (own(0), own(1));
-            let mut y: Vec<f64> = bias.iter().map(|&b| b as f64).collect();
-            for (value, row) in x.iter().zip(kernel.chunks_exact(co)) {
+            let mut y: Vec<f64> = (0..co).map(|o| bias_of(bias(1), o)).collect();
+            for (value, row) in x.iter().zip(own(0).chunks_exact(co)) {
                 for (y, &k) in y.iter_mut().zip(row) {
                     *y += value * k as f64;
                 }
@@ -111,6 +146,56 @@ fn layer(
         }
         other => panic!("the plain forward pass has no {other}"),
     }
+}
+
+fn bias_of(bias: Option<&[f32]>, o: usize) -> f64 {
+    bias.map_or(0.0, |bias| bias[o] as f64)
+}
+
+/// `co` filters that read all `c` channels.
+fn convolved(
+    x: &[f64],
+    c: usize,
+    kernel: &[f32],
+    bias: Option<&[f32]>,
+    co: usize,
+    window: &Window,
+    [ho, wo]: [usize; 2],
+) -> Vec<f64> {
+    let mut y = Vec::with_capacity(ho * wo * co);
+    for (oy, ox, o) in cells(ho, wo, co) {
+        let mut sum = bias_of(bias, o);
+        for (ky, kx, iy, ix) in window.inside(oy, ox) {
+            for ci in 0..c {
+                let at = ((ky * window.size[1] + kx) * c + ci) * co + o;
+                sum += x[(iy * window.image[1] + ix) * c + ci] * kernel[at] as f64;
+            }
+        }
+        y.push(sum);
+    }
+    y
+}
+
+/// `co` filters, of which every channel is read by `co / c` side by side.
+fn depthwise(
+    x: &[f64],
+    c: usize,
+    kernel: &[f32],
+    bias: Option<&[f32]>,
+    co: usize,
+    window: &Window,
+    [ho, wo]: [usize; 2],
+) -> Vec<f64> {
+    let mut y = Vec::with_capacity(ho * wo * co);
+    for (oy, ox, o) in cells(ho, wo, co) {
+        let mut sum = bias_of(bias, o);
+        for (ky, kx, iy, ix) in window.inside(oy, ox) {
+            let weight = kernel[(ky * window.size[1] + kx) * co + o] as f64;
+            sum += x[(iy * window.image[1] + ix) * c + o / (co / c)] * weight;
+        }
+        y.push(sum);
+    }
+    y
 }
 
 fn activated(function: &str, x: f64) -> f64 {
@@ -153,6 +238,16 @@ impl Window {
             size,
             stride,
             pad,
+            image,
+        }
+    }
+
+    /// One pixel at a time.
+    fn point(image: [usize; 2]) -> Window {
+        Window {
+            size: [1; 2],
+            stride: [1; 2],
+            pad: [0; 2],
             image,
         }
     }

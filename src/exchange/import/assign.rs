@@ -4,6 +4,7 @@
 use super::found::{FileLayer, FileTensor, Found, Suffix, legible, snake_case};
 use crate::network::Model;
 use crate::tensor::Shape;
+use serde_json::{Value, json};
 
 /// A layer of ours that has tensors.
 struct Ours<'m> {
@@ -47,7 +48,7 @@ pub(super) fn assign(found: &Found, model: &Model) -> Result<Vec<Pair>, String> 
         let theirs = &found.layers[at];
         same_arguments(found, ours, theirs)?;
         for (number, &(suffix, shape)) in ours.tensors.iter().enumerate() {
-            let tensor = tensor(theirs, number, suffix);
+            let tensor = tensor(theirs, ours.kind, number, suffix);
             pairs.push(Pair {
                 ours: format!("{}/{suffix}", ours.name),
                 shape: shape.clone(),
@@ -193,9 +194,17 @@ fn is_kind(ours: &Ours, theirs: &FileLayer) -> bool {
 }
 
 /// The file's tensor that is number `number` of ours, by its name or where it stands.
-fn tensor<'f>(theirs: &'f FileLayer, number: usize, suffix: &str) -> Option<&'f FileTensor> {
+///
+/// Keras 3 calls the kernel of a DepthwiseConv2D `kernel`, where Keras 2 said `depthwise_kernel`.
+fn tensor<'f>(
+    theirs: &'f FileLayer,
+    kind: &str,
+    number: usize,
+    suffix: &str,
+) -> Option<&'f FileTensor> {
+    let renamed = kind == "DepthwiseConv2D" && suffix == "depthwise_kernel";
     theirs.tensors.iter().find(|tensor| match &tensor.suffix {
-        Suffix::Name(name) => name == suffix,
+        Suffix::Name(name) => name == suffix || renamed && name == "kernel",
         Suffix::Number(n) => *n == number,
     })
 }
@@ -204,7 +213,7 @@ fn fits(ours: &Ours, theirs: &FileLayer) -> bool {
     let mut all = ours.tensors.iter().enumerate();
     ours.tensors.len() == theirs.tensors.len()
         && all.all(|(number, &(suffix, shape))| {
-            tensor(theirs, number, suffix)
+            tensor(theirs, ours.kind, number, suffix)
                 .is_some_and(|tensor| tensor.shape.iter().copied().eq(dims(shape)))
         })
 }
@@ -213,16 +222,32 @@ fn dims(shape: &Shape) -> impl Iterator<Item = u64> {
     shape.0.iter().map(|&extent| extent.into())
 }
 
+/// Do weights that are there depend on the argument? How they began, and what held them small, is past; the momentum
+/// of moving averages plays a part in training alone.
+fn counts(argument: &str) -> bool {
+    let past = ["_initializer", "_regularizer"];
+    let indifferent = ["activation", "momentum"].contains(&argument);
+    !indifferent && !past.iter().any(|end| argument.ends_with(end))
+}
+
+/// Keras has several ways to say the last axis of an image.
+fn is_last_axis(axis: &Value) -> bool {
+    [json!(-1), json!(3), json!([-1]), json!([3])].contains(axis)
+}
+
 /// Where the file says how a layer was made, it must be as ours is.
 fn same_arguments(found: &Found, ours: &Ours, theirs: &FileLayer) -> Result<(), String> {
     let name = theirs.name.as_deref().unwrap_or_default();
     let Some(config) = found.config.layer(name) else {
         return Ok(());
     };
+    // Here a dilation is always 1, which the configuration does not say.
+    let dilation = ("dilation_rate".to_string(), json!([1, 1]));
     let arguments = ours.config.as_object().into_iter().flatten();
-    for (argument, value) in arguments {
+    for (argument, value) in arguments.chain([(&dilation.0, &dilation.1)]) {
         match config.get(argument) {
-            Some(theirs) if theirs != value && argument != "activation" => {
+            Some(theirs) if argument == "axis" && is_last_axis(theirs) && is_last_axis(value) => {}
+            Some(theirs) if theirs != value && counts(argument) => {
                 return Err(format!(
                     "its layer `{name}` has {argument} {theirs}, and {} {value}",
                     ours.name
@@ -262,6 +287,7 @@ mod tests {
     use super::super::found::{Config, FileTensor, Found, Source, Suffix, grouped};
     use super::assign;
     use crate::graph::Window;
+    use crate::layers::{DepthwiseConv2D, SeparableConv2D};
     use crate::network::{Builder, Model};
     use crate::ops::conv2d::Padding::Same;
 
@@ -406,6 +432,57 @@ mod tests {
         assert_eq!(found[4], "d/kernel layers/dense_1/vars/0");
     }
 
+    /// A depthwise kernel has two names in Keras, and a separable layer two kernels.
+    #[test]
+    fn kernels_of_one_channel_are_found_by_either_name() {
+        let mut b = Builder::new();
+        let image = b.input("image", [4, 4, 2]);
+        let window = Window::square(3, 1, Same);
+        let x = b.layer("deep", DepthwiseConv2D::new(window), &[image]);
+        let x = b.layer(
+            "apart",
+            SeparableConv2D::new(3, window),
+            &[x.expect("an image")],
+        );
+        let x = b.global_average_pool("gap", x.expect("an image"));
+        let logits = b.dense("d", x, 2, false);
+        let model = b.model("small", logits);
+        for deep in ["kernel", "depthwise_kernel"] {
+            let named = |layer: &str, name: &str, shape: &[u64]| {
+                let tensor = FileTensor {
+                    place: format!("{layer}/{name}"),
+                    suffix: Suffix::Name(name.into()),
+                    shape: shape.to_vec(),
+                };
+                (Some(layer.to_string()), layer.to_string(), tensor)
+            };
+            let tensors = [
+                named("deep", "bias", &[2]),
+                named("deep", deep, &[3, 3, 2, 1]),
+                named("apart", "bias", &[3]),
+                named("apart", "pointwise_kernel", &[1, 1, 2, 3]),
+                named("apart", "depthwise_kernel", &[3, 3, 2, 1]),
+                named("d", "kernel", &[3, 2]),
+                named("d", "bias", &[2]),
+            ];
+            let found = Found {
+                layers: grouped(tensors),
+                ..file(&[], "")
+            };
+            let pairs = assign(&found, &model).expect("all names are there");
+            let places: Vec<String> = pairs.iter().map(|pair| pair.place()).collect();
+            assert_eq!(places[0], format!("deep/{deep}"));
+            assert_eq!(
+                places[2..5],
+                [
+                    "apart/depthwise_kernel",
+                    "apart/pointwise_kernel",
+                    "apart/bias"
+                ]
+            );
+        }
+    }
+
     #[test]
     fn a_layer_that_was_made_otherwise_is_refused() {
         let layers = [
@@ -425,5 +502,13 @@ mod tests {
             told.contains("`a.b` has strides [2,2], and a/b [1,1]"),
             "{told}"
         );
+        let dilated = config("[1, 1], \"dilation_rate\": [2, 2]");
+        let told = places(&file(&layers, &dilated)).expect_err("a dilation");
+        assert!(
+            told.contains("has dilation_rate [2,2], and a/b [1,1]"),
+            "{told}"
+        );
+        let begun = config("[1, 1], \"dilation_rate\": [1, 1], \"kernel_initializer\": {}");
+        assert!(places(&file(&layers, &begun)).is_ok());
     }
 }

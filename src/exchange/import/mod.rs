@@ -30,7 +30,7 @@ const CLASSES: std::ops::RangeInclusive<u64> = 2..=1000;
 
 /// What the weights are of, as far as a file of them cannot say it.
 pub struct Wanted {
-    pub network: &'static Network,
+    pub network: Network,
     /// By class number; where nobody names them, as many as the file has outputs.
     pub class_names: Option<Vec<String>>,
     /// Height, width and channels; where nobody says them, what the file's configuration says, or what the
@@ -63,15 +63,16 @@ impl Import {
         let image = image(&found, wanted)?;
         let (model, pairs) = match &wanted.class_names {
             Some(names) => {
-                let model = wanted.network.build_for(image, names.len() as u32);
+                let model = wanted.network.try_build_for(image, names.len() as u32)?;
                 let pairs = assign::assign(&found, &model).map_err(|what| unfit(path, what))?;
                 (model, pairs)
             }
-            None => of_any_classes(&found, wanted.network, image)?,
+            None => of_any_classes(&found, &wanted.network, image)?,
         };
         let names = wanted.class_names.clone();
         let record = Record {
             model: model.name.clone(),
+            network: Some(wanted.network.text.clone()),
             class_names: names.unwrap_or_else(|| class_names(model.classes as usize)),
             preprocessing: Preprocessing::usual(image.map(|extent| extent as usize), wanted.range),
             variants: Default::default(),
@@ -167,14 +168,14 @@ fn of_any_classes(
         _ => None,
     });
     let extents: BTreeSet<u32> = extents.collect();
-    let attempt = |classes: u32| {
-        let model = network.build_for(image, classes);
+    let attempt = |classes: u32| -> Result<_, Error> {
+        let model = network.try_build_for(image, classes)?;
         let pairs = assign::assign(found, &model);
-        (model, pairs)
+        Ok((model, pairs))
     };
     let mut fitting = Vec::new();
     for &classes in &extents {
-        if let (model, Ok(pairs)) = attempt(classes) {
+        if let (model, Ok(pairs)) = attempt(classes)? {
             fitting.push((model, pairs));
         }
     }
@@ -182,8 +183,8 @@ fn of_any_classes(
         1 => Ok(fitting.remove(0)),
         0 => {
             // What is told is of the number that the file's own last layer has, if it has one of ours.
-            let classes = outputs(found, &network.build_for(image, 2));
-            let (_, told) = attempt(classes.unwrap_or(7));
+            let classes = outputs(found, &network.try_build_for(image, 2)?);
+            let (_, told) = attempt(classes.unwrap_or(7))?;
             Err(unfit(&found.path, told.expect_err("no number fits")))
         }
         _ => {

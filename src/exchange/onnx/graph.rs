@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::proto::{
-    AttributeProto, AttributeType, FLOAT, GraphProto, NodeProto, TensorProto, ValueInfoProto,
+    AttributeProto, AttributeType, FLOAT, GraphProto, INT64, NodeProto, TensorProto, ValueInfoProto,
 };
 use crate::exchange::transpose::Order;
 use crate::graph::{Graph, Node, TensorId};
@@ -68,12 +68,34 @@ impl<'a> Writer<'a> {
 
     /// A single number.
     pub fn constant(&mut self, wanted: &str, value: f32) -> String {
+        self.numbers(wanted, Vec::new(), &[value])
+    }
+
+    /// So many times the same number.
+    pub fn vector(&mut self, wanted: &str, value: f32, count: u32) -> String {
+        self.numbers(wanted, vec![count.into()], &vec![value; count as usize])
+    }
+
+    fn numbers(&mut self, wanted: &str, dims: Vec<i64>, values: &[f32]) -> String {
         let name = self.between(wanted);
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
         self.constants.push(TensorProto {
-            dims: Vec::new(),
+            dims,
             data_type: Some(FLOAT),
             name: Some(name.clone()),
-            raw_data: Some(value.to_le_bytes().into()),
+            raw_data: Some(bytes.collect()),
+        });
+        name
+    }
+
+    /// A row of whole numbers.
+    pub fn integers(&mut self, wanted: &str, values: &[i64]) -> String {
+        let name = self.between(wanted);
+        self.constants.push(TensorProto {
+            dims: vec![values.len() as i64],
+            data_type: Some(INT64),
+            name: Some(name.clone()),
+            raw_data: Some(values.iter().flat_map(|v| v.to_le_bytes()).collect()),
         });
         name
     }

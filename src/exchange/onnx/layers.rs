@@ -24,21 +24,41 @@ static CONVERTERS: &[(&str, Convert)] = &[
         attributes.push(int("count_include_pad", 0));
         writer.layer(node, "AveragePool", vec![], attributes)
     }),
+    ("BatchNormalization", batch_normalization),
     ("Concatenate", |writer, node| {
         // The channels, of images and of rows of features alike.
         writer.layer(node, "Concat", vec![], vec![int("axis", 1)])
     }),
-    ("Conv2D", conv2d),
+    ("Conv2D", |writer, node| {
+        let window = window(writer, node, "kernel_size")?;
+        let (kernel, bias) = (full_kernel(writer, node, 0), bias(writer, node, 1));
+        let more = [kernel].into_iter().chain(bias).collect();
+        writer.layer(node, "Conv", more, window)
+    }),
     ("Dense", dense),
+    ("DepthwiseConv2D", |writer, node| {
+        let window = window(writer, node, "kernel_size")?;
+        let (kernel, group) = depthwise_kernel(writer, node);
+        let more = [kernel].into_iter().chain(bias(writer, node, 1)).collect();
+        writer.layer(node, "Conv", more, [window, vec![group]].concat())
+    }),
     ("Dropout", nothing),
     ("Flatten", |writer, node| {
         writer.layer(node, "Flatten", vec![], vec![int("axis", 1)])
     }),
-    ("GlobalAveragePooling2D", global_average_pooling),
+    ("GlobalAveragePooling2D", |writer, node| {
+        global_pooling(writer, node, "GlobalAveragePool", "mean")
+    }),
+    ("GlobalMaxPooling2D", |writer, node| {
+        global_pooling(writer, node, "GlobalMaxPool", "max")
+    }),
+    ("LocalResponseNormalization", local_response_normalization),
     ("MaxPooling2D", |writer, node| {
         let attributes = window(writer, node, "pool_size")?;
         writer.layer(node, "MaxPool", vec![], attributes)
     }),
+    ("SeparableConv2D", separable_conv2d),
+    ("ZeroPadding2D", zero_padding),
     ("SpatialDropout2D", nothing),
 ];
 
@@ -129,15 +149,56 @@ fn gelu(writer: &mut Writer, node: &Node) -> Result<(), Error> {
     writer.layer(node, "Mul", vec![below], vec![])
 }
 
-fn conv2d(writer: &mut Writer, node: &Node) -> Result<(), Error> {
-    let &[h, w, c, o] = &writer.graph.shape(node.own[0]).0[..] else {
+/// The layer's tensor number `own`, a kernel whose filters read every channel: (h, w, in, out) as (out, in, h, w).
+fn full_kernel(writer: &mut Writer, node: &Node, own: usize) -> String {
+    let &[h, w, c, o] = &writer.graph.shape(node.own[own]).0[..] else {
         unreachable!("a kernel (h, w, in, out)");
     };
     let order = Order::of(&[h, w, c, o], &[3, 2, 0, 1]);
-    let kernel = writer.held(node, 0, order, &[o, c, h, w]);
-    let bias = writer.held(node, 1, Order::kept(o as usize), &[o]);
-    let attributes = window(writer, node, "kernel_size")?;
-    writer.layer(node, "Conv", vec![kernel, bias], attributes)
+    writer.held(node, own, order, &[o, c, h, w])
+}
+
+/// The layer's first tensor, whose filters read a channel each: (h, w, in, multiplier) as (in * multiplier, 1, h, w),
+/// and the attribute that says so.
+fn depthwise_kernel(writer: &mut Writer, node: &Node) -> (String, AttributeProto) {
+    let &[h, w, c, m] = &writer.graph.shape(node.own[0]).0[..] else {
+        unreachable!("a kernel (h, w, in, multiplier)");
+    };
+    let order = Order::of(&[h, w, c, m], &[2, 3, 0, 1]);
+    let kernel = writer.held(node, 0, order, &[c * m, 1, h, w]);
+    (kernel, int("group", c.into()))
+}
+
+/// The layer's tensor number `own`, its bias, if it has one.
+fn bias(writer: &mut Writer, node: &Node, own: usize) -> Option<String> {
+    let &id = node.own.get(own)?;
+    let count = writer.graph.shape(id).0[0];
+    Some(writer.held(node, own, Order::kept(count as usize), &[count]))
+}
+
+/// A convolution of each channel, and one of 1 x 1 over all.
+fn separable_conv2d(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let window = window(writer, node, "kernel_size")?;
+    let (kernel, group) = depthwise_kernel(writer, node);
+    let (x, y) = (writer.value(node.inputs[0]), writer.value(node.outputs[0]));
+    let name = format!("{}/depthwise", node.name);
+    let middle = writer.between(&name);
+    let attributes = [window, vec![group]].concat();
+    writer.node(&name, "Conv", vec![x, kernel], middle.clone(), attributes);
+    let pointwise = full_kernel(writer, node, 1);
+    let inputs = [middle, pointwise].into_iter().chain(bias(writer, node, 2));
+    writer.node(&node.name, "Conv", inputs.collect(), y, vec![]);
+    Ok(())
+}
+
+/// (above, below), (left, right) as ONNX's begins and ends of (N, C, H, W).
+fn zero_padding(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let padding = node.layer.config()["padding"].clone();
+    let [[top, bottom], [left, right]] = serde_json::from_value(padding)
+        .map_err(|_| unsupported(node, "its `padding` is no border"))?;
+    let pads = [0, 0, top, left, 0, 0, bottom, right];
+    let pads = writer.integers(&format!("{}/pads", node.name), &pads);
+    writer.layer(node, "Pad", vec![pads], vec![])
 }
 
 /// Behind a flattened image the kernel's rows change places: Keras walks (h, w, c), and ONNX's images
@@ -148,8 +209,8 @@ fn dense(writer: &mut Writer, node: &Node) -> Result<(), Error> {
     };
     let order = features(writer, node, k, n);
     let kernel = writer.held(node, 0, order, &[k, n]);
-    let bias = writer.held(node, 1, Order::kept(n as usize), &[n]);
-    writer.layer(node, "Gemm", vec![kernel, bias], vec![])
+    let more = [kernel].into_iter().chain(bias(writer, node, 1)).collect();
+    writer.layer(node, "Gemm", more, vec![])
 }
 
 /// Rows of `width` numbers, one for each feature that the layer reads, in ONNX's order of the features.
@@ -161,19 +222,61 @@ fn features(writer: &Writer, node: &Node, count: u32, width: u32) -> Order {
 }
 
 /// (N, C, H, W) to (N, C, 1, 1) to (N, C).
-fn global_average_pooling(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+fn global_pooling(writer: &mut Writer, node: &Node, op: &str, what: &str) -> Result<(), Error> {
     let (x, y) = (writer.value(node.inputs[0]), writer.value(node.outputs[0]));
-    let mean = writer.between(&format!("{}/mean", node.name));
-    writer.node(
-        &node.name,
-        "GlobalAveragePool",
-        vec![x],
-        mean.clone(),
-        vec![],
-    );
+    let pooled = writer.between(&format!("{}/{what}", node.name));
+    writer.node(&node.name, op, vec![x], pooled.clone(), vec![]);
     let name = format!("{}/flatten", node.name);
-    writer.node(&name, "Flatten", vec![mean], y, vec![int("axis", 1)]);
+    writer.node(&name, "Flatten", vec![pooled], y, vec![int("axis", 1)]);
     Ok(())
+}
+
+/// With the moving averages. ONNX always has a scale and a bias: ones and zeros where the layer has none.
+fn batch_normalization(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let config = node.layer.config();
+    let has = |name: &str| config[name].as_bool() == Some(true);
+    let (scale, center) = (has("scale"), has("center"));
+    let count = writer.graph.shape(node.outputs[0]).nhwc()[3];
+    let mut own = 0..node.own.len();
+    let mut held = |writer: &mut Writer| {
+        let order = features(writer, node, count, 1);
+        let own = own
+            .next()
+            .expect("moving averages, and what the arguments say");
+        writer.held(node, own, order, &[count])
+    };
+    let gamma = match scale {
+        true => held(writer),
+        false => writer.vector(&format!("{}/ones", node.name), 1.0, count),
+    };
+    let beta = match center {
+        true => held(writer),
+        false => writer.vector(&format!("{}/zeros", node.name), 0.0, count),
+    };
+    let (mean, variance) = (held(writer), held(writer));
+    let epsilon = float("epsilon", real(node, &config, "epsilon")?);
+    let inputs = vec![gamma, beta, mean, variance];
+    writer.layer(node, "BatchNormalization", inputs, vec![epsilon])
+}
+
+/// ONNX divides alpha by size as we do, and sees one channel more behind than before if size is even.
+fn local_response_normalization(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let config = node.layer.config();
+    let mut attributes = Vec::new();
+    for (ours, onnx) in [("alpha", "alpha"), ("beta", "beta"), ("k", "bias")] {
+        attributes.push(float(onnx, real(node, &config, ours)?));
+    }
+    let size = config["size"].as_i64();
+    let size = size.ok_or_else(|| unsupported(node, "its `size` is no number"))?;
+    attributes.push(int("size", size));
+    writer.layer(node, "LRN", vec![], attributes)
+}
+
+/// A number among the arguments.
+fn real(node: &Node, config: &Value, name: &str) -> Result<f32, Error> {
+    let number = config[name].as_f64();
+    let number = number.ok_or_else(|| unsupported(node, format!("its `{name}` is no number")))?;
+    Ok(number as f32)
 }
 
 /// Size, strides and pads of a window that slides over an image. The pads follow from the shapes: they are what

@@ -12,6 +12,8 @@ pub(super) const RAW_DATA: u32 = 9;
 
 /// `TensorProto.DataType.FLOAT`
 pub const FLOAT: i32 = 1;
+/// `TensorProto.DataType.INT64`
+pub const INT64: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {

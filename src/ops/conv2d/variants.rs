@@ -6,7 +6,8 @@ use crate::ops::{
 };
 use crate::profile::{Class, Profile};
 
-static PARAMS: Shader = shader!("conv2d_params.wgsl");
+/// The parameter block of every convolution.
+pub static PARAMS: Shader = shader!("conv2d_params.wgsl");
 static NAIVE: Shader = shader!("conv2d.wgsl", PARAMS);
 static TILE: Shader = shader!("conv2d_tile.wgsl");
 static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE, PARAMS);

@@ -5,7 +5,7 @@ use super::{Expected, Sum, View, floats};
 use crate::ops::conv2d::Conv2d;
 use rayon::prelude::*;
 
-fn x_view(p: &Conv2d) -> View {
+pub(super) fn x_view(p: &Conv2d) -> View {
     View {
         channels: p.x_channels,
         first: p.x_first,
@@ -13,7 +13,7 @@ fn x_view(p: &Conv2d) -> View {
     }
 }
 
-fn y_view(p: &Conv2d) -> View {
+pub(super) fn y_view(p: &Conv2d) -> View {
     View {
         channels: p.y_channels,
         first: p.y_first,
@@ -26,14 +26,14 @@ fn weight(p: &Conv2d, ky: u32, kx: u32, ci: u32, co: u32) -> usize {
 }
 
 /// The input pixel under tap (ky, kx) of output pixel (oy, ox), if it is no padding.
-fn tap(p: &Conv2d, oy: u32, ox: u32, ky: u32, kx: u32) -> Option<u32> {
+pub(super) fn tap(p: &Conv2d, oy: u32, ox: u32, ky: u32, kx: u32) -> Option<u32> {
     let iy = (oy * p.stride_h + ky).checked_sub(p.pad_top)?;
     let ix = (ox * p.stride_w + kx).checked_sub(p.pad_left)?;
     (iy < p.h_in && ix < p.w_in).then_some(iy * p.w_in + ix)
 }
 
 /// `one(n, c, pixel)` for every element of an (n, c, pixels) range, in order.
-fn planes(
+pub(super) fn planes(
     n: u32,
     c: u32,
     pixels: u32,

@@ -8,18 +8,23 @@ pub mod activation;
 pub mod adam;
 pub mod average_pool2d;
 pub mod averages;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod decay;
+pub mod depthwise_conv2d;
 pub mod dropout;
 pub mod elementwise;
 pub mod gather;
 pub mod global_average_pool;
+pub mod global_max_pool;
+pub mod local_response_norm;
 pub mod matmul;
 pub mod max_pool2d;
 mod near;
 pub mod non_finite;
 pub mod norms;
 pub mod pack;
+pub mod pad2d;
 pub mod peak_copy;
 pub mod peak_fma;
 pub mod regularize;
@@ -49,6 +54,9 @@ pub enum Tolerance {
     Sum(Vec<f64>),
     /// A bound of its own for each element.
     Absolute(Vec<f64>),
+    /// A polynomial c0 + c1 K + c2 K^2 + c3 K^3 for each element, where K is the kernel's chain and 2: for what is made
+    /// of sums of what was made of sums.
+    Chain(Vec<[f64; 4]>),
 }
 
 /// What one written binding must hold.
@@ -78,6 +86,13 @@ impl Expected {
         Expected { values, tolerance }
     }
 
+    /// From (value, polynomial of its bound) of each element.
+    pub fn chain(pairs: Vec<(f64, [f64; 4])>) -> Expected {
+        let (values, polynomials) = pairs.into_par_iter().unzip();
+        let tolerance = Tolerance::Chain(polynomials);
+        Expected { values, tolerance }
+    }
+
     /// Largest difference allowed at element `i`, for a kernel whose longest serial chain of
     /// additions is `chain`: every partial sum passes at most `chain` roundings, the product
     /// one, the epilogue one (Higham, Accuracy and Stability, 2002, section 4.2).
@@ -86,6 +101,10 @@ impl Expected {
             Tolerance::Exact => 0.0,
             Tolerance::Sum(magnitudes) => (chain as f64 + 2.0) * (EPSILON * magnitudes[i] + FLUSH),
             Tolerance::Absolute(bounds) => bounds[i] + FLUSH,
+            Tolerance::Chain(polynomials) => {
+                let k = chain as f64 + 2.0;
+                polynomials[i].iter().rev().fold(0.0, |sum, c| sum * k + c) + FLUSH
+            }
         }
     }
 }

@@ -1,0 +1,200 @@
+//! What the convolutional layers share: the kernels of one convolution between two images, whether each filter
+//! reads every channel or one, and the shapes and arguments of a window.
+
+use super::{Arguments, Unreadable};
+use crate::graph::{Emit, Place, Refusal, TensorId, View, Window};
+use crate::ops::conv2d::{self, Conv2d};
+use crate::ops::{AnyOp, depthwise_conv2d};
+use crate::tensor::Shape;
+use serde_json::{Value, json};
+
+/// What a filter reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Every channel.
+    All,
+    /// One channel, as many filters side by side reading each.
+    One,
+}
+
+/// A convolution as its ops know it; a layer has one or several.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Convolution {
+    pub reads: Reads,
+    pub window: Window,
+    /// Channels of its output.
+    pub filters: u32,
+}
+
+impl Convolution {
+    /// The parameter block between `x` and `y` (or their gradients), and where both lie.
+    fn between(&self, [x, y]: [TensorId; 2], emit: &mut dyn Emit) -> (Conv2d, Place, Place) {
+        let (from, to) = (emit.view(x), emit.view(y));
+        let Window {
+            size,
+            stride,
+            padding,
+        } = self.window;
+        let whole = Conv2d::new(emit.nhwc(x), self.filters, size, stride, padding);
+        let params = Conv2d {
+            x_channels: from.channels,
+            x_first: from.first,
+            y_channels: to.channels,
+            y_first: to.first,
+            ..whole
+        };
+        (params, from.place, to.place)
+    }
+
+    /// x, kernel, bias (zeros where there is none) -> y
+    pub fn forward(
+        &self,
+        between: [TensorId; 2],
+        kernel: TensorId,
+        bias: Option<TensorId>,
+        relu: bool,
+        emit: &mut dyn Emit,
+    ) {
+        let (params, x, y) = self.between(between, emit);
+        let kernel = emit.held(kernel);
+        let bias = match bias {
+            Some(bias) => emit.held(bias),
+            None => emit.zeros(self.filters as usize),
+        };
+        let params = Conv2d {
+            relu: relu.into(),
+            ..params
+        };
+        let op: &'static dyn AnyOp = match self.reads {
+            Reads::All => &conv2d::Forward,
+            Reads::One => &depthwise_conv2d::Forward,
+        };
+        emit.dispatch(op, &params, &[x, kernel, bias, y]);
+    }
+
+    /// x, dy -> dkernel, dbias (where there is one): in shares of the batch, then their sum.
+    pub fn backward_weight(
+        &self,
+        name: &str,
+        between: [TensorId; 2],
+        gradients: &[TensorId],
+        emit: &mut dyn Emit,
+    ) {
+        let (params, x, dy) = self.between(between, emit);
+        let images = emit.schedule().images_per_split;
+        let (op, splits): (&'static dyn AnyOp, _) = match self.reads {
+            Reads::All => (&conv2d::BackwardWeight, params.n.div_ceil(images)),
+            Reads::One => (
+                &depthwise_conv2d::BackwardWeight,
+                depthwise_conv2d::splits(&params, images),
+            ),
+        };
+        let params = Conv2d { splits, ..params };
+        let (words, reduce) = match self.reads {
+            Reads::All => (params.partial_len(), params),
+            Reads::One => (
+                depthwise_conv2d::partial_len(&params),
+                depthwise_conv2d::reduce_block(&params),
+            ),
+        };
+        let partial = emit.scratch(format!("{name} partial"), words);
+        emit.dispatch(op, &params, &[x, dy, partial]);
+        let mut made = gradients.iter().map(|&gradient| {
+            let (place, _) = emit.gradient(gradient).expect("kernel and bias lie flat");
+            place
+        });
+        let kernel = made.next().expect("a kernel's gradient");
+        // The kernels sum dy whether there is a bias or not.
+        let bias = made.next();
+        let unread = || emit.scratch(format!("{name} no bias"), self.filters as usize);
+        let bias = bias.unwrap_or_else(unread);
+        emit.dispatch(&conv2d::ReduceWeight, &reduce, &[partial, kernel, bias]);
+    }
+
+    /// dy, kernel -> dx, stopped by the mask
+    pub fn backward_input(
+        &self,
+        [dy, dx]: [TensorId; 2],
+        kernel: TensorId,
+        mask: Option<View>,
+        emit: &mut dyn Emit,
+    ) {
+        let (mut params, dx, dy) = self.between([dx, dy], emit);
+        let mut place = dy;
+        if let Some(view) = mask {
+            place = view.place;
+            params.relu = 1;
+            params.mask_channels = view.channels;
+            params.mask_first = view.first;
+        }
+        let kernel = emit.held(kernel);
+        let op: &'static dyn AnyOp = match self.reads {
+            Reads::All => &conv2d::BackwardInput,
+            Reads::One => &depthwise_conv2d::BackwardInput,
+        };
+        emit.dispatch(op, &params, &[dy, kernel, place, dx]);
+    }
+}
+
+/// (n, h, w, c) of the one image that a window slides over, and the height and width that it makes of it.
+pub(super) fn slide(window: &Window, inputs: &[&Shape]) -> Result<([u32; 4], [u32; 2]), Refusal> {
+    let [Shape(x)] = inputs else {
+        return Err(Refusal::new("one image", inputs));
+    };
+    let &[n, h, w, c] = &x[..] else {
+        return Err(Refusal::new("an image (n, h, w, c)", inputs));
+    };
+    let output = Window::output([h, w], window);
+    if output.contains(&0) {
+        let [kh, kw] = window.size;
+        let expected = format!("an image of at least {kh} x {kw} pixels");
+        return Err(Refusal::new(expected, inputs));
+    }
+    Ok(([n, h, w, c], output))
+}
+
+/// Channels that `multiplier` filters for each of `channels` channels make.
+pub(super) fn multiplied(
+    channels: u32,
+    multiplier: u32,
+    inputs: &[&Shape],
+) -> Result<u32, Refusal> {
+    let many = || {
+        let expected = format!("fewer channels for {multiplier} filters each");
+        Refusal::new(expected, inputs)
+    };
+    channels.checked_mul(multiplier).ok_or_else(many)
+}
+
+/// Multiplications with an addition each of `filters` filters that read `channels` channels each.
+pub(super) fn multiply_adds(window: &Window, image: &Shape, channels: u32, filters: u32) -> u64 {
+    let [_, h, w, _] = image.nhwc();
+    let extents = [
+        window.size,
+        Window::output([h, w], window),
+        [channels, filters],
+    ];
+    extents.as_flattened().iter().map(|&n| n as u64).product()
+}
+
+/// The window of a convolution.
+pub(super) fn parse_window(arguments: &mut Arguments) -> Result<Window, Unreadable> {
+    let size = arguments.pair("kernel_size", None)?;
+    let stride = arguments.pair("strides", Some([1, 1]))?;
+    let padding = arguments.padding()?;
+    arguments.only_one("dilation_rate")?;
+    Ok(Window {
+        size,
+        stride,
+        padding,
+    })
+}
+
+/// Its arguments.
+pub(super) fn window_config(window: &Window) -> Value {
+    json!({
+        "kernel_size": window.size,
+        "strides": window.stride,
+        "padding": window.padding.to_string(),
+    })
+}

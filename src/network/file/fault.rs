@@ -1,0 +1,104 @@
+//! What is wrong with a network's text, where, and how that is shown: as rustc does, with the file, the line and
+//! a caret.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::ops::Range;
+
+/// Bytes of the text.
+pub(super) type Span = Range<usize>;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    message: String,
+    at: Span,
+    /// Stands beside the caret.
+    label: String,
+    /// Another place that has to do with it, and what.
+    beside: Option<(Span, String)>,
+    pub(in crate::network) help: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>, at: &Span) -> Fault {
+        Fault {
+            message: message.into(),
+            at: at.clone(),
+            label: String::new(),
+            beside: None,
+            help: None,
+        }
+    }
+
+    pub(super) fn label(self, label: impl Into<String>) -> Fault {
+        let label = label.into();
+        Fault { label, ..self }
+    }
+
+    pub(super) fn beside(self, at: &Span, what: impl Into<String>) -> Fault {
+        Fault {
+            beside: Some((at.clone(), what.into())),
+            ..self
+        }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Fault {
+        Fault {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// Asks whether one of `known` was meant.
+    pub(super) fn meant<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Fault {
+        match nearest(word, known) {
+            Some(near) => self.label(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
+    /// As text, whose first line is the message.
+    pub(in crate::network) fn render(&self, origin: &str, text: &str) -> String {
+        let mut snippet = Snippet::source(text)
+            .path(origin)
+            .annotation(primary(&within(&self.at, text), &self.label));
+        if let Some((at, what)) = &self.beside {
+            let context = AnnotationKind::Context.span(within(at, text));
+            snippet = snippet.annotation(context.label(what));
+        }
+        let title = Level::ERROR.primary_title(&self.message);
+        let rendered = Renderer::plain().render(&[title.element(snippet)]);
+        // Whoever prints an error says that it is one.
+        let told = rendered.strip_prefix("error: ").unwrap_or(&rendered);
+        told.to_string()
+    }
+}
+
+fn primary<'a>(at: &Span, label: &'a str) -> annotate_snippets::Annotation<'a> {
+    let caret = AnnotationKind::Primary.span(at.clone());
+    match label {
+        "" => caret,
+        label => caret.label(label),
+    }
+}
+
+/// The part of a span's first line: what stands in several lines is shown by its head.
+fn within(at: &Span, text: &str) -> Span {
+    let start = at.start.min(text.len());
+    let end = at.end.clamp(start, text.len());
+    let line = text[start..end].find('\n').map_or(end, |n| start + n);
+    start..line
+}
+
+/// The one of `known` that a mistyped word most likely was, in rustc's measure: a third of its letters may be
+/// wrong.
+pub(in crate::network) fn nearest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    let distance = |other: &&str| strsim::damerau_levenshtein(&lower, &other.to_lowercase());
+    let near = known.into_iter().min_by_key(distance)?;
+    let allowed = word.chars().count().max(3) / 3;
+    (distance(&near) <= allowed).then_some(near)
+}
