@@ -25,6 +25,10 @@ const TEXTS: &[(&str, &str)] = &[
         "networks/mollahosseini.toml",
         include_str!("../../networks/mollahosseini.toml"),
     ),
+    (
+        "networks/mini-xception.toml",
+        include_str!("../../networks/mini-xception.toml"),
+    ),
 ];
 
 /// Every network of the box.

@@ -28,6 +28,7 @@ fn parameters_and_multiply_adds() {
         ("inception", 7, 83_760_487, None),
         ("inception-gap", 7, 9_187, None),
         ("mollahosseini", 7, 7_346_343, Some(47.3)),
+        ("mini-xception", 7, 58_423, None),
     ] {
         let model = build(name, classes);
         let (found, work) = without_further_heads(&model);
