@@ -220,7 +220,14 @@ fn batch_norm_agrees_with_keras() {
     let [gamma, beta, dgamma, dbeta] = ["gamma", "beta", "dgamma", "dbeta"].map(&mut flat);
     let whole = BatchNorm::new([4, 6, 15], 1e-3);
     // In one share, and in four of which the last is short.
-    for p in [whole, BatchNorm { share: 16, shares: 4, ..whole }] {
+    for p in [
+        whole,
+        BatchNorm {
+            share: 16,
+            shares: 4,
+            ..whole
+        },
+    ] {
         use reference::batch_norm::*;
         let step = Step::new(1, 4, [0.0; 4]);
         let (x, dy, gamma) = (words(&x), words(&dy), words(&gamma));

@@ -241,11 +241,7 @@ impl BatchNormalization {
 
 /// Copies so many words.
 fn copy(words: u32, from: Place, to: Place, emit: &mut dyn Emit) {
-    emit.dispatch(
-        &concat::Backward,
-        &Planes::whole(1, words, 1),
-        &[from, to],
-    );
+    emit.dispatch(&concat::Backward, &Planes::whole(1, words, 1), &[from, to]);
 }
 
 impl Layer for BatchNormalization {
@@ -284,7 +280,9 @@ impl Layer for BatchNormalization {
             momentum: self.momentum as f32,
         };
         let gamma = self.scale.then(|| vector("gamma", Own::Vector, Init::Ones));
-        let beta = self.center.then(|| vector("beta", Own::Vector, Init::Zeros));
+        let beta = self
+            .center
+            .then(|| vector("beta", Own::Vector, Init::Zeros));
         let moving = [
             vector("moving_mean", state, Init::Zeros),
             vector("moving_variance", state, Init::Ones),

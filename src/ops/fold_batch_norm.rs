@@ -72,10 +72,9 @@ impl Op for Kernel {
         read("kernel"),
         out("folded_kernel"),
     ];
-    const VARIANTS: &'static [Variant<FoldBatchNorm>] =
-        &[naive("fold_batch_norm_kernel", |p| {
-            per_element(p.words as u64)
-        })];
+    const VARIANTS: &'static [Variant<FoldBatchNorm>] = &[naive("fold_batch_norm_kernel", |p| {
+        per_element(p.words as u64)
+    })];
 
     fn lengths(p: &FoldBatchNorm) -> Vec<usize> {
         let (words, c) = (p.words as usize, p.c as usize);
@@ -120,9 +119,8 @@ impl Op for Bias {
         read("bias"),
         out("folded_bias"),
     ];
-    const VARIANTS: &'static [Variant<FoldBatchNorm>] = &[naive("fold_batch_norm_bias", |p| {
-        per_element(p.c as u64)
-    })];
+    const VARIANTS: &'static [Variant<FoldBatchNorm>] =
+        &[naive("fold_batch_norm_bias", |p| per_element(p.c as u64))];
 
     fn lengths(p: &FoldBatchNorm) -> Vec<usize> {
         vec![p.c as usize; 6]

@@ -153,12 +153,8 @@ impl Op for Backward {
     type Params = GlobalMaxPool;
     const NAME: &'static str = "global_max_pool_backward";
     const PHASE: Phase = Phase::Backward;
-    const BINDINGS: &'static [Binding] = &[
-        read("dy"),
-        read("winner"),
-        read("relu_mask"),
-        out("grad_x"),
-    ];
+    const BINDINGS: &'static [Binding] =
+        &[read("dy"), read("winner"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<GlobalMaxPool>] = &[Variant {
         name: "naive",
         family: Family::Naive,
@@ -199,11 +195,7 @@ impl Op for Backward {
                     name: format!("{name}{suffix}"),
                     params: GlobalMaxPool { masked, ..params },
                     step: Step::default(),
-                    fills: vec![
-                        Fill::Range(1.0, 2.0),
-                        Fill::Values(winners.clone()),
-                        mask,
-                    ],
+                    fills: vec![Fill::Range(1.0, 2.0), Fill::Values(winners.clone()), mask],
                     exact: true,
                 });
             };

@@ -15,7 +15,8 @@ fn norm(b: &mut Builder, name: &str, x: TensorId) -> TensorId {
         momentum: 0.75,
         ..BatchNormalization::default()
     };
-    b.layer(name, layer, &[x]).expect("it takes any image and row")
+    b.layer(name, layer, &[x])
+        .expect("it takes any image and row")
 }
 
 fn relu(b: &mut Builder, name: &str, x: TensorId) -> TensorId {
@@ -108,14 +109,19 @@ fn convolved(trial: &Trial, [h, w, c]: [u32; 3], kernel: &[f32], bias: &[f32]) -
         let at = |y: i64, x: i64, i: usize| {
             let inside = (0..h).contains(&y) && (0..w).contains(&x);
             let plane = (n * c + i) as i64 * h;
-            if inside { images[((plane + y) * w + x) as usize] as f64 } else { 0.0 }
+            if inside {
+                images[((plane + y) * w + x) as usize] as f64
+            } else {
+                0.0
+            }
         };
         for (o, channel) in channels.iter_mut().enumerate() {
             for (y, x) in (0..h).flat_map(|y| (0..w).map(move |x| (y, x))) {
                 let mut sum = bias[o] as f64;
                 for (tap, (ky, kx)) in (0..9).map(|t| (t as usize, (t / 3 - 1, t % 3 - 1))) {
                     for i in 0..c {
-                        sum += at(y + ky, x + kx, i) * kernel[(tap * c + i) * bias.len() + o] as f64;
+                        sum +=
+                            at(y + ky, x + kx, i) * kernel[(tap * c + i) * bias.len() + o] as f64;
                     }
                 }
                 channel.push(sum);

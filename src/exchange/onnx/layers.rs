@@ -189,7 +189,9 @@ fn batch_normalization(writer: &mut Writer, node: &Node) -> Result<(), Error> {
     let mut own = 0..node.own.len();
     let mut held = |writer: &mut Writer| {
         let order = features(writer, node, count, 1);
-        let own = own.next().expect("moving averages, and what the arguments say");
+        let own = own
+            .next()
+            .expect("moving averages, and what the arguments say");
         writer.held(node, own, order, &[count])
     };
     let gamma = match scale {

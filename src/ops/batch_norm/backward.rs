@@ -1,7 +1,7 @@
 //! The gradients of batch normalization: sums of shares, their merge, and the gradient of each element.
 
 use super::cases;
-use super::{BatchNorm, ORDER, PARAMS, SCALARS, STEP, Shader, TREE, VECTORS, WALK, Variant};
+use super::{BatchNorm, ORDER, PARAMS, SCALARS, STEP, Shader, TREE, VECTORS, Variant, WALK};
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Phase, Step, out, read, shader};
 
@@ -24,8 +24,20 @@ static SUMS_BY_FOUR: Shader = shader!(
     STEP
 );
 static MERGE: Shader = shader!("batch_norm_backward_merge.wgsl", TREE, PARAMS, STEP);
-static INPUT_BY_ONE: Shader = shader!("batch_norm_backward_input.wgsl", SCALARS, ORDER, PARAMS, STEP);
-static INPUT_BY_FOUR: Shader = shader!("batch_norm_backward_input.wgsl", VECTORS, ORDER, PARAMS, STEP);
+static INPUT_BY_ONE: Shader = shader!(
+    "batch_norm_backward_input.wgsl",
+    SCALARS,
+    ORDER,
+    PARAMS,
+    STEP
+);
+static INPUT_BY_FOUR: Shader = shader!(
+    "batch_norm_backward_input.wgsl",
+    VECTORS,
+    ORDER,
+    PARAMS,
+    STEP
+);
 
 /// sum(dy) and sum(dy (x - mean)) of each share of each channel, over its elements in valid rows.
 pub struct BackwardSums;
@@ -158,10 +170,8 @@ impl Op for BackwardInput {
         out("grad_x"),
     ];
     const STEP: bool = true;
-    const VARIANTS: &'static [Variant<BatchNorm>] = &super::elementwise(
-        [&INPUT_BY_ONE, &INPUT_BY_FOUR],
-        "batch_norm_backward_input",
-    );
+    const VARIANTS: &'static [Variant<BatchNorm>] =
+        &super::elementwise([&INPUT_BY_ONE, &INPUT_BY_FOUR], "batch_norm_backward_input");
 
     fn lengths(p: &BatchNorm) -> Vec<usize> {
         let dy = p.len(p.y_channels);

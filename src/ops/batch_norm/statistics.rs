@@ -1,7 +1,7 @@
 //! Mean and variance of each channel: of shares, and merged.
 
 use super::cases::{self, NAN_AT};
-use super::{BatchNorm, ORDER, PARAMS, SCALARS, STEP, Shader, TREE, VECTORS, WALK, Variant};
+use super::{BatchNorm, ORDER, PARAMS, SCALARS, STEP, Shader, TREE, VECTORS, Variant, WALK};
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Step, out, read, shader};
 

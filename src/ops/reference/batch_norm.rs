@@ -290,8 +290,8 @@ pub fn fold_bias(p: &FoldBatchNorm, bindings: &[&[u32]]) -> Expected {
         let bias = if p.biased != 0 { bias[c] as f64 } else { 0.0 };
         let beta = if p.center != 0 { beta[c] as f64 } else { 0.0 };
         let d = bias - mean[c] as f64;
-        let bound = E * (6.5 * (d * slope).abs() + beta.abs())
-            + FLUSH * (d.abs() + slope.abs() + 2.0);
+        let bound =
+            E * (6.5 * (d * slope).abs() + beta.abs()) + FLUSH * (d.abs() + slope.abs() + 2.0);
         (d * slope + beta, bound)
     };
     Expected::absolute((0..p.c as usize).map(one).collect())
