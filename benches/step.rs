@@ -29,6 +29,7 @@ fn step(criterion: &mut Criterion) {
     let batch = Batch {
         images: Images::Host(&images),
         labels: &labels,
+        targets: None,
         step,
     };
 

@@ -81,6 +81,7 @@ pub struct Batches<'a> {
     on_device: bool,
     rows: Vec<u32>,
     labels: Vec<u32>,
+    targets: Vec<f32>,
     pixels: Vec<f32>,
 }
 
@@ -110,6 +111,7 @@ impl<'a> Batches<'a> {
             on_device,
             rows: Vec::new(),
             labels: Vec::new(),
+            targets: Vec::new(),
             pixels: Vec::new(),
         }
     }
@@ -155,6 +157,13 @@ impl<'a> Batches<'a> {
         self.labels.clear();
         self.labels
             .extend(self.rows.iter().map(|&row| self.split.labels[row as usize]));
+        let shares = self.split.shares.as_ref();
+        if let Some(shares) = shares {
+            let classes = shares.len() / self.split.rows();
+            let of_row = |&row: &u32| &shares[row as usize * classes..][..classes];
+            self.targets.clear();
+            self.targets.extend(self.rows.iter().flat_map(of_row));
+        }
         if !self.on_device {
             self.gather(valid.len());
         }
@@ -166,6 +175,7 @@ impl<'a> Batches<'a> {
         Batch {
             images,
             labels: &self.labels,
+            targets: shares.map(|_| &self.targets[..]),
             step,
         }
     }

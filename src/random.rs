@@ -132,6 +132,28 @@ const TAIL: [[f64; 8]; 2] = [
     ],
 ];
 
+/// Four well-mixed words of four: pcg4d of Jarzynski and Olano, Hash Functions for GPU Rendering (2020). Kernels
+/// compute the same (`shaders/random.wgsl`).
+pub fn pcg4d(words: [u32; 4]) -> [u32; 4] {
+    let start = |word: u32| word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    let [mut x, mut y, mut z, mut w] = words.map(start);
+    let mix = |[x, y, z, w]: [&mut u32; 4]| {
+        *x = x.wrapping_add(y.wrapping_mul(*w));
+        *y = y.wrapping_add(z.wrapping_mul(*x));
+        *z = z.wrapping_add(x.wrapping_mul(*y));
+        *w = w.wrapping_add(y.wrapping_mul(*z));
+    };
+    mix([&mut x, &mut y, &mut z, &mut w]);
+    [x, y, z, w] = [x, y, z, w].map(|word| word ^ (word >> 16));
+    mix([&mut x, &mut y, &mut z, &mut w]);
+    [x, y, z, w]
+}
+
+/// A seed in the 32 bits that a step has for it: small seeds as they are.
+pub fn folded(seed: u64) -> u32 {
+    seed as u32 ^ (seed >> 32) as u32
+}
+
 /// A stream number made of several parts (seed, purpose, epoch, ...).
 pub fn stream(parts: &[u64]) -> u64 {
     parts.iter().fold(0x5EED, |state, &part| {

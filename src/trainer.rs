@@ -8,6 +8,7 @@ use crate::gpu::{self, Batch, Checks, Executor, Gpu, Images, Metrics, Work};
 use crate::network::Model;
 use crate::ops::Step;
 use crate::plan::{self, Options, Source, Wanted};
+use crate::random;
 use crate::rules::{Adam, Rule};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub struct Recipe {
     /// The optimiser.
     pub rule: Arc<dyn Rule>,
     pub learning_rate: f64,
-    /// What the weights are drawn from.
+    /// What the weights are drawn from, and what dropout drops.
     pub seed: u64,
 }
 
@@ -69,6 +70,7 @@ pub struct Trainer<'g> {
     executor: Executor<'g>,
     batch: u32,
     learning_rate: f64,
+    seed: u64,
     /// Steps done.
     steps: u64,
     /// A whole batch, (n, c, h, w).
@@ -104,6 +106,7 @@ impl<'g> Trainer<'g> {
             executor,
             batch,
             learning_rate,
+            seed,
             steps: 0,
             planes: vec![0.0; pixels],
         })
@@ -139,7 +142,11 @@ impl<'g> Trainer<'g> {
         let batch = Batch {
             images: Images::Host(&self.planes),
             labels: &labels,
-            step: Step::new(step as u32, rows as u32, rule),
+            targets: None,
+            step: Step {
+                seed: random::folded(self.seed),
+                ..Step::new(step as u32, rows as u32, rule)
+            },
         };
         self.executor.submit(Work::TRAIN, &batch)?;
         let metrics = self.executor.finish_oldest()?;
@@ -168,6 +175,7 @@ impl<'g> Trainer<'g> {
             let batch = Batch {
                 images: Images::Host(&self.planes),
                 labels: &[],
+                targets: None,
                 step: Step::new(0, rows as u32, [0.0; 4]),
             };
             let found = self

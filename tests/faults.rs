@@ -34,6 +34,7 @@ fn batch(pixels: &[f32]) -> Batch<'_> {
     Batch {
         images: Images::Host(pixels),
         labels: &[0; BATCH as usize],
+        targets: None,
         step: Step::new(1, BATCH, adam::scalars(1e-3, 1)),
     }
 }

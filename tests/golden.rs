@@ -439,13 +439,11 @@ fn softmax_cross_entropy_agrees_with_keras() {
         golden.f32(&format!("{case}/dx")),
         golden.f32(&format!("{case}/dy")),
     );
-    let p = Loss {
-        rows: 9,
-        classes: 7,
-        weight: 1.0,
-    };
+    let p = Loss::of(9, 7);
     let step = Step::new(0, 9, [0.0; 4]);
-    let found = reference::softmax::softmax_cross_entropy(&p, &step, &words(&x), &labels, &[0; 4]);
+    let x = words(&x);
+    let bindings: [&[u32]; 5] = [&x, &labels, &[], &[], &[0; 4]];
+    let found = reference::softmax::softmax_cross_entropy(&p, &step, &bindings);
     let loss = found[1].values[0] / 9.0;
     assert!(
         (loss - y[0] as f64).abs() <= 1e-7 * loss,
@@ -684,9 +682,8 @@ fn gradients_agree_with_finite_differences() {
         classes: 5,
     };
     let head = Loss {
-        rows: 3,
-        classes: 5,
         weight: 0.3,
+        ..Loss::of(3, 5)
     };
     let (x, dy) = (random(13, 15), random(14, 15));
     let y: Vec<f32> = reference::softmax::softmax_forward(&p, &words(&x))
@@ -702,14 +699,16 @@ fn gradients_agree_with_finite_differences() {
         1e-6,
     );
     let (labels, step) = ([4, 0, 2], Step::new(0, 2, [0.0; 4]));
+    let both = |x: &[u32]| {
+        let bindings: [&[u32]; 5] = [x, &labels, &[], &[], &none];
+        reference::softmax::softmax_cross_entropy(&head, &step, &bindings)
+    };
     let loss = |x: &[u32]| {
-        let metrics =
-            reference::softmax::softmax_cross_entropy(&head, &step, x, &labels, &none).remove(1);
+        let metrics = both(x).remove(1);
         // The gradient is that of the head's share in the whole loss.
         Expected::exact(vec![head.weight as f64 * metrics.values[0] / 2.0])
     };
-    let dx = reference::softmax::softmax_cross_entropy(&head, &step, &words(&x), &labels, &none)
-        .remove(0);
+    let dx = both(&words(&x)).remove(0);
     close(
         "cross-entropy dx",
         &dx,

@@ -82,6 +82,7 @@ fn train(executor: &mut Executor, t: u32, learning_rate: f64) -> Metrics {
     let batch = Batch {
         images: Images::Host(&images),
         labels: &labels,
+        targets: None,
         step: Step::new(t + 1, BATCH, scalars),
     };
     let start = std::time::Instant::now();

@@ -5,7 +5,7 @@ mod common;
 
 use fer_gpu::gpu::{Batch, Checks, Executor, Gpu, Images, LimitChoice, Tensor, Work};
 use fer_gpu::graph::{TensorId, Window};
-use fer_gpu::layers::{Add, Concatenate, Flatten, LAYERS, parse};
+use fer_gpu::layers::{Add, Concatenate, Flatten, Function, LAYERS, parse};
 use fer_gpu::network::{Builder, Model};
 use fer_gpu::ops::Step;
 use fer_gpu::ops::conv2d::Padding;
@@ -51,8 +51,9 @@ fn examples() -> Vec<(&'static str, Value)> {
         pool([2, 3], [2, 1], "valid"),
         pool([2, 2], [3, 3], "same"),
     ];
+    let functions = Function::names().filter(|name| *name != "swish");
+    let functions = functions.map(|name| ("Activation", json!({ "activation": name })));
     let others = [
-        ("Activation", json!({ "activation": "relu" })),
         ("Add", json!({})),
         (
             "BatchNormalization",
@@ -104,8 +105,11 @@ fn examples() -> Vec<(&'static str, Value)> {
             json!({ "size": 3, "alpha": 0.5, "beta": 0.75, "k": 2.0 }),
         ),
         ("ZeroPadding2D", json!({ "padding": [[1, 2], [3, 0]] })),
+        ("Dropout", json!({ "rate": 0.5 })),
+        ("SpatialDropout2D", json!({ "rate": 0.25 })),
     ];
-    pools.into_iter().flatten().chain(others).collect()
+    let pools = pools.into_iter().flatten();
+    pools.chain(functions).chain(others).collect()
 }
 
 #[test]
@@ -135,6 +139,29 @@ fn an_argument_that_a_layer_does_not_have_is_refused_by_name() {
         let refusal = parse(kind, &config).expect_err("it has no such argument");
         assert_eq!(refusal.layer, kind);
         assert!(refusal.what.contains("no_such"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_function_has_the_names_of_keras() {
+    let of = |name: &str| parse("Activation", &json!({ "activation": name }));
+    let swish = of("swish").expect("another name of silu");
+    assert_eq!(swish.config(), json!({ "activation": "silu" }));
+    let softmax = of("softmax").expect_err("the heads have it");
+    assert!(softmax.what.contains("only the last layer"), "{softmax}");
+    let unknown = of("relu7").expect_err("there is none");
+    assert!(unknown.what.contains("relu6, leaky_relu"), "{unknown}");
+}
+
+#[test]
+fn a_rate_is_a_share_of_less_than_all() {
+    for kind in ["Dropout", "SpatialDropout2D"] {
+        for rate in [json!(1.0), json!(-0.1), json!("half"), json!(null)] {
+            let refusal = parse(kind, &json!({ "rate": rate })).expect_err("no rate");
+            assert!(refusal.what.contains("from 0 to below 1"), "{refusal}");
+        }
+        let refusal = parse(kind, &json!({})).expect_err("no rate");
+        assert!(refusal.what.contains("`rate` is missing"), "{refusal}");
     }
 }
 
@@ -385,6 +412,7 @@ impl<'g> Trial<'g> {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &LABELS,
+            targets: None,
             step: Step::new(t as u32, BATCH, self.executor.plan.rule.scalars(0.01, t)),
         };
         let (mut compared, mut wrong) = (0, Vec::new());
@@ -400,16 +428,17 @@ impl<'g> Trial<'g> {
         compared
     }
 
-    /// The mean loss of a training step that changes no weight.
+    /// The mean loss of the first step with today's weights, in training: what is dropped is dropped here too.
     fn loss(&mut self) -> f64 {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &LABELS,
-            step: Step::new(1, BATCH, self.executor.plan.rule.scalars(0.0, 1)),
+            targets: None,
+            step: Step::new(1, BATCH, [0.0; 4]),
         };
-        let submitted = self.executor.submit(Work::TRAIN, &batch);
-        submitted.expect("a step");
-        let metrics = self.executor.finish_oldest().expect("a step");
+        let submitted = self.executor.submit(Work::LOSS, &batch);
+        submitted.expect("a forward pass");
+        let metrics = self.executor.finish_oldest().expect("a forward pass");
         metrics.expect("one is pending").loss_sum as f64 / BATCH as f64
     }
 }

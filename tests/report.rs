@@ -272,6 +272,7 @@ fn hostile(classes: usize) -> Outcome {
         folder: PathBuf::from(format!("-runs/{evil}")),
         config: Config {
             model: evil.into(),
+            model_file: None,
             epochs: 3,
             batch: 8,
             learning_rate: 0.5,

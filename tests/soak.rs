@@ -35,6 +35,7 @@ fn own_bytes() -> Option<i64> {
 fn settings(folder: &std::path::Path, started: Instant) -> Settings {
     let config = Config {
         model: "inception-gap".into(),
+        model_file: None,
         epochs: (STEPS / 250) as u32,
         batch: 2,
         learning_rate: 0.001,

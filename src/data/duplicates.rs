@@ -33,10 +33,7 @@ mod tests {
     use super::*;
 
     fn split(pixels: Pixels, rows: usize) -> Split {
-        Split {
-            pixels,
-            labels: (0..rows as u32).collect(),
-        }
+        Split::of(pixels, (0..rows as u32).collect())
     }
 
     #[test]

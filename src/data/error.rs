@@ -149,11 +149,12 @@ pub enum Error {
         by: String,
         expected: usize,
     },
-    #[error("{file}, row {row} is a share of each class")]
-    #[diagnostic(help(
-        "training takes class numbers as yet; import the set with --targets majority"
-    ))]
-    Shares { file: String, row: usize },
+    #[error("{file}, row {row}: the classes' shares add up to {}, not to 1, or one is negative", number(*found))]
+    Shares {
+        file: String,
+        row: usize,
+        found: f64,
+    },
     #[error("{} is no list of class names: {why}", path.display())]
     Classes { path: PathBuf, why: String },
     #[error(

@@ -68,8 +68,10 @@ pub struct Dataset {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
     pub pixels: Pixels,
-    /// One class number a row.
+    /// One class number a row; of shares that of the first largest.
     pub labels: Vec<u32>,
+    /// Where labels are soft, each class's share of each row: (N, classes), every row adding up to 1.
+    pub shares: Option<Vec<f32>>,
 }
 
 /// Row-major pixels of shape (N, height * width * channels), as in the file: not yet scaled.
@@ -93,8 +95,8 @@ impl Dataset {
     /// Reads and judges the four npy files in `dir`; `image` is height, width, channels.
     ///
     /// X: any integer type, `f32` or `f64`, of shape (N, h, w, c), (N, h * w * c) or, with one
-    /// channel, (N, h, w). y: class numbers of shape (N,) or (N, 1), or one-hot (N, classes), of
-    /// any numeric or bool type. `classes.json`, where it is there, names the classes; else y_train decides how
+    /// channel, (N, h, w). y: class numbers of shape (N,) or (N, 1), or (N, classes), one-hot or each
+    /// class's share, of any numeric or bool type. If one split has shares, both do. `classes.json`, where it is there, names the classes; else y_train decides how
     /// many there are.
     ///
     /// The range is the narrowest of 0..1, -1..1 and 0..255 that holds every pixel of X_train,
@@ -110,8 +112,9 @@ impl Dataset {
         let [test_x, test_y] = open_pair(dir, FILES[2], FILES[3], image)?;
         let names = classes::read(dir)?;
         let named = names.as_ref().map(|names| (CLASSES, names.len()));
-        let (train_labels, classes) = labels::read(train_y, named)?;
-        let (test_labels, _) = labels::read(test_y, named.or(Some((FILES[1], classes))))?;
+        let train_labels = labels::read(train_y, named)?;
+        let classes = train_labels.classes;
+        let test_labels = labels::read(test_y, named.or(Some((FILES[1], classes))))?;
         let mut train = images::read(train_x)?;
         let range = train.range();
         let mut test = images::read(test_x)?;
@@ -121,14 +124,12 @@ impl Dataset {
             train.pixels.widen();
             test.pixels.widen();
         }
-        let train = Split {
-            pixels: train.pixels,
-            labels: train_labels,
-        };
-        let test = Split {
-            pixels: test.pixels,
-            labels: test_labels,
-        };
+        let mut train = train_labels.with(train.pixels);
+        let mut test = test_labels.with(test.pixels);
+        if train.shares.is_some() || test.shares.is_some() {
+            train.soften(classes);
+            test.soften(classes);
+        }
         let names = names.unwrap_or_else(|| class_names(classes));
         let name = dir.display().to_string();
         Ok(Self::of(train, test, range, image, names, name))
@@ -143,10 +144,7 @@ impl Dataset {
     pub fn sample_faces(seed: u64, [train, test]: [usize; 2]) -> Self {
         let split = |stream, count| {
             let (pixels, labels) = faces::draw(stream, seed, count);
-            Split {
-                pixels: Pixels::U8(pixels),
-                labels,
-            }
+            Split::of(Pixels::U8(pixels), labels)
         };
         let train = split(faces::Stream::Train, train);
         let test = split(faces::Stream::Validation, test);
@@ -170,10 +168,11 @@ impl Dataset {
         let pixels = image.iter().product::<usize>();
         let split = |stream: u64, count: usize| {
             let byte = |i| (random::unit(stream, i) * 256.0) as u8;
-            Split {
-                pixels: Pixels::U8((0..(count * pixels) as u64).map(byte).collect()),
-                labels: (0..count as u32).map(|row| row % 7).collect(),
-            }
+            let pixels = (0..(count * pixels) as u64).map(byte).collect();
+            Split::of(
+                Pixels::U8(pixels),
+                (0..count as u32).map(|row| row % 7).collect(),
+            )
         };
         let [train, test] = [split(1, counts[0]), split(2, counts[1])];
         let range = PixelRange::ZeroTo255;
@@ -212,6 +211,11 @@ impl Dataset {
         }
     }
 
+    /// Are its labels each class's share of a row?
+    pub fn is_soft(&self) -> bool {
+        self.train.shares.is_some()
+    }
+
     /// Image `row` of one of its splits in 8 bits, as stored: (height, width, channels).
     pub fn bytes(&self, split: &Split, row: usize) -> Vec<u8> {
         let mut values = vec![0.0; self.image.iter().product()];
@@ -237,6 +241,23 @@ impl Dataset {
 }
 
 impl Split {
+    /// Images of one class each.
+    pub fn of(pixels: Pixels, labels: Vec<u32>) -> Self {
+        let shares = None;
+        Self {
+            pixels,
+            labels,
+            shares,
+        }
+    }
+
+    /// Gives rows that have a class number all of that class's share.
+    fn soften(&mut self, classes: usize) {
+        let labels = &self.labels;
+        self.shares
+            .get_or_insert_with(|| labels::one_hot(labels, classes));
+    }
+
     /// No image at all, stored as `other` is.
     fn empty(other: &Split) -> Self {
         other.select(&[], 0)
@@ -253,7 +274,16 @@ impl Split {
             Pixels::F32(all) => Pixels::F32(spans().flat_map(|span| all[span].to_vec()).collect()),
         };
         let labels = rows.iter().map(|&row| self.labels[row as usize]).collect();
-        Self { pixels, labels }
+        let shares = self.shares.as_ref().map(|all| {
+            let classes = all.len() / self.rows().max(1);
+            let of_row = |&row: &u32| all[row as usize * classes..][..classes].to_vec();
+            rows.iter().flat_map(of_row).collect()
+        });
+        Self {
+            pixels,
+            labels,
+            shares,
+        }
     }
 }
 
@@ -321,6 +351,11 @@ pub fn hash(image: [usize; 3], classes: usize, splits: [&Split; 2]) -> u128 {
             .labels
             .chunks(1 << 14)
             .for_each(|part| feed(&mut hasher, &mut part.iter().map(|v| v.to_le_bytes())));
+        let shares = split
+            .shares
+            .iter()
+            .flat_map(|shares| shares.chunks(1 << 14));
+        shares.for_each(|part| feed(&mut hasher, &mut part.iter().map(|v| v.to_le_bytes())));
     }
     hasher.digest128()
 }

@@ -17,7 +17,8 @@ pub struct Validation {
 
 /// Reads X_test.npy and y_test.npy of a folder, for a network of these classes and of images
 /// (height, width, channels) in `range`; and X_train.npy, if it is there, to find images that lie in both.
-/// Where the folder names its classes, they become the network's by their names.
+/// Where the folder names its classes, they become the network's by their names. Of shares the first largest is the
+/// label.
 ///
 /// # Errors
 /// Those of [`Dataset::load`]; images of another range; labels that are none of the classes.
@@ -33,7 +34,8 @@ pub fn validation(
         Some(names) => (CLASSES, names.len()),
         None => ("the network", class_names.len()),
     };
-    let (mut labels, _) = labels::read(y, Some(known))?;
+    let labels = labels::read(y, Some(known))?;
+    let mut labels = labels.numbers;
     let reordered = match names.map(|names| classes::matching(&names, class_names)) {
         None | Some(Ok(Match::Same)) => false,
         Some(Ok(Match::By(numbers))) => {
@@ -51,7 +53,7 @@ pub fn validation(
     let read = images::read(x)?;
     read.must_fit(range)?;
     let pixels = read.pixels;
-    let test = Split { pixels, labels };
+    let test = Split::of(pixels, labels);
     let duplicates = match folder.join(FILES[0]).exists() {
         true => Some(super::duplicates(&training_images(folder, image)?, &test)),
         false => None,
@@ -70,10 +72,7 @@ fn training_images(folder: &Path, image: [usize; 3]) -> Result<Split, Error> {
     let x = Npy::open(folder, FILES[0])?;
     images::check_shape(&x, image)?;
     let rows = x.rows();
-    Ok(Split {
-        pixels: images::read(x)?.pixels,
-        labels: vec![0; rows],
-    })
+    Ok(Split::of(images::read(x)?.pixels, vec![0; rows]))
 }
 
 /// The images in an npy file, for a network of images (height, width, channels) in `range`; all of class 0.
@@ -90,10 +89,7 @@ pub fn images_of(path: &Path, image: [usize; 3], range: PixelRange) -> Result<Sp
     if !narrower {
         read.must_fit(range)?;
     }
-    Ok(Split {
-        pixels: read.pixels,
-        labels: vec![0; rows],
-    })
+    Ok(Split::of(read.pixels, vec![0; rows]))
 }
 
 /// Height, width and channels of the images of a folder's training set, where its file says so: flat rows do not.

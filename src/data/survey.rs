@@ -147,10 +147,7 @@ mod tests {
 
     /// Images of two pixels.
     fn split(images: &[[u8; 2]], labels: &[u32]) -> Split {
-        Split {
-            pixels: Pixels::U8(images.concat()),
-            labels: labels.to_vec(),
-        }
+        Split::of(Pixels::U8(images.concat()), labels.to_vec())
     }
 
     #[test]

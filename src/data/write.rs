@@ -2,7 +2,7 @@
 
 use super::{CLASSES, Dataset, Error, FILES, Pixels, Split, classes};
 use crate::files::{self, Draft};
-use ndarray::{ArrayRef, ArrayView1, ArrayView4, Dimension, ShapeError};
+use ndarray::{ArrayRef, ArrayView1, ArrayView2, ArrayView4, Dimension, ShapeError};
 use ndarray_npy::{WritableElement, WriteNpyError, WriteNpyExt};
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 impl Dataset {
     /// Writes the five files into `dir`, making it where it is missing: images of shape
     /// (N, height, width, channels) in `u8` or `f32`, as they are stored here, labels of shape (N,)
-    /// in `u8` (in `u32` where there are more than 256 classes).
+    /// in `u8` (in `u32` where there are more than 256 classes), or each class's share, (N, classes) in `f32`.
     ///
     /// Each file is written under a temporary name beside; only when all are complete are
     /// they renamed. Nothing is ever overwritten.
@@ -55,6 +55,10 @@ impl Dataset {
     }
 
     fn draft_labels(&self, dir: &Path, name: &str, split: &Split) -> Result<Draft, Error> {
+        if let Some(shares) = &split.shares {
+            let shape = (split.rows(), self.class_names.len());
+            return draft(dir, name, ArrayView2::from_shape(shape, shares));
+        }
         if self.class_names.len() > 256 {
             let shape = split.rows();
             return draft(dir, name, ArrayView1::from_shape(shape, &split.labels));

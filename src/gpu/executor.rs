@@ -11,8 +11,9 @@ use super::estimate::{Estimate, predicted_seconds};
 use super::kernel::{Bound, Checks, Kernel};
 use crate::ops::softmax_cross_entropy::METRICS;
 use crate::ops::{Access, Step};
-use crate::plan::{self, Dispatch, Plan, Port, Program, Range};
+use crate::plan::{self, Dispatch, Mode, Plan, Port, Program, Range};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -92,11 +93,13 @@ pub enum Images<'a> {
     Host(&'a [f32]),
 }
 
-/// The inputs of one step. All slices are as long as the batch.
+/// The inputs of one step. All slices are of the whole batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     pub images: Images<'a>,
     pub labels: &'a [u32],
+    /// The classes' shares, row by row, for a plan whose loss is soft.
+    pub targets: Option<&'a [f32]>,
     pub step: Step,
 }
 
@@ -150,6 +153,8 @@ pub struct Executor<'g> {
     /// The step whose shards are being submitted.
     filling: Option<Filling>,
     estimate: Estimate,
+    /// Have weights changed since the last folding?
+    unfolded: AtomicBool,
 }
 
 /// A step some of whose shards were submitted.
@@ -174,6 +179,10 @@ impl<'g> Executor<'g> {
             .iter()
             .map(|spec| gpu.storage(&spec.name, spec.bytes.max(4)))
             .collect::<Result<Vec<_>, _>>()?;
+        for constant in &plan.constants {
+            let words = bytemuck::cast_slice(&constant.values);
+            gpu.upload(&buffers[constant.buffer], 0, words);
+        }
         let step = gpu.uniform("step", bytemuck::bytes_of(&Step::default()));
         let mut resolver = Resolver {
             gpu,
@@ -209,6 +218,7 @@ impl<'g> Executor<'g> {
             pending: VecDeque::new(),
             filling: None,
             estimate: Estimate::new(),
+            unfolded: AtomicBool::new(true),
         })
     }
 
@@ -257,9 +267,27 @@ impl<'g> Executor<'g> {
         self.program(work).port("rows").is_some()
     }
 
+    /// Says that weights were written otherwise than by [`Executor::write_parameter`] or a step.
+    pub fn weights_changed(&self) {
+        self.unfolded.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes anew what predictions need made of the weights, where these may have changed.
+    fn fold(&self) {
+        let has_it = self.plan.program(plan::FOLD).is_some();
+        if has_it && self.unfolded.swap(false, Ordering::Relaxed) {
+            self.encode_all(Work::whole(plan::FOLD));
+        }
+    }
+
     /// Uploads what a step needs; takes effect before whatever is submitted next.
     pub fn upload(&self, work: Work, batch: &Batch) {
         let program = self.program(work);
+        match program.mode {
+            Mode::Train => self.weights_changed(),
+            Mode::Evaluate => {}
+            Mode::Predict => self.fold(),
+        }
         let write = |port: &str, words: &[u8]| {
             let port = program.port(port).expect("the program takes it");
             self.gpu.upload(&self.buffers[port.buffer], 0, words);
@@ -270,6 +298,10 @@ impl<'g> Executor<'g> {
         }
         if program.port("labels").is_some() {
             write("labels", bytemuck::cast_slice(batch.labels));
+        }
+        if program.port("targets").is_some() {
+            let targets = batch.targets.expect("a soft loss has shares of classes");
+            write("targets", bytemuck::cast_slice(targets));
         }
         self.gpu
             .upload(&self.step, 0, bytemuck::bytes_of(&batch.step));
@@ -447,6 +479,7 @@ impl<'g> Executor<'g> {
 
     /// Zeroes every parameter and its moments.
     pub fn zero_parameters(&self) {
+        self.weights_changed();
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         for buffer in self.plan.parameter_buffers() {
             encoder.clear_buffer(&self.buffers[buffer].0, 0, None);

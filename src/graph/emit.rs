@@ -111,6 +111,10 @@ pub trait Emit {
 
     /// Class numbers of the batch.
     fn labels(&self) -> Place;
+    /// Each class's share of each row of the batch.
+    fn targets(&self) -> Place;
+    /// How often a row of each class counts in training.
+    fn class_weights(&self) -> Place;
     /// What a head's loss is to be written to, by the head's logits.
     fn metrics(&self, logits: TensorId) -> Place;
 

@@ -64,6 +64,7 @@ fn answer(
         let step = Batch {
             images: Images::Host(&pixels),
             labels: &[],
+            targets: None,
             step: Step::new(0, valid as u32, [0.0; 4]),
         };
         probabilities = executor.compute(Work::PREDICT, &step, "probabilities")?;

@@ -226,7 +226,7 @@ impl Set {
         let part = (labels.len() as f64 * share).round() as usize;
         let pixels = Pixels::U8(pixels);
         let name = source.display().to_string();
-        let whole = Split { pixels, labels };
+        let whole = Split::of(pixels, labels);
         let set = Dataset::whole(whole, PixelRange::ZeroTo255, image, names.to_vec(), name);
         let parted = set.part(part, seed)?;
         parted.write(&out)?;

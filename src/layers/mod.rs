@@ -11,6 +11,7 @@ mod conv2d;
 mod convolution;
 mod dense;
 mod depthwise_conv2d;
+mod dropout;
 mod flatten;
 mod global_average_pooling2d;
 mod global_max_pooling2d;
@@ -20,17 +21,19 @@ mod max_pooling2d;
 mod planes;
 mod read;
 mod separable_conv2d;
+mod spatial_dropout2d;
 mod zero_padding2d;
 
 pub use activation::{Activation, Function};
 pub use add::Add;
 pub use average_pooling2d::AveragePooling2D;
 pub use batch_normalization::BatchNormalization;
-pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use categorical_crossentropy::{CategoricalCrossentropy, Loss};
 pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use depthwise_conv2d::DepthwiseConv2D;
+pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use global_max_pooling2d::GlobalMaxPooling2D;
@@ -39,6 +42,7 @@ pub use local_response_normalization::LocalResponseNormalization;
 pub use max_pooling2d::MaxPooling2D;
 pub use read::{Arguments, Unreadable};
 pub use separable_conv2d::SeparableConv2D;
+pub use spatial_dropout2d::SpatialDropout2D;
 pub use zero_padding2d::ZeroPadding2D;
 
 use crate::graph::Layer;
@@ -57,6 +61,7 @@ pub static LAYERS: &[(&str, Parse)] = &[
     ("Conv2D", Conv2D::parse),
     ("Dense", Dense::parse),
     ("DepthwiseConv2D", DepthwiseConv2D::parse),
+    ("Dropout", Dropout::parse),
     ("Flatten", Flatten::parse),
     ("GlobalAveragePooling2D", GlobalAveragePooling2D::parse),
     ("GlobalMaxPooling2D", GlobalMaxPooling2D::parse),
@@ -67,6 +72,7 @@ pub static LAYERS: &[(&str, Parse)] = &[
     ("MaxPooling2D", MaxPooling2D::parse),
     ("SeparableConv2D", SeparableConv2D::parse),
     ("ZeroPadding2D", ZeroPadding2D::parse),
+    ("SpatialDropout2D", SpatialDropout2D::parse),
 ];
 
 /// The layer of a class name and its arguments, an object as [`Layer::config`] gives it.

@@ -1,6 +1,6 @@
 //! What layers share that map ranges of channels element by element: the parameter block from views.
 
-use crate::graph::{Emit, TensorId, View};
+use crate::graph::{Emit, Place, TensorId, View};
 use crate::ops::AnyOp;
 use crate::ops::relu::Planes;
 
@@ -23,15 +23,21 @@ pub(super) fn map(op: &'static dyn AnyOp, emit: &mut dyn Emit, [a, y]: [TensorId
     emit.dispatch(op, &params, &[from.place, to.place]);
 }
 
-/// y = op(a, b)
-pub(super) fn zip(op: &'static dyn AnyOp, emit: &mut dyn Emit, [a, b, y]: [TensorId; 3]) {
+/// The block of an op that makes y of a and b, and where the three lie.
+pub(super) fn both(emit: &mut dyn Emit, [a, b, y]: [TensorId; 3]) -> (Planes, [Place; 3]) {
     let (first, second, to) = (emit.view(a), emit.view(b), emit.view(y));
     let params = Planes {
         b_channels: second.channels,
         b_first: second.first,
         ..between(emit, y, first, to)
     };
-    emit.dispatch(op, &params, &[first.place, second.place, to.place]);
+    (params, [first.place, second.place, to.place])
+}
+
+/// y = op(a, b)
+pub(super) fn zip(op: &'static dyn AnyOp, emit: &mut dyn Emit, tensors: [TensorId; 3]) {
+    let (params, places) = both(emit, tensors);
+    emit.dispatch(op, &params, &places);
 }
 
 /// The view of new memory that holds op(sum, b).

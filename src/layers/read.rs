@@ -166,6 +166,18 @@ impl Arguments {
         })
     }
 
+    /// `rate`, the share that is dropped: below 1, for who drops all learns nothing.
+    pub fn rate(&mut self) -> Result<f64, Unreadable> {
+        let value = self.take("rate");
+        let value = value.ok_or_else(|| self.wrong("`rate` is missing"))?;
+        let rate = value.as_f64().filter(|rate| (0.0..1.0).contains(rate));
+        rate.ok_or_else(|| {
+            self.wrong(format!(
+                "`rate` is {value}, a number from 0 to below 1 is needed"
+            ))
+        })
+    }
+
     /// A pair (height, width), or one number for both; `default` where there is none.
     pub fn pair(&mut self, name: &str, default: Option<[u32; 2]>) -> Result<[u32; 2], Unreadable> {
         match (self.take(name), default) {

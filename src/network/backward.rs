@@ -6,20 +6,18 @@
 //! feeds several layers, or several share a weight, its gradient is an explicit chain of adds.
 
 use super::Head;
-use crate::graph::{Graph, Kind, Node, Pass, Slot, TensorId};
-use crate::layers::{Add, CategoricalCrossentropy};
+use crate::graph::{Graph, Kind, Mode, Node, Pass, Slot, TensorId};
+use crate::layers::{Add, CategoricalCrossentropy, Loss};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Appends the losses, each of which makes the gradient of its logits.
-pub(super) fn losses(graph: &mut Graph, heads: &[Head]) {
+pub(super) fn losses(graph: &mut Graph, heads: &[Head], loss: &Loss, mode: Mode) {
     for head in heads {
         let gradient = gradient_like(graph, head.logits);
         graph.nodes.push(Node {
             name: head.loss_name(),
-            layer: Arc::new(CategoricalCrossentropy {
-                weight: head.weight,
-            }),
+            layer: Arc::new(CategoricalCrossentropy::new(head.weight, loss, mode)),
             pass: Pass::Loss,
             inputs: vec![head.logits],
             outputs: vec![gradient],

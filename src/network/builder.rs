@@ -2,11 +2,12 @@
 
 use super::{Head, Model};
 use crate::graph::{
-    Declared, Graph, Held, Kind, Layer, Layout, Node, Outline, Own, Pass, Refusal, TensorId, Window,
+    Declared, Graph, Held, Kind, Layer, Layout, Mode, Node, Outline, Own, Pass, Refusal, TensorId,
+    Window,
 };
 use crate::layers::{
     Activation, CategoricalCrossentropy, Concatenate, Conv2D, Dense, Flatten, Function,
-    GlobalAveragePooling2D, MaxPooling2D,
+    GlobalAveragePooling2D, Loss, MaxPooling2D,
 };
 use crate::tensor::Shape;
 use std::collections::HashSet;
@@ -209,7 +210,7 @@ impl Builder {
         );
         let classes = self.graph.shape(first.logits).clone();
         for Head { logits, weight, .. } in &heads {
-            let loss = CategoricalCrossentropy { weight: *weight };
+            let loss = CategoricalCrossentropy::new(*weight, &Loss::default(), Mode::Train);
             if let Err(refusal) = loss.outline(&[self.graph.shape(*logits)]) {
                 panic!("{name}: {refusal}");
             }

@@ -9,8 +9,10 @@ mod file;
 
 use crate::files;
 use crate::graph::{Graph, Kind, Mode, TensorId};
+use crate::layers::Loss;
 pub use boxed::NETWORKS;
 pub use builder::{Builder, LayerRow};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -260,24 +262,46 @@ impl Model {
         [h, w, c]
     }
 
-    /// The nodes that a program of that mode runs: what its heads need. Predictions come from the first alone.
-    pub fn graph_for(&self, mode: Mode) -> Graph {
+    /// The nodes that a program of that mode runs: what its heads need, and their losses. Predictions come from the
+    /// first alone.
+    pub fn graph_for(&self, mode: Mode, loss: &Loss) -> Graph {
         let mut graph = self.graph.clone();
         let heads = match mode {
             Mode::Predict => &self.heads[..1],
             Mode::Evaluate | Mode::Train => &self.heads[..],
         };
         keep(&mut graph, heads);
+        if mode != Mode::Train {
+            rest(&mut graph, heads);
+        }
         match mode {
             Mode::Predict => {}
-            Mode::Evaluate => backward::losses(&mut graph, &self.heads),
+            Mode::Evaluate => backward::losses(&mut graph, &self.heads, loss, mode),
             Mode::Train => {
-                backward::losses(&mut graph, &self.heads);
+                backward::losses(&mut graph, &self.heads, loss, mode);
                 backward::expand(&mut graph);
             }
         }
         graph
     }
+}
+
+/// Drops the layers that do nothing where nothing trains: who reads them reads what they read. One that makes a
+/// head's logits stays, for those are looked for by their number.
+fn rest(graph: &mut Graph, heads: &[Head]) {
+    let mut source: HashMap<TensorId, TensorId> = HashMap::new();
+    graph.nodes.retain_mut(|node| {
+        for id in node.inputs.iter_mut().chain(&mut node.layer_inputs) {
+            *id = source.get(id).copied().unwrap_or(*id);
+        }
+        let made = node.outputs[0];
+        let shown = heads.iter().any(|head| head.logits == made);
+        let rests = node.layer.only_in_training() && !shown;
+        if rests {
+            source.insert(made, node.inputs[0]);
+        }
+        !rests
+    });
 }
 
 /// Drops the nodes on which no head depends.

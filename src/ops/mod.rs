@@ -5,6 +5,7 @@
 //! reference, cases or a cost cannot exist. Data flows from here to the plan (dispatches) and
 //! to the gpu room (pipelines); nothing here knows of either.
 
+pub mod activation;
 pub mod adam;
 pub mod add;
 pub mod average_pool2d;
@@ -13,6 +14,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod decay;
 pub mod depthwise_conv2d;
+pub mod dropout;
 pub mod fold_batch_norm;
 pub mod gather;
 pub mod global_average_pool;
@@ -434,6 +436,9 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &matmul::BackwardBias,
     &relu::Forward,
     &relu::Backward,
+    &activation::Forward,
+    &activation::Backward,
+    &dropout::Apply,
     &add::Add,
     &global_average_pool::Forward,
     &global_average_pool::Backward,

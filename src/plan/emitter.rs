@@ -19,12 +19,16 @@ pub(super) struct Emitter<'a> {
     pub options: &'a Options,
     pub mode: Mode,
     pub labels: Option<Place>,
+    pub targets: Option<Place>,
+    pub class_weights: Option<Place>,
     /// By the head's logits.
     pub metrics: HashMap<TensorId, Place>,
     /// What stops the optimiser.
     pub flag: Option<Place>,
     /// The complete gradient of each held tensor.
     pub finals: HashMap<TensorId, TensorId>,
+    /// Where held tensors lie that a program has instead of the network's.
+    pub folded: HashMap<TensorId, Place>,
     /// Where each root tensor lies.
     pub of: HashMap<TensorId, Place>,
     pub transients: Transients,
@@ -173,6 +177,9 @@ impl Emit for Emitter<'_> {
     }
 
     fn held(&self, tensor: TensorId) -> Place {
+        if let Some(&place) = self.folded.get(&tensor) {
+            return place;
+        }
         let parameter = &self.placement.parameters[self.placement.of[&tensor]];
         let (region, offset) = parameter.storage.pieces()[0];
         Place {
@@ -265,6 +272,15 @@ impl Emit for Emitter<'_> {
 
     fn labels(&self) -> Place {
         self.labels.expect("a program with a loss has labels")
+    }
+
+    fn targets(&self) -> Place {
+        self.targets
+            .expect("a program with a soft loss has targets")
+    }
+
+    fn class_weights(&self) -> Place {
+        self.class_weights.expect("a plan with class weights")
     }
 
     fn metrics(&self, logits: TensorId) -> Place {

@@ -2,10 +2,14 @@
 //! the heads' losses are joined, the optimiser's rule is emitted, and the result is held against the limits.
 
 use super::emitter::Emitter;
+use super::fold::{self, Folded};
 use super::fusion::Fusion;
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
-use super::{Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port, memory, update};
+use super::{
+    BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program, Source, Wanted,
+    head_port, memory, update,
+};
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
 use crate::ops::gather::{Gather, GatherParams};
@@ -17,20 +21,33 @@ use std::collections::HashMap;
 
 /// Compiles the programs.
 pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
+    options.loss.check(model.classes).map_err(Error::Loss)?;
     let mut buffers = Vec::new();
-    let ports = ports::make(model, wanted, &mut buffers);
+    let ports = ports::make(model, wanted, options.loss.soft, &mut buffers);
     let trains = wanted.iter().any(|w| w.mode == Mode::Train);
+    let constants = constants(options, trains, &mut buffers);
     let placement = placement::place(&model.graph, options, trains, &mut buffers)?;
+    let predicts = wanted.iter().any(|w| w.mode == Mode::Predict);
+    let folded = predicts.then(|| {
+        let graph = model.graph_for(Mode::Predict, &options.loss);
+        fold::fold(graph, &model.heads, &mut buffers)
+    });
     let mut pool = Vec::new();
     let mut programs: Vec<Program> = Vec::new();
     for (wanted, own) in wanted.iter().zip(&ports.of) {
-        let graph = model.graph_for(wanted.mode).at(wanted.batch);
+        let folded = folded.as_ref().filter(|_| wanted.mode == Mode::Predict);
+        let graph = match folded {
+            Some(folded) => folded.graph.at(wanted.batch),
+            None => model.graph_for(wanted.mode, &options.loss).at(wanted.batch),
+        };
         let lowering = Lowering {
             model,
             wanted,
             ports: own,
             all: &ports,
+            class_weights: constants.first(),
             placement: &placement,
+            folded: folded.map_or_else(HashMap::new, |folded| folded.places.clone()),
             options,
         };
         let fusion = Fusion::new(&graph, &lowering.logits(), options.concat_in_place);
@@ -45,6 +62,16 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             ports: own.clone(),
             dispatches,
         });
+    }
+    if let Some(folded) = folded.filter(|folded| !folded.is_empty()) {
+        programs.push(folding(
+            model,
+            &folded,
+            &ports,
+            &placement,
+            options,
+            buffers.len(),
+        )?);
     }
     if trains {
         let batch = wanted.first().map_or(0, |wanted| wanted.batch);
@@ -68,10 +95,67 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
         buffers,
         regions,
         parameters,
+        constants,
         programs,
     };
     check_limits(&plan, options)?;
     Ok(plan)
+}
+
+/// The class weights, where a program trains with some.
+fn constants(options: &Options, trains: bool, buffers: &mut Vec<BufferSpec>) -> Vec<Constant> {
+    let weights = options.loss.class_weights.iter().filter(|_| trains);
+    let constant = |values: &Vec<f32>| {
+        buffers.push(BufferSpec {
+            name: "class weights".into(),
+            bytes: 4 * values.len() as u64,
+        });
+        Constant {
+            buffer: buffers.len() - 1,
+            values: values.clone(),
+        }
+    };
+    weights.map(constant).collect()
+}
+
+/// The program that folds weights into those of predictions.
+fn folding(
+    model: &Model,
+    folded: &Folded,
+    ports: &Ports,
+    placement: &Placement,
+    options: &Options,
+    buffers: usize,
+) -> Result<Program, Error> {
+    let (name, mode, batch) = (FOLD, Mode::Predict, 1);
+    let lowering = Lowering {
+        model,
+        wanted: &Wanted {
+            name,
+            mode,
+            batch,
+            images: Source::Host,
+        },
+        ports: &[],
+        all: ports,
+        class_weights: None,
+        placement,
+        folded: HashMap::new(),
+        options,
+    };
+    let fusion = Fusion::default();
+    let mut emitter = lowering.emitter(&folded.graph, &fusion, buffers);
+    folded.lower(&mut emitter, |emitter, label| {
+        emitter.begin(0, label, Phase::Forward);
+    });
+    let (dispatches, _) = emitter.finish()?;
+    Ok(Program {
+        name,
+        mode,
+        batch,
+        ports: Vec::new(),
+        dispatches,
+    })
 }
 
 /// One program on its way.
@@ -80,7 +164,9 @@ struct Lowering<'a> {
     wanted: &'a Wanted,
     ports: &'a [Port],
     all: &'a Ports,
+    class_weights: Option<&'a Constant>,
     placement: &'a Placement,
+    folded: HashMap<TensorId, Place>,
     options: &'a Options,
 }
 
@@ -115,9 +201,12 @@ impl<'a> Lowering<'a> {
             options: self.options,
             mode: self.wanted.mode,
             labels: self.port("labels"),
+            targets: self.port("targets"),
+            class_weights: self.class_weights.map(|c| Place::of(c.buffer)),
             metrics: metrics.collect(),
             flag: self.all.flag.map(Place::of),
             finals: finals(graph),
+            folded: self.folded.clone(),
             of,
             transients: memory::Transients::behind(fixed),
             dispatches: Vec::new(),

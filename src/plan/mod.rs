@@ -1,6 +1,6 @@
 //! The schedule as plain data: a network compiled to programs, lists of dispatches over shared buffers.
 //!
-//! `fusion` decides which tensors share storage and which nodes vanish, `placement` where the held tensors
+//! `fold` puts layers of predictions into those before them, `fusion` decides which tensors share storage and which nodes vanish, `placement` where the held tensors
 //! lie, `ports` where host and programs meet, `lower` turns nodes into dispatches, for which the layers write
 //! through `emitter`; `variants` chooses the kernels and `committed` says what is usual, `memory` maps
 //! short-lived tensors onto few buffers, `display` prints the result. No GPU is needed for any of it.
@@ -8,6 +8,7 @@
 mod committed;
 mod display;
 mod emitter;
+mod fold;
 mod fusion;
 mod lower;
 mod memory;
@@ -18,6 +19,7 @@ mod variants;
 
 pub use crate::graph::{BufferId, Mode, Schedule};
 use crate::graph::{Init, Kind};
+pub use crate::layers::Loss;
 use crate::network::Model;
 use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
@@ -104,10 +106,17 @@ pub struct Region {
     pub partials: Vec<BufferId>,
 }
 
+/// Numbers that programs read and nobody writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constant {
+    pub buffer: BufferId,
+    pub values: Vec<f32>,
+}
+
 /// Where the host and a program meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// `images`, `labels`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
+    /// `images`, `labels`, `targets`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
     /// further heads have the head's name behind a slash.
     pub name: String,
     pub buffer: BufferId,
@@ -189,6 +198,8 @@ pub const TRAIN: &str = "train";
 pub const EVALUATE: &str = "evaluate";
 /// Probabilities of a batch.
 pub const PREDICT: &str = "predict";
+/// What predictions need made of the weights, once they have changed.
+pub const FOLD: &str = "fold";
 /// Of a step of several shards: the gradients at a level of the tree are added to those at hand.
 pub const SUMS: [&str; 10] = [
     "sum@0", "sum@1", "sum@2", "sum@3", "sum@4", "sum@5", "sum@6", "sum@7", "sum@8", "sum@9",
@@ -249,6 +260,8 @@ pub struct Options {
     pub rule: Arc<dyn Rule>,
     /// What a step does beside its rule.
     pub training: Training,
+    /// What the heads' losses want.
+    pub loss: Loss,
 }
 
 /// What a training step does beside the optimiser's rule.
@@ -317,6 +330,7 @@ impl Options {
             concat_in_place: true,
             rule: Arc::new(rules::Adam::default()),
             training: Training::default(),
+            loss: Loss::default(),
         }
     }
 }
@@ -338,6 +352,7 @@ pub struct Plan {
     pub buffers: Vec<BufferSpec>,
     pub regions: Vec<Region>,
     pub parameters: Vec<Parameter>,
+    pub constants: Vec<Constant>,
     pub programs: Vec<Program>,
 }
 
@@ -394,6 +409,8 @@ pub enum Error {
         target: String,
         remedy: &'static str,
     },
+    #[error("the loss cannot be computed: {0}")]
+    Loss(String),
     #[error("{op}: variant `{variant}` does not run here ({target}); there are: {present}")]
     NoVariant {
         op: &'static str,

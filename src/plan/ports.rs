@@ -14,8 +14,13 @@ pub(super) struct Ports {
 }
 
 /// Makes the ports of all programs, appending their buffers.
-pub(super) fn make(model: &Model, wanted: &[Wanted], buffers: &mut Vec<BufferSpec>) -> Ports {
-    let mut making = Making { buffers };
+pub(super) fn make(
+    model: &Model,
+    wanted: &[Wanted],
+    soft: bool,
+    buffers: &mut Vec<BufferSpec>,
+) -> Ports {
+    let mut making = Making { soft, buffers };
     let mut of: Vec<Vec<Port>> = wanted.iter().map(|w| making.program(model, w)).collect();
     for (wanted, ports) in wanted.iter().zip(&mut of) {
         if let Source::Device { set, rows, .. } = wanted.images {
@@ -42,6 +47,8 @@ pub(super) fn make(model: &Model, wanted: &[Wanted], buffers: &mut Vec<BufferSpe
 }
 
 struct Making<'a> {
+    /// Have rows shares of the classes?
+    soft: bool,
     buffers: &'a mut Vec<BufferSpec>,
 }
 
@@ -63,6 +70,7 @@ impl Making<'_> {
     fn program(&mut self, model: &Model, wanted: &Wanted) -> Vec<Port> {
         let n = wanted.batch;
         let [h, w, c] = model.image_shape();
+        let soft = self.soft;
         let mut ports = Vec::new();
         let mut port = |name: String, shape: Shape, dtype| {
             let buffer = self.buffer(&name, &format!("{name}@{n}"), shape.len());
@@ -78,6 +86,10 @@ impl Making<'_> {
         }
         if wanted.mode != Mode::Predict {
             port("labels".into(), Shape::new([n]), Dtype::U32);
+        }
+        if wanted.mode != Mode::Predict && soft {
+            let shape = Shape::new([n, model.classes]);
+            port("targets".into(), shape, Dtype::F32);
         }
         port("images".into(), Shape::new([n, c, h, w]), Dtype::F32);
         let heads = match wanted.mode {

@@ -92,20 +92,12 @@ fn the_answer_is_that_of_the_kernels_reference() {
     for index in 0..values.len().pow(3) {
         let logits = [index % 7, index / 7 % 7, index / 49].map(|i| values[i]);
         for label in 0..classes {
-            let params = Loss {
-                rows: 1,
-                classes,
-                weight: 1.0,
-            };
+            let params = Loss::of(1, classes);
             let step = Step::new(0, 1, [0.0; 4]);
             let bits = logits.map(f32::to_bits);
-            let expected = crate::ops::reference::softmax::softmax_cross_entropy(
-                &params,
-                &step,
-                &bits,
-                &[label],
-                &[0; 4],
-            );
+            let bindings: [&[u32]; 5] = [&bits, &[label], &[], &[], &[0; 4]];
+            let expected =
+                crate::ops::reference::softmax::softmax_cross_entropy(&params, &step, &bindings);
             let correct = expected[1].values[1] as usize;
             assert_eq!(
                 correct == 1,

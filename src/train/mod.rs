@@ -42,6 +42,7 @@ use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Metrics, Work};
 use crate::ops::Step;
 use crate::plan::Dispatch;
+use crate::random;
 use crate::verify;
 use pace::Pace;
 use setup::Run;
@@ -304,7 +305,7 @@ impl Session<'_, '_> {
         let rate = self.rate(step);
         let rule = self.executor.plan.rule.scalars(rate, step + 1);
         Step {
-            seed: config.seed as u32 ^ (config.seed >> 32) as u32,
+            seed: random::folded(config.seed),
             decay: (rate * config.weight_decay()) as f32,
             averaging: config.regime.averaging(step + 1),
             ..Step::new(step as u32 + 1, 0, rule)

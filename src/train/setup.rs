@@ -13,7 +13,7 @@ use crate::feed;
 use crate::files::{self, Lock, Sealed};
 use crate::gpu::{Adapter, Checks, Executor, Gpu};
 use crate::network::Network;
-use crate::plan::{self, Options, Plan, Source, Wanted};
+use crate::plan::{self, Loss, Options, Plan, Source, Wanted};
 use crate::tuned::Tuned;
 use crate::weights::{self, Contents, TensorFile};
 use std::path::{Path, PathBuf};
@@ -366,6 +366,19 @@ fn tidy(folder: &Path, Saved { config, state, .. }: &Saved) -> Result<(), Error>
     Ok(())
 }
 
+/// What the loss wants, by the regime and by what the data's labels are.
+fn loss(config: &Config, dataset: &Dataset) -> Result<Loss, plan::Error> {
+    let regime = &config.regime;
+    let classes = dataset.class_names.len();
+    let weights = regime.class_weights.as_ref();
+    let weights = weights.map(|weights| weights.of(&dataset.train.labels, classes));
+    Ok(Loss {
+        label_smoothing: regime.label_smoothing as f32,
+        class_weights: weights.transpose().map_err(plan::Error::Loss)?,
+        soft: dataset.is_soft(),
+    })
+}
+
 /// The plan of a run; one that goes on keeps its kernels, if they run here.
 fn make_plan(
     prepared: &Prepared,
@@ -394,6 +407,7 @@ fn make_plan(
     }
     let mut options = Options {
         rule: config.rule().expect("options were checked"),
+        loss: loss(config, dataset)?,
         training: config.training(),
         ..Options::new(gpu.profile.clone())
     };

@@ -107,8 +107,5 @@ pub fn check_refused(result: Result<Dataset, Error>, words: &[&str]) {
 
 /// A split of the good set.
 pub fn good_split() -> Split {
-    Split {
-        pixels: Pixels::U8(le!(u8, pixels())),
-        labels: vec![0, 1, 2, 1],
-    }
+    Split::of(Pixels::U8(le!(u8, pixels())), vec![0, 1, 2, 1])
 }

@@ -52,6 +52,35 @@ fn reads_signed_bytes() {
     assert_eq!(set.train.pixels, Pixels::U8(le!(u8, x)));
 }
 
+/// Shares of classes, among them one-hot rows before and behind. The other split has all of each class, and a row
+/// whose shares are equal the first of them.
+#[test]
+fn reads_shares_of_classes() {
+    let rows = [1., 0., 0., 0.25, 0.5, 0.25, 0.4, 0.2, 0.4, 0., 0., 1.];
+    for (descr, bytes) in [("<f4", le!(f32, rows)), ("<f8", le!(f64, rows))] {
+        let dir = good();
+        put(&dir, "y_train", &npy(descr, "(4, 3)", &bytes));
+        let set = load(&dir).unwrap();
+        assert!(set.is_soft());
+        assert_eq!(set.train.labels, [0, 1, 0, 2]);
+        let shares = set.train.shares.as_ref().unwrap();
+        let expected = rows.map(|share| share as f32);
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-7;
+        assert!(shares.iter().zip(&expected).all(close), "{shares:?}");
+        let of_test = [1., 0., 0., 0., 1., 0., 0., 0., 1., 0., 1., 0.];
+        assert_eq!(set.test.shares.as_deref(), Some(&of_test[..]));
+        // What is written is read again, and the hash knows the shares.
+        let again = tempfile::tempdir().unwrap();
+        set.write(again.path()).unwrap();
+        let read = load(&again).unwrap();
+        assert_eq!((&read.train, &read.test), (&set.train, &set.test));
+        assert_ne!(set.hash, Dataset::load(good().path(), IMAGE).unwrap().hash);
+        let few = set.overfit(&[2, 1]);
+        assert_eq!(few.train.labels, [0, 1]);
+        assert_eq!(few.train.shares.unwrap()[3..], [0.25, 0.5, 0.25]);
+    }
+}
+
 #[test]
 fn reads_versions_1_to_3_and_fortran_order() {
     let expected = load(&good()).unwrap();
@@ -167,10 +196,7 @@ fn rows_scale_to_the_bits_of_a_kernel() {
         assert_eq!(out.to_bits(), (*value as f32 * (1.0_f32 / 255.0)).to_bits());
     }
     assert_eq!(set.train.rows(), 4);
-    let floats = Split {
-        pixels: Pixels::F32(vec![0.25, 0.5]),
-        labels: vec![0],
-    };
+    let floats = Split::of(Pixels::F32(vec![0.25, 0.5]), vec![0]);
     let mut out = [0.0; 2];
     floats.row_f32(0, PixelRange::ZeroToOne.scale(), &mut out);
     assert_eq!(out, [0.25, 0.5]);

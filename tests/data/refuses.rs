@@ -103,8 +103,8 @@ fn refuses_bad_labels_by_file_row_and_value() {
     );
     refused(
         "y_train",
-        &rows([0., 0.75, 0.25]),
-        &["y_train.npy, row 1 is a share of each class", "--targets"],
+        &hot([1., 0., 0., 0., 0.75, 0.25, 0.5, 0.25, 0., 0., 0., 1.]),
+        &["y_train.npy, row 2", "shares add up to 0.75, not to 1"],
     );
     let wide = npy("|u1", "(4, 5)", &[1, 0, 0, 0, 0].repeat(4));
     refused(

@@ -84,10 +84,32 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
         values: x.values.iter().map(|&v| f(v)).collect(),
     };
     match node.op_type.as_deref().expect("an operator") {
+        "Mul" if inputs[1].values.len() > 1 => {
+            assert_eq!(x.dims, inputs[1].dims);
+            let pairs = x.values.iter().zip(&inputs[1].values);
+            Array {
+                dims: x.dims.clone(),
+                values: pairs.map(|(a, b)| a * b).collect(),
+            }
+        }
         "Mul" => map(&|v| v * inputs[1].values[0]),
         "Div" => map(&|v| v / inputs[1].values[0]),
         "Sub" => map(&|v| v - inputs[1].values[0]),
         "Relu" => map(&|v| v.max(0.0)),
+        "Identity" => x.clone(),
+        "Sigmoid" => map(&|v| 1.0 / (1.0 + (-v).exp())),
+        "Tanh" => map(&f64::tanh),
+        "Erf" => map(&libm::erf),
+        "Clip" => map(&|v| v.clamp(inputs[1].values[0], inputs[2].values[0])),
+        "Elu" => {
+            let alpha = float(node, "alpha");
+            map(&|v| if v < 0.0 { alpha * v.exp_m1() } else { v })
+        }
+        "LeakyRelu" => {
+            let alpha = float(node, "alpha");
+            map(&|v| if v < 0.0 { alpha * v } else { v })
+        }
+        "Add" if inputs[1].dims.is_empty() => map(&|v| v + inputs[1].values[0]),
         "Add" | "Sum" => Array {
             dims: x.dims.clone(),
             values: (0..x.values.len())

@@ -9,8 +9,8 @@ use fer_gpu::exchange::onnx::proto::{ModelProto, ValueInfoProto};
 use fer_gpu::exchange::{self, Error, Format};
 use fer_gpu::graph::{TensorId, Window};
 use fer_gpu::layers::{
-    Activation, Add, AveragePooling2D, Conv2D, Dense, DepthwiseConv2D, Function, SeparableConv2D,
-    ZeroPadding2D,
+    Activation, Add, AveragePooling2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Function,
+    SeparableConv2D, ZeroPadding2D,
 };
 use fer_gpu::network::{Builder, Model, NETWORKS};
 use fer_gpu::ops::conv2d::Padding::{Same, Valid};
@@ -183,6 +183,41 @@ fn odd_extents_strides_colour_and_shared_layers_come_through() {
             "nodes have names of their own"
         );
     }
+}
+
+/// Every function, one behind the other; what is dropped in training is not there.
+#[test]
+fn every_function_comes_through_and_dropout_does_not() {
+    let mut b = Builder::new();
+    let mut x = b.input("image", [6, 5, 2]);
+    for name in Function::names() {
+        let function = Function::find(name).expect("a function");
+        x = b.conv2d(
+            &format!("{name}_of"),
+            x,
+            4,
+            Window::square(3, 1, Same),
+            false,
+        );
+        x = layer(&mut b, name, Activation(function), &[x]);
+        x = layer(
+            &mut b,
+            &format!("{name}_dropped"),
+            Dropout { rate: 0.5 },
+            &[x],
+        );
+    }
+    let mean = b.global_average_pool("mean", x);
+    let logits = b.dense("logits", mean, 3, false);
+    let model = agrees(&b.model("functions", logits), PixelRange::ZeroTo255);
+    let nodes = model.graph.expect("a graph").node;
+    let ops: Vec<String> = nodes.into_iter().filter_map(|node| node.op_type).collect();
+    assert!(ops.iter().all(|op| op != "Dropout"));
+    assert_eq!(
+        ops.iter().filter(|op| *op == "Identity").count(),
+        1,
+        "linear alone"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use fer_gpu::gpu::{LimitChoice, Work};
 use fer_gpu::graph::{Mode, Window};
 use fer_gpu::network::{Builder, Head, Model};
 use fer_gpu::ops::conv2d::Padding::{Same, Valid};
-use fer_gpu::plan::{self, Options, Source, Wanted};
+use fer_gpu::plan::{self, Loss, Options, Source, Wanted};
 use fer_gpu::profile::{Class, Profile};
 
 const WEIGHT: f32 = 0.3;
@@ -119,7 +119,7 @@ fn an_auxiliary_loss_that_is_not_finite_stops_every_update() {
 #[test]
 fn predictions_know_one_head_and_no_loss() {
     let model = network(IMAGES[0], &BOTH);
-    let graph = model.graph_for(Mode::Predict);
+    let graph = model.graph_for(Mode::Predict, &Loss::default());
     let aux = |name: &str| name.starts_with("aux") || name.starts_with("loss");
     assert!(!graph.nodes.iter().any(|node| aux(&node.name)));
     let options = Options::new(Profile::webgpu(Class::Software));

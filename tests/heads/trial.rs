@@ -87,6 +87,7 @@ impl<'g> Trial<'g> {
         let batch = Batch {
             images: Images::Host(&self.images),
             labels: &self.labels,
+            targets: None,
             step: Step::new(self.steps as u32, VALID, rule),
         };
         run(&mut self.executor, &batch).expect("a device that works")
@@ -106,6 +107,10 @@ impl<'g> Trial<'g> {
 
     pub fn predict(&mut self, port: &str) -> Vec<f32> {
         self.run(|executor, batch| executor.compute(Work::PREDICT, batch, port))
+    }
+
+    pub fn evaluate(&mut self, port: &str) -> Vec<f32> {
+        self.run(|executor, batch| executor.compute(Work::EVALUATE, batch, port))
     }
 
     /// A training step, each dispatch of which agrees with its reference.

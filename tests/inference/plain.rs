@@ -113,8 +113,11 @@ fn layer(
         "GlobalMaxPooling2D" => (0..c)
             .map(|ci| (0..h * w).map(|p| x[p * c + ci]).fold(f64::MIN, f64::max))
             .collect(),
-        "Activation" => x.iter().map(|&v| v.max(0.0)).collect(),
-        "Flatten" => x.clone(),
+        "Activation" => {
+            let function = config["activation"].as_str().expect("a function");
+            x.iter().map(|&v| activated(function, v)).collect()
+        }
+        "Flatten" | "Dropout" | "SpatialDropout2D" => x.clone(),
         "Add" => {
             let one = |at: usize| node.inputs.iter().map(|id| values[id][at]).sum();
             (0..x.len()).map(one).collect()
@@ -193,6 +196,22 @@ fn depthwise(
         y.push(sum);
     }
     y
+}
+
+fn activated(function: &str, x: f64) -> f64 {
+    let sigmoid = 1.0 / (1.0 + (-x).exp());
+    match function {
+        "relu" => x.max(0.0),
+        "relu6" => x.clamp(0.0, 6.0),
+        "leaky_relu" => x.max(0.2 * x),
+        "elu" => x.max(0.0) + x.min(0.0).exp_m1(),
+        "sigmoid" => sigmoid,
+        "tanh" => x.tanh(),
+        "silu" => x * sigmoid,
+        "gelu" => 0.5 * x * libm::erfc(-x / 2f64.sqrt()),
+        "linear" => x,
+        other => panic!("the plain forward pass has no {other}"),
+    }
 }
 
 fn cells(h: usize, w: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {

@@ -159,10 +159,11 @@ fn votes_are_joined_row_by_row() {
         [0.7, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     );
     assert_eq!(shares.row(2).to_vec()[..3], [0.5, 0.5, 0.0]);
-    let refusal = Dataset::load(&out, IMAGE)
-        .expect_err("no class numbers")
-        .to_string();
-    assert!(refusal.contains("a share of each class"), "{refusal}");
+    let set = Dataset::load(&out, IMAGE).expect("a set");
+    assert!(set.is_soft());
+    assert_eq!(set.train.shares.as_ref().map(Vec::len), Some(12 * 8));
+    // Of equal shares the first counts.
+    assert_eq!(set.train.labels[2], 0);
 }
 
 #[test]

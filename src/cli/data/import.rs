@@ -128,8 +128,7 @@ impl Import {
         if self.json {
             print(json(&imported, &self.out));
         } else {
-            let shares = matches!(self.targets, Target::Distribution);
-            text(&imported, &self.out, shares);
+            text(&imported, &self.out);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -180,7 +179,7 @@ impl Import {
 }
 
 /// What was imported, as a table and what else there is to say.
-fn text(imported: &Imported, out: &Path, shares: bool) {
+fn text(imported: &Imported, out: &Path) {
     let [train, test] = &imported.counts;
     print(class_table(&imported.class_names, [train, test]));
     let [height, width, channels] = imported.image;
@@ -223,11 +222,6 @@ fn text(imported: &Imported, out: &Path, shares: bool) {
             plural(imported.skipped.len() as u64, "file"),
             plain(&first.display().to_string())
         ));
-    }
-    if shares {
-        return output::note(
-            "shares of classes are for losses to come: training takes --targets majority",
-        );
     }
     let check = format!("fer-gpu data check {}", told(out));
     let is_taken = |image: [u32; 3]| image.map(|extent| extent as usize) == imported.image;

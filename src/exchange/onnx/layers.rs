@@ -6,6 +6,7 @@ use super::graph::{Writer, float, int, ints};
 use super::proto::AttributeProto;
 use crate::exchange::transpose::Order;
 use crate::graph::Node;
+use crate::ops::activation::NEGATIVE_SLOPE;
 use serde_json::Value;
 
 /// Writes a layer's nodes.
@@ -41,6 +42,7 @@ static CONVERTERS: &[(&str, Convert)] = &[
         let more = [kernel].into_iter().chain(bias(writer, node, 1)).collect();
         writer.layer(node, "Conv", more, [window, vec![group]].concat())
     }),
+    ("Dropout", nothing),
     ("Flatten", |writer, node| {
         writer.layer(node, "Flatten", vec![], vec![int("axis", 1)])
     }),
@@ -57,6 +59,7 @@ static CONVERTERS: &[(&str, Convert)] = &[
     }),
     ("SeparableConv2D", separable_conv2d),
     ("ZeroPadding2D", zero_padding),
+    ("SpatialDropout2D", nothing),
 ];
 
 /// The converter of a kind of layer.
@@ -76,6 +79,11 @@ fn unsupported(node: &Node, what: impl Into<String>) -> Error {
     }
 }
 
+/// What predictions do not have. It is asked for where the layer makes the logits; else the graph lacks it.
+fn nothing(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    writer.layer(node, "Identity", vec![], vec![])
+}
+
 /// Keras's functions whose ONNX has no arguments.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("linear", "Identity"),
@@ -89,13 +97,56 @@ const FUNCTIONS: &[(&str, &str)] = &[
 fn activation(writer: &mut Writer, node: &Node) -> Result<(), Error> {
     let config = node.layer.config();
     let function = config["activation"].as_str().unwrap_or_default();
-    match FUNCTIONS.iter().find(|(name, _)| *name == function) {
-        Some((_, op)) => writer.layer(node, op, vec![], vec![]),
-        None => Err(unsupported(
+    if let Some((_, op)) = FUNCTIONS.iter().find(|(name, _)| *name == function) {
+        return writer.layer(node, op, vec![], vec![]);
+    }
+    match function {
+        "elu" => writer.layer(node, "Elu", vec![], vec![float("alpha", 1.0)]),
+        "leaky_relu" => {
+            let slope = float("alpha", NEGATIVE_SLOPE);
+            writer.layer(node, "LeakyRelu", vec![], vec![slope])
+        }
+        "relu6" => {
+            let ends = [("low", 0.0), ("high", 6.0)];
+            let ends = ends.map(|(end, at)| writer.constant(&format!("{}/{end}", node.name), at));
+            writer.layer(node, "Clip", ends.to_vec(), vec![])
+        }
+        "silu" => {
+            let x = writer.value(node.inputs[0]);
+            let gate = step(writer, node, "gate", "Sigmoid", vec![x]);
+            writer.layer(node, "Mul", vec![gate], vec![])
+        }
+        "gelu" => gelu(writer, node),
+        _ => Err(unsupported(
             node,
             format!("there is no ONNX here for the function `{function}`"),
         )),
     }
+}
+
+/// One of several nodes of a layer: its output.
+fn step(writer: &mut Writer, node: &Node, name: &str, op: &str, inputs: Vec<String>) -> String {
+    let name = format!("{}/{name}", node.name);
+    let output = writer.between(&name);
+    writer.node(&name, op, inputs, output.clone(), vec![]);
+    output
+}
+
+/// x times half of 1 + erf(x / sqrt 2).
+fn gelu(writer: &mut Writer, node: &Node) -> Result<(), Error> {
+    let x = writer.value(node.inputs[0]);
+    let constants = [
+        ("root", std::f32::consts::FRAC_1_SQRT_2),
+        ("one", 1.0),
+        ("half", 0.5),
+    ];
+    let [root, one, half] =
+        constants.map(|(name, value)| writer.constant(&format!("{}/{name}", node.name), value));
+    let scaled = step(writer, node, "scaled", "Mul", vec![x, root]);
+    let erf = step(writer, node, "erf", "Erf", vec![scaled]);
+    let sum = step(writer, node, "sum", "Add", vec![erf, one]);
+    let below = step(writer, node, "below", "Mul", vec![sum, half]);
+    writer.layer(node, "Mul", vec![below], vec![])
 }
 
 /// The layer's tensor number `own`, a kernel whose filters read every channel: (h, w, in, out) as (out, in, h, w).

@@ -12,6 +12,7 @@ use super::{Error, Trained, write_floats};
 use crate::data::PixelRange;
 use crate::files;
 use crate::graph::Mode;
+use crate::layers::Loss;
 use crate::weights::Record;
 use graph::{Initialiser, Writer, ints};
 use prost::Message;
@@ -81,7 +82,7 @@ pub fn write(path: &Path, trained: &mut Trained) -> Result<(), Error> {
 /// The graph without the weights, and those.
 fn converted(trained: &Trained) -> Result<(proto::GraphProto, Vec<Initialiser>), Error> {
     let model = &trained.model;
-    let graph = model.graph_for(Mode::Predict);
+    let graph = model.graph_for(Mode::Predict, &Loss::default());
     let mut writer = Writer::new(&graph, &[IMAGES, LOGITS, PROBABILITIES]);
     let logits = model.heads[0].logits;
     writer.name(logits, LOGITS);

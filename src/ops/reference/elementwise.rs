@@ -3,7 +3,7 @@
 use super::{EPSILON, Expected, View, floats};
 use crate::ops::relu::Planes;
 
-fn map(p: &Planes, one: impl Fn(u32, u32, u32) -> (f64, f64)) -> Vec<(f64, f64)> {
+pub(super) fn map(p: &Planes, one: impl Fn(u32, u32, u32) -> (f64, f64)) -> Vec<(f64, f64)> {
     let mut values = Vec::with_capacity((p.n * p.c * p.pixels) as usize);
     for n in 0..p.n {
         for c in 0..p.c {
@@ -18,7 +18,7 @@ fn map(p: &Planes, one: impl Fn(u32, u32, u32) -> (f64, f64)) -> Vec<(f64, f64)>
     .embed(p.n, p.c, values)
 }
 
-fn a(p: &Planes) -> View {
+pub(super) fn a(p: &Planes) -> View {
     View {
         channels: p.a_channels,
         first: p.a_first,
@@ -26,7 +26,7 @@ fn a(p: &Planes) -> View {
     }
 }
 
-fn b(p: &Planes) -> View {
+pub(super) fn b(p: &Planes) -> View {
     View {
         channels: p.b_channels,
         first: p.b_first,

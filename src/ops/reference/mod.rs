@@ -4,6 +4,7 @@
 //! written binding must hold, element by element, with the tolerance that follows from the
 //! arithmetic. Speed does not matter here, only that a reader can see it is right.
 
+pub mod activation;
 pub mod adam;
 pub mod average_pool2d;
 pub mod averages;
@@ -11,6 +12,7 @@ pub mod batch_norm;
 pub mod conv2d;
 pub mod decay;
 pub mod depthwise_conv2d;
+pub mod dropout;
 pub mod elementwise;
 pub mod gather;
 pub mod global_average_pool;

@@ -79,39 +79,46 @@ pub fn softmax_backward(p: &Softmax, y: &[u32], dy: &[u32]) -> Expected {
     Expected::absolute(values)
 }
 
-/// Mean cross-entropy over the valid rows: dlogits, times the weight, and metrics (loss sum, correct rows,
-/// non-finite flag, 0).
-pub fn softmax_cross_entropy(
-    p: &Loss,
-    step: &Step,
-    logits: &[u32],
-    labels: &[u32],
-    metrics: &[u32],
-) -> Vec<Expected> {
+/// Cross-entropy of the valid rows: dlogits of `weight` times its mean over all shards, and metrics (loss sum, correct
+/// rows, non-finite flag, 0). Bindings: logits, labels, targets, class weights, metrics.
+pub fn softmax_cross_entropy(p: &Loss, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+    let [logits, labels, targets, class_weights, metrics, ..] = bindings else {
+        unreachable!("the op's bindings");
+    };
     let classes = p.classes as usize;
-    let valid = step.valid_rows as usize;
     let (mut loss, mut loss_error, mut correct) = (0.0, 0.0, 0.0);
     let mut gradient = vec![(0.0, 0.0); p.rows as usize * classes];
-    for (n, x) in floats(logits).chunks(classes).take(valid).enumerate() {
+    let rows = floats(logits).chunks(classes).enumerate();
+    for (n, x) in rows.take(step.valid_rows as usize) {
         if x.iter().any(|logit| !logit.is_finite()) {
             // Not correct, no gradient.
             loss = f64::NAN;
             continue;
         }
-        let (row, label) = (row(x), labels[n] as usize);
-        let log = row.sum.ln();
-        let log_error = row.sum_error + (0.5f64).powi(21) + 4.0 * EPSILON * log;
-        let one = row.max + log - x[label] as f64;
-        loss += one;
-        loss_error += log_error + 2.0 * EPSILON * ((row.max - x[label] as f64).abs() + log);
+        let label = labels[n] as usize;
+        let targets = match p.soft {
+            0 => None,
+            _ => Some(&floats(targets)[n * classes..][..classes]),
+        };
+        let weight = match p.weighted {
+            0 => 1.0,
+            _ => floats(class_weights)[label] as f64,
+        };
+        let (row, wanted) = (row(x), Wanted::of(p, label, targets));
+        let (one, error) = row.loss(x, &wanted);
+        loss += weight * one;
+        // The product with a weight is rounded, except with 1.
+        let rounded = if p.weighted == 0 { 0.0 } else { EPSILON };
+        loss_error += weight * (error + rounded * one);
         let best = (0..classes).fold(0, |b, i| if x[i] > x[b] { i } else { b });
         correct += f64::from(best == label);
+        let share = weight * p.weight as f64 / step.all_rows as f64;
         for (i, &(term, error)) in row.terms.iter().enumerate() {
             let probability = term / row.sum;
-            let slack = probability * (error + row.sum_error + 4.0 * EPSILON);
-            let share = p.weight as f64 / step.all_rows as f64;
-            let value = (probability - f64::from(i == label)) * share;
-            let error = slack * share.abs() + 5.0 * EPSILON * value.abs();
+            let slack = probability * (error + row.sum_error + 4.0 * EPSILON)
+                + wanted.rounding * wanted.shares[i];
+            let value = (probability - wanted.shares[i]) * share;
+            let error = slack * share.abs() + (5.0 * EPSILON + rounded) * value.abs();
             gradient[n * classes + i] = (value, error);
         }
     }
@@ -128,4 +135,48 @@ pub fn softmax_cross_entropy(
         (0.0, 0.0),
     ];
     vec![Expected::absolute(gradient), Expected::absolute(metrics)]
+}
+
+/// What the loss wants of a row: kept times its target, and spread.
+struct Wanted {
+    shares: Vec<f64>,
+    /// Relative error of each: of a product and a sum of what is not negative; none where the target is 0 or 1 and
+    /// nothing is spread.
+    rounding: f64,
+}
+
+impl Wanted {
+    fn of(p: &Loss, label: usize, targets: Option<&[f32]>) -> Wanted {
+        let target = |i: usize| match targets {
+            Some(targets) => targets[i] as f64,
+            None => f64::from(i == label),
+        };
+        let (kept, spread) = (p.kept as f64, p.spread as f64);
+        let share = |i| kept * target(i) + spread;
+        let plain = spread == 0.0 && kept == 1.0;
+        Wanted {
+            shares: (0..p.classes as usize).map(share).collect(),
+            rounding: if plain { 0.0 } else { 2.0 * EPSILON },
+        }
+    }
+}
+
+impl Row {
+    /// log(sum) + the sum of t (max - x), and its error.
+    fn loss(&self, x: &[f32], wanted: &Wanted) -> (f64, f64) {
+        let log = self.sum.ln();
+        let log_error = self.sum_error + (0.5f64).powi(21) + 4.0 * EPSILON * log;
+        let far = |(&x, share): (&f32, &f64)| share * (self.max - x as f64);
+        let distance: f64 = x.iter().zip(&wanted.shares).map(far).sum();
+        // Of one class that has all: its difference and the sum with the logarithm are rounded. Else products and
+        // their sum are too; no term is negative.
+        let terms = wanted.shares.iter().filter(|&&share| share != 0.0).count();
+        let whole = wanted.shares.contains(&1.0);
+        let rounded = match terms == 1 && whole {
+            true => 0.0,
+            false => wanted.rounding + terms as f64 * EPSILON,
+        };
+        let error = log_error + 2.0 * EPSILON * (distance + log) + rounded * distance;
+        (log + distance, error)
+    }
 }
