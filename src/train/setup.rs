@@ -313,7 +313,9 @@ fn begin(
         if fits.taken.is_empty() {
             return Err(Error::NothingFits(file.path().into()));
         }
-        told(&fits).map(|text| observe(Event::Notice(text)));
+        told(&fits)
+            .into_iter()
+            .for_each(|text| observe(Event::Notice(text)));
         if file.seal == Sealed::Never {
             observe(Event::Notice(UNHASHED.into()));
         }
