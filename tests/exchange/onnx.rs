@@ -189,7 +189,7 @@ fn odd_extents_strides_colour_and_shared_layers_come_through() {
 #[test]
 fn every_function_comes_through_and_dropout_does_not() {
     let mut b = Builder::new();
-    let mut x = b.input("image", [6, 5, 2]);
+    let mut x = b.input("image", [6, 5, 3]);
     for name in Function::names() {
         let function = Function::find(name).expect("a function");
         x = b.conv2d(
