@@ -437,7 +437,7 @@ impl<'g> Trial<'g> {
         let submitted = self.executor.submit(Work::LOSS, &batch);
         submitted.expect("a forward pass");
         let metrics = self.executor.finish_oldest().expect("a forward pass");
-        metrics.expect("one is pending").loss_sum as f64 / BATCH as f64
+        metrics.expect("one is pending").loss()
     }
 }
 

@@ -138,7 +138,11 @@ fn as_json(model: &Model, about: &str, batch: u32) -> Value {
             "inputs": layer.inputs,
         })
     };
-    let head = |head: &crate::network::Head| json!({ "name": head.name, "weight": head.weight });
+    let head = |head: &crate::network::Head| {
+        // As it was written: 0.3, not 0.30000001.
+        let weight: Option<f64> = head.weight.to_string().parse().ok();
+        json!({ "name": head.name, "weight": weight })
+    };
     json!({
         "model": model.name,
         "about": about,

@@ -11,8 +11,9 @@ use super::estimate::{Estimate, predicted_seconds};
 use super::kernel::{Bound, Checks, Kernel};
 use crate::ops::softmax_cross_entropy::METRICS;
 use crate::ops::{Access, Step};
-use crate::plan::{self, Dispatch, Plan, Port, Program, Range};
+use crate::plan::{self, Dispatch, Mode, Plan, Port, Program, Range};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -152,6 +153,8 @@ pub struct Executor<'g> {
     /// The step whose shards are being submitted.
     filling: Option<Filling>,
     estimate: Estimate,
+    /// Have weights changed since the last folding?
+    unfolded: AtomicBool,
 }
 
 /// A step some of whose shards were submitted.
@@ -215,6 +218,7 @@ impl<'g> Executor<'g> {
             pending: VecDeque::new(),
             filling: None,
             estimate: Estimate::new(),
+            unfolded: AtomicBool::new(true),
         })
     }
 
@@ -263,9 +267,27 @@ impl<'g> Executor<'g> {
         self.program(work).port("rows").is_some()
     }
 
+    /// Says that weights were written otherwise than by [`Executor::write_parameter`] or a step.
+    pub fn weights_changed(&self) {
+        self.unfolded.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes anew what predictions need made of the weights, where these may have changed.
+    fn fold(&self) {
+        let has_it = self.plan.program(plan::FOLD).is_some();
+        if has_it && self.unfolded.swap(false, Ordering::Relaxed) {
+            self.encode_all(Work::whole(plan::FOLD));
+        }
+    }
+
     /// Uploads what a step needs; takes effect before whatever is submitted next.
     pub fn upload(&self, work: Work, batch: &Batch) {
         let program = self.program(work);
+        match program.mode {
+            Mode::Train => self.weights_changed(),
+            Mode::Evaluate => {}
+            Mode::Predict => self.fold(),
+        }
         let write = |port: &str, words: &[u8]| {
             let port = program.port(port).expect("the program takes it");
             self.gpu.upload(&self.buffers[port.buffer], 0, words);
@@ -457,6 +479,7 @@ impl<'g> Executor<'g> {
 
     /// Zeroes every parameter and its moments.
     pub fn zero_parameters(&self) {
+        self.weights_changed();
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         for buffer in self.plan.parameter_buffers() {
             encoder.clear_buffer(&self.buffers[buffer].0, 0, None);

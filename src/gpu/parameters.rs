@@ -58,6 +58,7 @@ impl Executor<'_> {
         which: Tensor,
         mut source: impl FnMut(Range<usize>, &mut [f32]) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.weights_changed();
         let parameter = &self.plan.parameters[index];
         match &parameter.storage {
             Storage::Flat { region, offset } => {

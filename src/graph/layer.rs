@@ -1,7 +1,7 @@
 //! What a layer must say of itself: its shape rule, its tensors, its gradients as data, what may be fused
 //! with it, and how each pass becomes kernels.
 
-use super::{Emit, Graph, Node};
+use super::{Emit, Graph, Node, Place};
 use crate::tensor::Shape;
 use serde_json::Value;
 use std::fmt;
@@ -41,6 +41,10 @@ pub trait Layer: fmt::Debug + Send + Sync {
 
     /// Emits the kernels of a pass.
     fn lower(&self, node: &Node, emit: &mut dyn Emit);
+
+    /// Of a layer that [`Caps::folds`]: emits what puts its work, as it is in predictions, into the kernel and bias of
+    /// the layer before.
+    fn fold(&self, _node: &Node, _folding: &Folding, _emit: &mut dyn Emit) {}
 }
 
 /// Why a layer cannot take its inputs.
@@ -212,6 +216,19 @@ pub enum Alias {
     Part { first: u32 },
 }
 
+/// The kernel and bias of a layer that is to do the work of the one behind it as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Folding {
+    pub kernel: Place,
+    /// None where the layer has none.
+    pub bias: Option<Place>,
+    /// Of the kernel, whose last axes are the output channels.
+    pub words: u32,
+    pub channels: u32,
+    /// Where kernel and bias are to be written.
+    pub into: [Place; 2],
+}
+
 /// What a pass allows those who fuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caps {
@@ -223,6 +240,11 @@ pub struct Caps {
     pub alias: Alias,
     /// Does each element of the output follow from the inputs' elements at its place, in whatever order they lie?
     pub elementwise: bool,
+    /// Forward: which own tensor is a kernel with whose last axes, the output channels, everything is multiplied last.
+    /// The own tensor behind it is a bias, which is added whether the layer declares one or not.
+    pub kernel: Option<usize>,
+    /// Forward, in predictions: is the output the input times a number a channel, and another added?
+    pub folds: bool,
     /// Is it a ReLU (forward), or the mask of one over its first input, by its second (backward)?
     pub is_relu: bool,
 }

@@ -13,7 +13,8 @@ use crate::ops::conv2d::Padding;
 use crate::tensor::Shape;
 pub use emit::{BufferId, Emit, Mode, PanelRange, Place, Schedule, View};
 pub use layer::{
-    Alias, Caps, Declared, Gradient, Init, Layer, Layout, Mask, Outline, Own, Pass, Refusal, Slot,
+    Alias, Caps, Declared, Folding, Gradient, Init, Layer, Layout, Mask, Outline, Own, Pass,
+    Refusal, Slot,
 };
 use std::sync::Arc;
 

@@ -8,13 +8,14 @@
 
 use super::{Arguments, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Init, Kind, Layer, Layout, Mask, Mode, Node, Outline, Own,
-    Pass, Place, Refusal, Slot, TensorId,
+    Caps, Declared, Emit, Folding, Gradient, Init, Kind, Layer, Layout, Mask, Mode, Node, Outline,
+    Own, Pass, Place, Refusal, Slot, TensorId,
 };
 use crate::ops::batch_norm::{
     Apply, BackwardInput, BackwardMerge, BackwardSums, BatchNorm, Merge, Statistics,
 };
 use crate::ops::concat;
+use crate::ops::fold_batch_norm::{self, FoldBatchNorm};
 use crate::ops::relu::Planes;
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -311,6 +312,7 @@ impl Layer for BatchNormalization {
             Pass::Forward => Caps {
                 ranged: true,
                 relu: true,
+                folds: true,
                 ..caps
             },
             _ => Caps {
@@ -325,5 +327,33 @@ impl Layer for BatchNormalization {
             Pass::Forward => self.forward(node, emit),
             _ => self.backward(node, emit),
         }
+    }
+
+    fn fold(&self, node: &Node, folding: &Folding, emit: &mut dyn Emit) {
+        let [mean, variance] = self.moving(node).map(|id| emit.held(id));
+        let gamma = self.gamma(node).map_or(variance, |id| emit.held(id));
+        let beta = self.beta(node).map_or(variance, |id| emit.held(id));
+        let params = FoldBatchNorm {
+            words: folding.words,
+            c: folding.channels,
+            scale: self.scale.into(),
+            center: self.center.into(),
+            biased: folding.bias.is_some().into(),
+            epsilon: self.epsilon as f32,
+        };
+        let [kernel, bias] = folding.into;
+        let read = [variance, gamma, folding.kernel];
+        emit.dispatch(
+            &fold_batch_norm::Kernel,
+            &params,
+            &[&read[..], &[kernel]].concat(),
+        );
+        let before = folding.bias.unwrap_or(variance);
+        let read = [variance, gamma, mean, beta, before];
+        emit.dispatch(
+            &fold_batch_norm::Bias,
+            &params,
+            &[&read[..], &[bias]].concat(),
+        );
     }
 }

@@ -96,6 +96,7 @@ impl Layer for Conv2D {
             Pass::Forward => Caps {
                 ranged: true,
                 relu: true,
+                kernel: Some(0),
                 ..Caps::default()
             },
             Pass::Backward(1) => Caps {

@@ -98,6 +98,7 @@ impl Layer for DepthwiseConv2D {
             Pass::Forward => Caps {
                 ranged: true,
                 relu: true,
+                kernel: Some(0),
                 ..Caps::default()
             },
             Pass::Backward(1) => Caps {

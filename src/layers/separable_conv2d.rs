@@ -137,6 +137,7 @@ impl Layer for SeparableConv2D {
             Pass::Forward => Caps {
                 ranged: true,
                 relu: true,
+                kernel: Some(1),
                 ..Caps::default()
             },
             Pass::Backward(3) => Caps {

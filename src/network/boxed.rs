@@ -22,8 +22,24 @@ const TEXTS: &[(&str, &str)] = &[
         include_str!("../../networks/inception-3.toml"),
     ),
     (
+        "networks/googlenet.toml",
+        include_str!("../../networks/googlenet.toml"),
+    ),
+    (
+        "networks/googlenet-48.toml",
+        include_str!("../../networks/googlenet-48.toml"),
+    ),
+    (
         "networks/mollahosseini.toml",
         include_str!("../../networks/mollahosseini.toml"),
+    ),
+    (
+        "networks/mini-xception.toml",
+        include_str!("../../networks/mini-xception.toml"),
+    ),
+    (
+        "networks/fer-inception.toml",
+        include_str!("../../networks/fer-inception.toml"),
     ),
 ];
 

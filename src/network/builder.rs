@@ -437,10 +437,9 @@ fn fit(outline: &Outline) -> Result<(), Refusal> {
         _ => Ok(()),
     };
     let outputs = outline.outputs.iter();
+    let own = outline.own.iter().map(|declared| &declared.shape);
     outputs
-        .map(|shape| within(shape, MOST_ACTIVATIONS))
-        .collect::<Result<(), _>>()?;
-    let own = outline.own.iter();
-    own.map(|declared| within(&declared.shape, MOST_WEIGHTS))
-        .collect()
+        .map(|shape| (shape, MOST_ACTIVATIONS))
+        .chain(own.map(|shape| (shape, MOST_WEIGHTS)))
+        .try_for_each(|(shape, most)| within(shape, most))
 }

@@ -205,7 +205,7 @@ impl Error {
     fn text(origin: &str, text: &str, fault: file::Fault) -> Error {
         Error::Text {
             report: fault.render(origin, text),
-            help: fault.help,
+            help: fault.remedy(),
         }
     }
 }

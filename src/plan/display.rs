@@ -1,7 +1,7 @@
 //! Prints a plan: each dispatch with its kernel, shapes, buffers, flops and bytes, then the
 //! buffers and the device memory they take.
 
-use super::{Dispatch, Mode, Plan};
+use super::{Dispatch, FOLD, Mode, Plan};
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt;
 
@@ -76,6 +76,7 @@ impl fmt::Display for Plan {
         )?;
         for program in &self.programs {
             let title = match program.mode {
+                _ if program.name == FOLD => "Once, when weights have changed",
                 Mode::Train => "One training step",
                 Mode::Evaluate => "One validation batch",
                 Mode::Predict => "One batch of predictions",

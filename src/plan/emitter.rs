@@ -27,6 +27,8 @@ pub(super) struct Emitter<'a> {
     pub flag: Option<Place>,
     /// The complete gradient of each held tensor.
     pub finals: HashMap<TensorId, TensorId>,
+    /// Where held tensors lie that a program has instead of the network's.
+    pub folded: HashMap<TensorId, Place>,
     /// Where each root tensor lies.
     pub of: HashMap<TensorId, Place>,
     pub transients: Transients,
@@ -175,6 +177,9 @@ impl Emit for Emitter<'_> {
     }
 
     fn held(&self, tensor: TensorId) -> Place {
+        if let Some(&place) = self.folded.get(&tensor) {
+            return place;
+        }
         let parameter = &self.placement.parameters[self.placement.of[&tensor]];
         let (region, offset) = parameter.storage.pieces()[0];
         Place {

@@ -2,12 +2,13 @@
 //! the heads' losses are joined, the optimiser's rule is emitted, and the result is held against the limits.
 
 use super::emitter::Emitter;
+use super::fold::{self, Folded};
 use super::fusion::Fusion;
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
 use super::{
-    BufferSpec, Constant, Error, Mode, Options, Plan, Port, Program, Source, Wanted, head_port,
-    memory, update,
+    BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program, Source, Wanted,
+    head_port, memory, update,
 };
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
@@ -26,10 +27,19 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
     let trains = wanted.iter().any(|w| w.mode == Mode::Train);
     let constants = constants(options, trains, &mut buffers);
     let placement = placement::place(&model.graph, options, trains, &mut buffers)?;
+    let predicts = wanted.iter().any(|w| w.mode == Mode::Predict);
+    let folded = predicts.then(|| {
+        let graph = model.graph_for(Mode::Predict, &options.loss);
+        fold::fold(graph, &model.heads, &mut buffers)
+    });
     let mut pool = Vec::new();
     let mut programs: Vec<Program> = Vec::new();
     for (wanted, own) in wanted.iter().zip(&ports.of) {
-        let graph = model.graph_for(wanted.mode, &options.loss).at(wanted.batch);
+        let folded = folded.as_ref().filter(|_| wanted.mode == Mode::Predict);
+        let graph = match folded {
+            Some(folded) => folded.graph.at(wanted.batch),
+            None => model.graph_for(wanted.mode, &options.loss).at(wanted.batch),
+        };
         let lowering = Lowering {
             model,
             wanted,
@@ -37,6 +47,7 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             all: &ports,
             class_weights: constants.first(),
             placement: &placement,
+            folded: folded.map_or_else(HashMap::new, |folded| folded.places.clone()),
             options,
         };
         let fusion = Fusion::new(&graph, &lowering.logits(), options.concat_in_place);
@@ -51,6 +62,16 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             ports: own.clone(),
             dispatches,
         });
+    }
+    if let Some(folded) = folded.filter(|folded| !folded.is_empty()) {
+        programs.push(folding(
+            model,
+            &folded,
+            &ports,
+            &placement,
+            options,
+            buffers.len(),
+        )?);
     }
     if trains {
         let batch = wanted.first().map_or(0, |wanted| wanted.batch);
@@ -97,6 +118,46 @@ fn constants(options: &Options, trains: bool, buffers: &mut Vec<BufferSpec>) -> 
     weights.map(constant).collect()
 }
 
+/// The program that folds weights into those of predictions.
+fn folding(
+    model: &Model,
+    folded: &Folded,
+    ports: &Ports,
+    placement: &Placement,
+    options: &Options,
+    buffers: usize,
+) -> Result<Program, Error> {
+    let (name, mode, batch) = (FOLD, Mode::Predict, 1);
+    let lowering = Lowering {
+        model,
+        wanted: &Wanted {
+            name,
+            mode,
+            batch,
+            images: Source::Host,
+        },
+        ports: &[],
+        all: ports,
+        class_weights: None,
+        placement,
+        folded: HashMap::new(),
+        options,
+    };
+    let fusion = Fusion::default();
+    let mut emitter = lowering.emitter(&folded.graph, &fusion, buffers);
+    folded.lower(&mut emitter, |emitter, label| {
+        emitter.begin(0, label, Phase::Forward);
+    });
+    let (dispatches, _) = emitter.finish()?;
+    Ok(Program {
+        name,
+        mode,
+        batch,
+        ports: Vec::new(),
+        dispatches,
+    })
+}
+
 /// One program on its way.
 struct Lowering<'a> {
     model: &'a Model,
@@ -105,6 +166,7 @@ struct Lowering<'a> {
     all: &'a Ports,
     class_weights: Option<&'a Constant>,
     placement: &'a Placement,
+    folded: HashMap<TensorId, Place>,
     options: &'a Options,
 }
 
@@ -144,6 +206,7 @@ impl<'a> Lowering<'a> {
             metrics: metrics.collect(),
             flag: self.all.flag.map(Place::of),
             finals: finals(graph),
+            folded: self.folded.clone(),
             of,
             transients: memory::Transients::behind(fixed),
             dispatches: Vec::new(),

@@ -1,6 +1,6 @@
 //! The schedule as plain data: a network compiled to programs, lists of dispatches over shared buffers.
 //!
-//! `fusion` decides which tensors share storage and which nodes vanish, `placement` where the held tensors
+//! `fold` puts layers of predictions into those before them, `fusion` decides which tensors share storage and which nodes vanish, `placement` where the held tensors
 //! lie, `ports` where host and programs meet, `lower` turns nodes into dispatches, for which the layers write
 //! through `emitter`; `variants` chooses the kernels and `committed` says what is usual, `memory` maps
 //! short-lived tensors onto few buffers, `display` prints the result. No GPU is needed for any of it.
@@ -8,6 +8,7 @@
 mod committed;
 mod display;
 mod emitter;
+mod fold;
 mod fusion;
 mod lower;
 mod memory;
@@ -197,6 +198,8 @@ pub const TRAIN: &str = "train";
 pub const EVALUATE: &str = "evaluate";
 /// Probabilities of a batch.
 pub const PREDICT: &str = "predict";
+/// What predictions need made of the weights, once they have changed.
+pub const FOLD: &str = "fold";
 /// Of a step of several shards: the gradients at a level of the tree are added to those at hand.
 pub const SUMS: [&str; 10] = [
     "sum@0", "sum@1", "sum@2", "sum@3", "sum@4", "sum@5", "sum@6", "sum@7", "sum@8", "sum@9",

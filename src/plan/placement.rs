@@ -13,7 +13,7 @@ use std::collections::HashMap;
 const SHARED_LIMIT: u64 = 1 << 20;
 
 /// Offsets of bindings are multiples of this on every adapter.
-const ALIGNMENT: u64 = 256;
+pub(super) const ALIGNMENT: u64 = 256;
 
 /// How a held tensor is stored.
 #[derive(Clone, Debug)]

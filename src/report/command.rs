@@ -1,13 +1,16 @@
 //! The command that trains the same weights again, to be pasted into a shell.
 
 use super::Outcome;
-use crate::train::{Config, NETWORK};
+use crate::train::{Config, NETWORK, RECIPE, Regime};
 use std::path::Path;
 
 /// What trains the weights of a run again, a command a line: a rate that was changed on the way is a command of
 /// its own, that goes on with the run.
 pub fn commands(outcome: &Outcome) -> Vec<String> {
     let config = &outcome.config;
+    if config.regime != Regime::default() {
+        return vec![by_recipe(outcome)];
+    }
     let rate = |row: &crate::train::EpochRow| row.learning_rate.unwrap_or(config.learning_rate);
     // (rate, the last epoch that has it)
     let mut parts: Vec<(f64, u32)> = Vec::new();
@@ -38,6 +41,20 @@ pub fn commands(outcome: &Outcome) -> Vec<String> {
         ));
     }
     commands
+}
+
+/// A new run by the recipe that the run wrote.
+fn by_recipe(outcome: &Outcome) -> String {
+    let config = &outcome.config;
+    let mut text = format!(
+        "fer-gpu train --recipe {}",
+        path(&outcome.folder.join(RECIPE))
+    );
+    let options = [("data", &config.data), ("init-from", &config.init_from)];
+    for (name, file) in options {
+        text.extend(file.iter().map(|file| format!(" --{name} {}", path(file))));
+    }
+    text
 }
 
 /// A new run of a configuration.

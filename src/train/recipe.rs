@@ -187,8 +187,26 @@ pub struct Boxed {
     pub text: &'static str,
 }
 
+macro_rules! boxed {
+    ($name:literal) => {
+        Boxed {
+            name: $name,
+            text: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/networks/recipes/",
+                $name,
+                ".toml"
+            )),
+        }
+    };
+}
+
 /// Every recipe of the box.
-pub static RECIPES: &[Boxed] = &[];
+pub static RECIPES: &[Boxed] = &[
+    boxed!("fer-inception"),
+    boxed!("inception"),
+    boxed!("mini-xception"),
+];
 
 impl Boxed {
     /// What it says.

@@ -64,15 +64,8 @@ fn open_and_train(
         .for_each(|text| observe(Event::Notice(text)));
     if let Prior::Run { folder, saved, .. } = &prepared.start {
         tidy(folder, saved)?;
-        if saved.state.stopped_early {
-            let text = "nothing to do: early stopping has ended this run";
-            observe(Event::Notice(text.into()));
-            return Ok(super::Summary::finished(folder, &saved.state));
-        }
-        if saved.state.epoch >= epochs {
-            observe(Event::Notice(format!(
-                "nothing to do: this run has done its {epochs} epochs; --epochs N trains on"
-            )));
+        if let Some(why) = is_done(&saved.state, epochs) {
+            observe(Event::Notice(format!("nothing to do: {why}")));
             return Ok(super::Summary::finished(folder, &saved.state));
         }
         *begun = Some(Begun {
@@ -115,16 +108,7 @@ fn open_and_train(
             weights,
             strict,
         } => {
-            let first = Saved {
-                config: config.clone(),
-                state: State::default(),
-                network: Some(network.text.clone()),
-                data_hash: files::hexadecimal(dataset.hash),
-                variants: executor.plan.variants(),
-                schedule: Some(executor.plan.schedule),
-                origin: Origin::Drawn,
-                steps: None,
-            };
+            let first = first(&config, &network, &dataset, &executor.plan);
             begin(&executor, first, &out, weights, strict, observe, begun)?
         }
     };
@@ -159,6 +143,29 @@ fn open_and_train(
         observe,
     )?
     .train()
+}
+
+/// Why there is nothing to do for a run, if there is not.
+fn is_done(state: &State, epochs: u32) -> Option<String> {
+    if state.stopped_early {
+        return Some("early stopping has ended this run".into());
+    }
+    (state.epoch >= epochs)
+        .then(|| format!("this run has done its {epochs} epochs; --epochs N trains on"))
+}
+
+/// The first resume point of a run whose weights are drawn.
+fn first(config: &Config, network: &Network, dataset: &Dataset, plan: &Plan) -> Saved {
+    Saved {
+        config: config.clone(),
+        state: State::default(),
+        network: Some(network.text.clone()),
+        data_hash: files::hexadecimal(dataset.hash),
+        variants: plan.variants(),
+        schedule: Some(plan.schedule),
+        origin: Origin::Drawn,
+        steps: None,
+    }
 }
 
 /// Puts a run that is ready together with what this process is to do of it.
@@ -306,7 +313,9 @@ fn begin(
         if fits.taken.is_empty() {
             return Err(Error::NothingFits(file.path().into()));
         }
-        told(&fits).map(|text| observe(Event::Notice(text)));
+        told(&fits)
+            .into_iter()
+            .for_each(|text| observe(Event::Notice(text)));
         if file.seal == Sealed::Never {
             observe(Event::Notice(UNHASHED.into()));
         }

@@ -9,8 +9,8 @@ use fer_gpu::exchange::onnx::proto::{ModelProto, ValueInfoProto};
 use fer_gpu::exchange::{self, Error, Format};
 use fer_gpu::graph::{TensorId, Window};
 use fer_gpu::layers::{
-    Activation, Add, AveragePooling2D, Conv2D, Dense, DepthwiseConv2D, Dropout, Function,
-    SeparableConv2D, ZeroPadding2D,
+    Activation, Add, AveragePooling2D, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Dropout,
+    Function, GlobalMaxPooling2D, LocalResponseNormalization, SeparableConv2D, ZeroPadding2D,
 };
 use fer_gpu::network::{Builder, Model, NETWORKS};
 use fer_gpu::ops::conv2d::Padding::{Same, Valid};
@@ -189,7 +189,7 @@ fn odd_extents_strides_colour_and_shared_layers_come_through() {
 #[test]
 fn every_function_comes_through_and_dropout_does_not() {
     let mut b = Builder::new();
-    let mut x = b.input("image", [6, 5, 2]);
+    let mut x = b.input("image", [6, 5, 3]);
     for name in Function::names() {
         let function = Function::find(name).expect("a function");
         x = b.conv2d(
@@ -218,6 +218,43 @@ fn every_function_comes_through_and_dropout_does_not() {
         1,
         "linear alone"
     );
+}
+
+/// Batch normalization with and without gamma and beta, of images, of rows that were flattened from them, and in two
+/// places; local response normalization over an even number of channels; global maxima.
+#[test]
+fn normalizations_come_through() {
+    let mut b = Builder::new();
+    let x = b.input("image", [6, 5, 2]);
+    let window = Window::square(3, 1, Same);
+    let norm = |scale, center| BatchNormalization {
+        scale,
+        center,
+        epsilon: 0.05,
+        ..BatchNormalization::default()
+    };
+    let x = b.conv2d("conv", x, 5, window, false);
+    let x = layer(&mut b, "norm", norm(true, true), &[x]);
+    let x = b.again("norm/again", "norm", &[x]).expect("it fits");
+    let x = layer(&mut b, "norm/scaled", norm(true, false), &[x]);
+    let local = LocalResponseNormalization {
+        size: 4,
+        alpha: 0.5,
+        beta: 0.75,
+        k: 2.0,
+    };
+    let x = layer(&mut b, "local", local, &[x]);
+    let flat = b.flatten("flat", x);
+    let flat = layer(&mut b, "flat/norm", norm(false, true), &[flat]);
+    let left = b.dense("left", flat, 3, false);
+    let largest = layer(&mut b, "largest", GlobalMaxPooling2D, &[x]);
+    let largest = layer(&mut b, "largest/norm", norm(false, false), &[largest]);
+    let right = b.dense("right", largest, 3, false);
+    let logits = layer(&mut b, "logits", Add, &[left, right]);
+    let model = agrees(&b.model("normalizations", logits), PixelRange::ZeroTo255);
+    let nodes = model.graph.expect("a graph").node;
+    let of = |op: &str| nodes.iter().filter(|n| n.op_type() == op).count();
+    assert_eq!(["BatchNormalization", "LRN", "GlobalMaxPool"].map(of), [5, 1, 1]);
 }
 
 #[test]

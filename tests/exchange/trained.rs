@@ -2,6 +2,7 @@
 
 use fer_gpu::data::{PixelRange, class_names};
 use fer_gpu::exchange::Trained;
+use fer_gpu::graph::Init;
 use fer_gpu::network::{Model, Network};
 use fer_gpu::pictures::Preprocessing;
 use fer_gpu::random::fill_uniform;
@@ -21,6 +22,10 @@ pub fn drawn(model: &Model) -> HashMap<String, Vec<f32>> {
         };
         let mut values = vec![0.0; tensor.shape.len()];
         fill_uniform(number as u64, 0, limit, &mut values);
+        // Around where it begins: a variance is positive.
+        if tensor.held.is_some_and(|held| held.init == Init::Ones) {
+            values.iter_mut().for_each(|value| *value += 1.0);
+        }
         (tensor.name.clone(), values)
     };
     model.graph.held().enumerate().map(draw).collect()

@@ -5,10 +5,13 @@ use crate::common;
 use crate::trial::{CLASSES, IMAGES, Trial, VALID, assert_close, options};
 use fer_gpu::gpu::{Gpu, LimitChoice};
 use fer_gpu::graph::{TensorId, Window};
-use fer_gpu::layers::{Activation, BatchNormalization, Function};
+use fer_gpu::layers::{
+    Activation, Add, BatchNormalization, DepthwiseConv2D, Function, SeparableConv2D,
+};
 use fer_gpu::network::{Builder, Model};
 use fer_gpu::ops::Phase;
 use fer_gpu::ops::conv2d::Padding::Same;
+use fer_gpu::plan::{EVALUATE, FOLD, PREDICT};
 
 fn norm(b: &mut Builder, name: &str, x: TensorId) -> TensorId {
     let layer = BatchNormalization {
@@ -156,6 +159,68 @@ fn a_frozen_one_uses_and_keeps_its_moving_averages() {
         for (name, values) in trial.all_values() {
             let is_frozen = frozen.iter().any(|prefix| name.starts_with(prefix));
             assert_eq!(before[&name] == values, is_frozen, "{name}");
+        }
+    }
+}
+
+/// Convolutions without bias, plain, depthwise and separable, each normalized; what stands behind the first is read twice.
+fn folding() -> Model {
+    let mut b = Builder::new();
+    let x = b.input("image", IMAGES[1]);
+    let window = Window::square(3, 1, Same);
+    let plain = b.conv2d("plain", x, 4, window, false);
+    let y = norm(&mut b, "plain/norm", plain);
+    let y = relu(&mut b, "plain/relu", y);
+    let without = |layer: DepthwiseConv2D| DepthwiseConv2D {
+        use_bias: false,
+        ..layer
+    };
+    let y = b.layer("depthwise", without(DepthwiseConv2D::new(window)), &[y]);
+    let y = norm(&mut b, "depthwise/norm", y.expect("an image"));
+    let y = b.layer("separable", SeparableConv2D::new(5, window), &[y]);
+    let layer = BatchNormalization {
+        scale: false,
+        center: false,
+        ..BatchNormalization::default()
+    };
+    let y = b.layer("separable/norm", layer, &[y.expect("an image")]);
+    let y = relu(&mut b, "separable/relu", y.expect("an image"));
+    // Read by its normalization and by a sum.
+    let twice = b.conv2d("twice", y, 5, window, false);
+    let normed = norm(&mut b, "twice/norm", twice);
+    let sum = b.layer("sum", Add, &[twice, normed]).expect("of one shape");
+    let mean = b.global_average_pool("mean", sum);
+    let logits = b.dense("output", mean, CLASSES, false);
+    b.model("folding", logits)
+}
+
+#[test]
+fn predictions_fold_it_into_the_convolution_before_it() {
+    for gpu in common::devices(LimitChoice::Native) {
+        println!("{}", gpu.info);
+        let mut trial = Trial::new(&gpu, &folding(), &options(&gpu));
+        let plan = &trial.executor.plan;
+        let labels = |program: &str, op: &str| -> Vec<&str> {
+            let program = plan.program(program).expect("a program");
+            let all = program.dispatches.iter().filter(|d| d.op.name() == op);
+            all.map(|d| &*d.label).collect()
+        };
+        let folded = ["plain", "depthwise", "separable"];
+        assert_eq!(labels(FOLD, "fold_batch_norm_kernel"), folded);
+        assert_eq!(labels(FOLD, "fold_batch_norm_bias"), folded);
+        assert_eq!(labels(PREDICT, "batch_norm_apply"), ["twice/norm"]);
+        assert_eq!(labels(PREDICT, "relu_forward"), [""; 0]);
+        assert_eq!(labels(EVALUATE, "batch_norm_apply").len(), 4);
+        // Whenever the weights have changed, by steps or by whoever writes them.
+        for change in 0..4 {
+            let predicted = trial.predict("logits");
+            let evaluated = trial.evaluate("logits");
+            assert_close("logits", &predicted, &evaluated);
+            match change {
+                1 => trial.write("plain/norm/gamma", &[3.0, -2.0, 1.0, 0.5]),
+                _ => drop(trial.step()),
+            }
+            assert!(trial.predict("logits") != predicted, "{change}");
         }
     }
 }

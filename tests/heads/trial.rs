@@ -109,6 +109,10 @@ impl<'g> Trial<'g> {
         self.run(|executor, batch| executor.compute(Work::PREDICT, batch, port))
     }
 
+    pub fn evaluate(&mut self, port: &str) -> Vec<f32> {
+        self.run(|executor, batch| executor.compute(Work::EVALUATE, batch, port))
+    }
+
     /// A training step, each dispatch of which agrees with its reference.
     pub fn checked(&mut self) -> Metrics {
         self.run(|executor, batch| {

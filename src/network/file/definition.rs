@@ -182,78 +182,66 @@ fn raw(mut table: Table) -> Result<Raw, Fault> {
 /// Names every layer and finds those that it reads.
 fn layers(tables: Vec<Table>) -> Result<Vec<Entry>, Fault> {
     let raw: Vec<Raw> = tables.into_iter().map(raw).collect::<Result<_, _>>()?;
-    let mut numbers: HashMap<String, usize> = HashMap::new();
-    for (number, layer) in raw.iter().enumerate() {
-        let Some(name) = &layer.name else { continue };
-        if let Some(before) = numbers.insert(name.is.clone(), number) {
-            let fault = Fault::new(format!("two layers are called `{}`", name.is), &name.span);
-            let first = raw[before].name.as_ref().expect("it has this name");
-            return Err(fault.label("the second").beside(&first.span, "the first"));
-        }
-    }
-    let mut automatic = names::Automatic::default();
-    let mut called = Vec::new();
-    for (number, layer) in raw.iter().enumerate() {
-        let name = match &layer.name {
-            Some(name) => name.is.clone(),
-            None => automatic.next(&layer.kind.is, |name| numbers.contains_key(name)),
-        };
-        numbers.insert(name.clone(), number);
-        called.push(name);
-    }
-    let before = |number: usize| match number.checked_sub(1) {
-        None => Source::Image,
-        Some(before) => Source::Layer(before),
-    };
-    let source = |input: At<String>, by: &str| match numbers.get(&input.is) {
-        _ if input.is == IMAGE => Ok(At {
-            is: Source::Image,
-            span: input.span,
-        }),
-        Some(&number) => Ok(At {
-            is: Source::Layer(number),
-            span: input.span,
-        }),
-        None => {
-            let message = format!("`{by}` reads `{}`, which is no layer", input.is);
-            let known = called.iter().map(String::as_str).chain([IMAGE]);
-            Err(Fault::new(message, &input.span).meant(&input.is, known))
-        }
-    };
-    let mut entries = Vec::new();
-    for (number, layer) in raw.into_iter().enumerate() {
-        let name = called[number].clone();
-        let at = layer.name.map_or(layer.kind.span.clone(), |name| name.span);
-        let inputs = match layer.inputs {
-            Some(inputs) => inputs.into_iter().map(|input| source(input, &name)),
+    let called = called(&raw)?;
+    let numbered = called.iter().enumerate();
+    let numbers: HashMap<&str, usize> = numbered.map(|(n, name)| (name.as_str(), n)).collect();
+    let source = |input: At<String>, by: &str| {
+        let is = match numbers.get(input.is.as_str()) {
+            Some(&number) => Source::Layer(number),
+            None if input.is == IMAGE => Source::Image,
             None => {
-                let span = layer.kind.span.clone();
-                entries.push(Entry {
-                    name,
-                    at,
-                    inputs: vec![At {
-                        is: before(number),
-                        span,
-                    }],
-                    kind: layer.kind,
-                    what: layer.what,
-                    table: layer.table,
-                    is_head: false,
-                });
-                continue;
+                let message = format!("`{by}` reads `{}`, which is no layer", input.is);
+                let known = called.iter().map(String::as_str).chain([IMAGE]);
+                return Err(Fault::new(message, &input.span).meant(&input.is, known));
             }
         };
-        entries.push(Entry {
-            inputs: inputs.collect::<Result<_, _>>()?,
-            name,
+        Ok(At {
+            is,
+            span: input.span,
+        })
+    };
+    let entry = |(number, layer): (usize, Raw)| {
+        let name = called[number].clone();
+        let before = At {
+            is: number.checked_sub(1).map_or(Source::Image, Source::Layer),
+            span: layer.kind.span.clone(),
+        };
+        let at = layer.name.map_or(before.span.clone(), |name| name.span);
+        let inputs = match layer.inputs {
+            Some(inputs) => {
+                let inputs = inputs.into_iter().map(|input| source(input, &name));
+                inputs.collect::<Result<_, _>>()?
+            }
+            None => vec![before],
+        };
+        Ok(Entry {
+            inputs,
             at,
+            name,
             kind: layer.kind,
             what: layer.what,
             table: layer.table,
             is_head: false,
-        });
+        })
+    };
+    raw.into_iter().enumerate().map(entry).collect()
+}
+
+/// What each layer is called: by its text, else as Keras numbers it.
+fn called(raw: &[Raw]) -> Result<Vec<String>, Fault> {
+    let mut given: HashMap<&str, &Span> = HashMap::new();
+    for name in raw.iter().filter_map(|layer| layer.name.as_ref()) {
+        if let Some(first) = given.insert(&name.is, &name.span) {
+            let fault = Fault::new(format!("two layers are called `{}`", name.is), &name.span);
+            return Err(fault.label("the second").beside(first, "the first"));
+        }
     }
-    Ok(entries)
+    let mut automatic = names::Automatic::default();
+    let name = |layer: &Raw| match &layer.name {
+        Some(name) => name.is.clone(),
+        None => automatic.next(&layer.kind.is, |name| given.contains_key(name)),
+    };
+    Ok(raw.iter().map(name).collect())
 }
 
 /// The head of the last layer, and further ones.

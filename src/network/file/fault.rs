@@ -9,44 +9,43 @@ pub(super) type Span = Range<usize>;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct Fault(Box<Told>);
+
+#[derive(Clone, Debug)]
+struct Told {
     message: String,
     at: Span,
     /// Stands beside the caret.
     label: String,
     /// Another place that has to do with it, and what.
     beside: Option<(Span, String)>,
-    pub(in crate::network) help: Option<String>,
+    help: Option<String>,
 }
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>, at: &Span) -> Fault {
-        Fault {
+        Fault(Box::new(Told {
             message: message.into(),
             at: at.clone(),
             label: String::new(),
             beside: None,
             help: None,
-        }
+        }))
     }
 
-    pub(super) fn label(self, label: impl Into<String>) -> Fault {
-        let label = label.into();
-        Fault { label, ..self }
+    pub(super) fn label(mut self, label: impl Into<String>) -> Fault {
+        self.0.label = label.into();
+        self
     }
 
-    pub(super) fn beside(self, at: &Span, what: impl Into<String>) -> Fault {
-        Fault {
-            beside: Some((at.clone(), what.into())),
-            ..self
-        }
+    pub(super) fn beside(mut self, at: &Span, what: impl Into<String>) -> Fault {
+        self.0.beside = Some((at.clone(), what.into()));
+        self
     }
 
-    pub(super) fn help(self, help: impl Into<String>) -> Fault {
-        Fault {
-            help: Some(help.into()),
-            ..self
-        }
+    pub(super) fn help(mut self, help: impl Into<String>) -> Fault {
+        self.0.help = Some(help.into());
+        self
     }
 
     /// Asks whether one of `known` was meant.
@@ -59,18 +58,24 @@ impl Fault {
 
     /// As text, whose first line is the message.
     pub(in crate::network) fn render(&self, origin: &str, text: &str) -> String {
+        let told = &self.0;
         let mut snippet = Snippet::source(text)
             .path(origin)
-            .annotation(primary(&within(&self.at, text), &self.label));
-        if let Some((at, what)) = &self.beside {
+            .annotation(primary(&within(&told.at, text), &told.label));
+        if let Some((at, what)) = &told.beside {
             let context = AnnotationKind::Context.span(within(at, text));
             snippet = snippet.annotation(context.label(what));
         }
-        let title = Level::ERROR.primary_title(&self.message);
+        let title = Level::ERROR.primary_title(&told.message);
         let rendered = Renderer::plain().render(&[title.element(snippet)]);
         // Whoever prints an error says that it is one.
-        let told = rendered.strip_prefix("error: ").unwrap_or(&rendered);
-        told.to_string()
+        let bare = rendered.strip_prefix("error: ").unwrap_or(&rendered);
+        bare.to_string()
+    }
+
+    /// How it can be mended, where that is known.
+    pub(in crate::network) fn remedy(self) -> Option<String> {
+        self.0.help
     }
 }
 
