@@ -254,7 +254,10 @@ fn normalizations_come_through() {
     let model = agrees(&b.model("normalizations", logits), PixelRange::ZeroTo255);
     let nodes = model.graph.expect("a graph").node;
     let of = |op: &str| nodes.iter().filter(|n| n.op_type() == op).count();
-    assert_eq!(["BatchNormalization", "LRN", "GlobalMaxPool"].map(of), [5, 1, 1]);
+    assert_eq!(
+        ["BatchNormalization", "LRN", "GlobalMaxPool"].map(of),
+        [5, 1, 1]
+    );
 }
 
 #[test]
