@@ -542,7 +542,10 @@ fn follow(name: &str, slots: usize, step: impl Fn(u64, &[Vec<u32>]) -> Vec<Expec
         for (i, golden) in expected[t * count..(t + 1) * count].iter().enumerate() {
             let value = found[0].values[i];
             let apart = (value - *golden as f64).abs();
-            assert!(apart <= 2e-7, "{name}, step {t}, weight {i}: {value}, Keras {golden}");
+            assert!(
+                apart <= 2e-7,
+                "{name}, step {t}, weight {i}: {value}, Keras {golden}"
+            );
         }
         let store = |from: &Expected| from.values.iter().map(|&x| (x as f32).to_bits()).collect();
         state = found.iter().map(store).collect();
@@ -567,7 +570,11 @@ fn rmsprop_and_adamw_agree_with_keras() {
         };
         let decayed = reference::decay::decay_weights(&p, &step, &bindings[1], &bindings[2]);
         let mut bindings = bindings.to_vec();
-        bindings[2] = decayed.values.iter().map(|&w| (w as f32).to_bits()).collect();
+        bindings[2] = decayed
+            .values
+            .iter()
+            .map(|&w| (w as f32).to_bits())
+            .collect();
         reference::adam::adam(&p, &step, &slices(&bindings))
     });
 }
