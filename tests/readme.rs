@@ -80,6 +80,8 @@ fn sources(folder: &Path) {
     picture(&folder.join("face.png"), pixels(&faces.test, 0));
     picture(&folder.join("faces/a.png"), pixels(&faces.test, 1));
     picture(&folder.join("faces/b.png"), pixels(&faces.test, 2));
+    let network = concat!(env!("CARGO_MANIFEST_DIR"), "/networks/inception-gap.toml");
+    fs::copy(network, folder.join("my.toml")).expect("copied");
     faces.write(&folder.join("arrays")).expect("written");
     fs::copy(folder.join("arrays/X_test.npy"), folder.join("X.npy")).expect("copied");
 }

@@ -138,7 +138,7 @@ fn odd() -> Model {
     let both = layer(&mut b, "apart", apart, &[both]);
     let unbiased = Conv2D {
         use_bias: false,
-        ..Conv2D::new(9, window([1, 2], [1, 1], Valid))
+        ..Conv2D::new(12, window([1, 2], [1, 1], Valid))
     };
     let both = layer(&mut b, "unbiased", unbiased, &[both]);
     let again = b.conv2d("again", both, 12, Window::square(1, 1, Same), true);
