@@ -32,7 +32,7 @@ fn learns_by_heart(model: &str, options: &[&str]) {
 
 #[test]
 fn mini_xception_learns_a_batch_by_heart() {
-    learns_by_heart("mini-xception", &["--epochs", "60", "--lr", "0.005"]);
+    learns_by_heart("mini-xception", &["--epochs", "12", "--lr", "0.005"]);
 }
 
 #[test]
