@@ -30,7 +30,7 @@ params! {
 }
 
 /// The most channels that one may see: its gradient looks at size * size, which stays below
-/// [`super::MAX_ITERATIONS`].
+/// `MAX_ITERATIONS`.
 pub const LARGEST_SIZE: u32 = 255;
 
 impl LocalResponseNorm {
