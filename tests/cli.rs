@@ -223,7 +223,7 @@ fn bad_options_are_refused() {
         (&["--model", "vgg"], "inception-gap"),
         (&["--batch", "8", "--device", "no such GPU"], "there are"),
         (&["--batch", "8", "--device", "99"], "there are"),
-        (&["--optimizer", "rmsprop"], "adam, sgd"),
+        (&["--optimizer", "lamb"], "adam, adamw, rmsprop, sgd"),
         (&["--momentum", "0.9"], "--momentum is nothing that adam"),
         (&["--momentum", "0"], "--momentum is nothing that adam"),
         (&["--nesterov"], "--nesterov is nothing that adam"),
@@ -372,7 +372,11 @@ fn foreign_and_corrupt_weights_are_refused() {
         fs::write(&path, &bytes).expect("a file");
         let out = folder.path().join("out");
         let mut command = train(&data, &["--epochs", "1", "--out"]);
-        command.arg(&out).arg("--init-from").arg(&path);
+        command
+            .arg(&out)
+            .arg("--strict")
+            .arg("--init-from")
+            .arg(&path);
         refused(command, needle);
         assert!(!out.exists());
 

@@ -19,7 +19,7 @@ use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::softmax::Softmax;
 use fer_gpu::ops::softmax_cross_entropy::Loss;
 use fer_gpu::ops::update::Update;
-use fer_gpu::ops::{adam, sgd};
+use fer_gpu::ops::{adam, rmsprop, sgd};
 
 fn words(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
@@ -525,6 +525,58 @@ fn sgd_agrees_with_keras() {
             }
         }
     }
+}
+
+/// w after each of the five steps of optimizers.npz, by references that take state through f32, as the GPU does.
+fn follow(name: &str, slots: usize, step: impl Fn(u64, &[Vec<u32>]) -> Vec<Expected>) {
+    let golden = &mut Golden::open("optimizers");
+    let (initial, gradients) = (golden.f32("initial"), golden.f32("gradients"));
+    let expected = golden.f32(&format!("{name}/w"));
+    let count = initial.len();
+    let mut state = vec![vec![0; count]; 1 + slots];
+    state[0] = words(&initial);
+    for t in 0..5 {
+        let g = words(&gradients[t * count..(t + 1) * count]);
+        let bindings = [vec![g, vec![0; 4]], state.clone()].concat();
+        let found = step(t as u64 + 1, &bindings);
+        for (i, golden) in expected[t * count..(t + 1) * count].iter().enumerate() {
+            let value = found[0].values[i];
+            let apart = (value - *golden as f64).abs();
+            assert!(
+                apart <= 2e-7,
+                "{name}, step {t}, weight {i}: {value}, Keras {golden}"
+            );
+        }
+        let store = |from: &Expected| from.values.iter().map(|&x| (x as f32).to_bits()).collect();
+        state = found.iter().map(store).collect();
+    }
+}
+
+fn slices(bindings: &[Vec<u32>]) -> Vec<&[u32]> {
+    bindings.iter().map(Vec::as_slice).collect()
+}
+
+#[test]
+fn rmsprop_and_adamw_agree_with_keras() {
+    let p = Update { count: 37 };
+    follow("rmsprop", 1, |t, bindings| {
+        let step = Step::new(t as u32, 1, rmsprop::scalars(0.01, 0.9, 0.0, 1e-7));
+        reference::rmsprop::rmsprop(&p, &step, &slices(bindings))
+    });
+    follow("adamw", 2, |t, bindings| {
+        let step = Step {
+            decay: 0.01 * 0.004,
+            ..Step::new(t as u32, 1, adam::scalars(0.01, t))
+        };
+        let decayed = reference::decay::decay_weights(&p, &step, &bindings[1], &bindings[2]);
+        let mut bindings = bindings.to_vec();
+        bindings[2] = decayed
+            .values
+            .iter()
+            .map(|&w| (w as f32).to_bits())
+            .collect();
+        reference::adam::adam(&p, &step, &slices(&bindings))
+    });
 }
 
 /// d/dx sum(f(x) * dy), by central differences; linear functions give it exactly.

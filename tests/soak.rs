@@ -55,7 +55,7 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
     };
     Settings {
         start: Start::New {
-            config,
+            config: Box::new(config),
             out: Out::Given(folder.join("run")),
             init_from: None,
             strict: false,

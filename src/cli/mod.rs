@@ -68,7 +68,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train a network, on your data or on generated sample faces
-    Train(train::Train),
+    Train(Box<train::Train>),
     /// List the recipes of the box, with what they reached
     Recipes(recipes::Recipes),
     /// Tell how good a trained network is on labelled images

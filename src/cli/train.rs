@@ -233,7 +233,7 @@ impl Train {
             }
         };
         Ok(Start::New {
-            config,
+            config: Box::new(config),
             out,
             init_from: self.init_from.clone(),
             strict: self.strict,

@@ -62,7 +62,7 @@ pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Pr
                 weights,
                 strict,
             };
-            (config, prior)
+            (*config, prior)
         }
         Start::Resume {
             folder,

@@ -67,11 +67,11 @@ impl TryFrom<Map<String, Value>> for Schedule {
 }
 
 /// What comes behind the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Shape {
-    #[default]
-    Constant,
+    // With braces, for serde lets a unit have any fields.
+    Constant {},
     /// Times `factor` each so many epochs.
     Step {
         #[serde(default = "tenth")]
@@ -108,6 +108,12 @@ pub enum Shape {
         #[serde(default = "ten_thousand")]
         final_div_factor: f64,
     },
+}
+
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape::Constant {}
+    }
 }
 
 fn tenth() -> f64 {
@@ -153,7 +159,7 @@ impl Schedule {
         let way = (step / total).min(1.0);
         let epochs = step / per_epoch;
         match self.shape {
-            Shape::Constant => rate,
+            Shape::Constant {} => rate,
             Shape::Step {
                 factor,
                 every_epochs,
@@ -214,7 +220,7 @@ impl Schedule {
         let fine = warmup.is_finite() && warmup >= 0.0;
         number("warmup_epochs", warmup, fine, "a number from 0 on")?;
         match self.shape {
-            Shape::Constant => Ok(()),
+            Shape::Constant {} => Ok(()),
             Shape::Step {
                 factor,
                 every_epochs,
@@ -306,7 +312,7 @@ mod tests {
         let polynomial = 1.5 * (1.0 - at / 40.0).powi(2) + 0.5;
         let exponential = 2.0 * 0.5f64.powf(at / 20.0);
         let cases = [
-            (Shape::Constant, 2.0),
+            (Shape::Constant {}, 2.0),
             (Shape::Cosine { alpha: 0.1 }, cosine),
             (
                 Shape::Polynomial {

@@ -28,7 +28,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub enum Start {
     New {
-        config: Config,
+        config: Box<Config>,
         out: Out,
         init_from: Option<PathBuf>,
         /// Refuse weights to begin with that are not just those of the network.

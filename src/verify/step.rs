@@ -315,6 +315,16 @@ mod tests {
             "matmul_backward_weight",
             "matmul_backward_weight_adam",
             "adam",
+            "sgd",
+            "sgd_momentum",
+            "rmsprop",
+            "rmsprop_momentum",
+            "l2_gradient",
+            "clip_value",
+            "accumulate",
+            "decay_weights",
+            "moving_statistic",
+            "weight_average",
         ];
         assert_eq!(cut, large);
     }

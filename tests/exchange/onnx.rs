@@ -225,7 +225,7 @@ fn every_function_comes_through_and_dropout_does_not() {
 #[test]
 fn normalizations_come_through() {
     let mut b = Builder::new();
-    let x = b.input("image", [6, 5, 2]);
+    let x = b.input("image", [6, 5, 3]);
     let window = Window::square(3, 1, Same);
     let norm = |scale, center| BatchNormalization {
         scale,
@@ -254,7 +254,10 @@ fn normalizations_come_through() {
     let model = agrees(&b.model("normalizations", logits), PixelRange::ZeroTo255);
     let nodes = model.graph.expect("a graph").node;
     let of = |op: &str| nodes.iter().filter(|n| n.op_type() == op).count();
-    assert_eq!(["BatchNormalization", "LRN", "GlobalMaxPool"].map(of), [5, 1, 1]);
+    assert_eq!(
+        ["BatchNormalization", "LRN", "GlobalMaxPool"].map(of),
+        [5, 1, 1]
+    );
 }
 
 #[test]
