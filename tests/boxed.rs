@@ -32,17 +32,17 @@ fn learns_by_heart(model: &str, options: &[&str]) {
 
 #[test]
 fn mini_xception_learns_a_batch_by_heart() {
-    learns_by_heart("mini-xception", &["--epochs", "12", "--lr", "0.005"]);
+    learns_by_heart("mini-xception", &["--epochs", "8", "--lr", "0.005"]);
 }
 
 #[test]
 fn fer_inception_learns_a_batch_by_heart() {
-    learns_by_heart("fer-inception", &["--epochs", "60", "--lr", "0.003"]);
+    learns_by_heart("fer-inception", &["--epochs", "8", "--lr", "0.003"]);
 }
 
 #[test]
 fn mollahosseini_learns_a_batch_by_heart() {
-    learns_by_heart("mollahosseini", &["--epochs", "60", "--lr", "0.0003"]);
+    learns_by_heart("mollahosseini", &["--epochs", "25", "--lr", "0.0003"]);
 }
 
 #[test]

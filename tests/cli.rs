@@ -344,10 +344,10 @@ fn foreign_and_corrupt_weights_are_refused() {
     };
     let mut renamed = weights.clone();
     let at = renamed
-        .windows(6)
-        .position(|w| w == b"output")
-        .expect("a name");
-    renamed[at..at + 6].copy_from_slice(b"0utput");
+        .windows(8)
+        .position(|w| w == b"\"output/")
+        .expect("a tensor's name");
+    renamed[at + 1] = b'0';
     for (i, (bytes, needle)) in [
         (weights[..weights.len() - 4].to_vec(), "bytes"),
         (weights[..100].to_vec(), "header"),
