@@ -71,13 +71,13 @@ fn range_sum(local: u32) -> f32 {
         sum += sums[params.first + i];
     }
     partial[local] = sum;
+    workgroupBarrier();
     for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
         if local < half {
             partial[local] += partial[local + half];
         }
+        workgroupBarrier();
     }
-    workgroupBarrier();
     return partial[0];
 }
 
