@@ -9,6 +9,8 @@ use super::Error;
 use super::device::{Buffer, Gpu};
 use super::estimate::{Estimate, predicted_seconds};
 use super::kernel::{Bound, Checks, Kernel};
+use super::metrics::{self, Metrics};
+use super::shards::Filling;
 use crate::ops::softmax_cross_entropy::METRICS;
 use crate::ops::{Access, Step};
 use crate::plan::{self, Dispatch, Mode, Plan, Port, Program, Range};
@@ -18,13 +20,13 @@ use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 /// Steps in flight.
-const IN_FLIGHT: usize = 2;
+pub(super) const IN_FLIGHT: usize = 2;
 
 /// Work of one submit, in seconds: Windows resets a GPU whose submit takes about two.
 const SUBMIT_SECONDS: f64 = 0.5;
 
 /// What errors call it.
-const STEP: &str = "a step";
+pub(super) const STEP: &str = "a step";
 
 /// Uniform blocks begin at multiples of this.
 const UNIFORM_ALIGNMENT: usize = 256;
@@ -76,7 +78,7 @@ impl Work {
     /// Probabilities.
     pub const PREDICT: Work = Work::whole(plan::PREDICT);
 
-    const fn whole(program: &'static str) -> Work {
+    pub(super) const fn whole(program: &'static str) -> Work {
         Work {
             program,
             part: Part::Whole,
@@ -103,22 +105,8 @@ pub struct Batch<'a> {
     pub step: Step,
 }
 
-/// What a step measured, before its update.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Metrics {
-    /// Sum of the losses of the valid rows; of several heads the weighted sum.
-    pub loss_sum: f32,
-    /// What the L2 of the weights adds to the mean loss.
-    pub penalty: f32,
-    /// Rows that the main head told right.
-    pub correct: u32,
-    pub rows: u32,
-    /// Has any loss so far not been finite? No weight changed since.
-    pub non_finite: bool,
-}
-
 /// A kernel launch, resolved.
-struct Launch {
+pub(super) struct Launch {
     kernel: Arc<Kernel>,
     group: wgpu::BindGroup,
     grid: [u32; 2],
@@ -127,7 +115,7 @@ struct Launch {
 }
 
 /// A step whose metrics have not been read.
-struct Pending {
+pub(super) struct Pending {
     slot: usize,
     rows: u32,
     /// Shards that have left metrics in the slot.
@@ -142,27 +130,19 @@ struct Pending {
 pub struct Executor<'g> {
     pub gpu: &'g Gpu,
     pub plan: Plan,
-    buffers: Vec<Buffer>,
+    pub(super) buffers: Vec<Buffer>,
     /// Of each program of the plan.
     programs: Vec<Vec<Launch>>,
     step: Buffer,
     /// Read-back slots for metrics.
-    slots: Vec<wgpu::Buffer>,
-    free_slots: Vec<usize>,
-    pending: VecDeque<Pending>,
+    pub(super) slots: Vec<wgpu::Buffer>,
+    pub(super) free_slots: Vec<usize>,
+    pub(super) pending: VecDeque<Pending>,
     /// The step whose shards are being submitted.
-    filling: Option<Filling>,
+    pub(super) filling: Option<Filling>,
     estimate: Estimate,
     /// Have weights changed since the last folding?
     unfolded: AtomicBool,
-}
-
-/// A step some of whose shards were submitted.
-#[derive(Clone, Copy, Default)]
-struct Filling {
-    slot: usize,
-    shards: usize,
-    rows: u32,
 }
 
 impl<'g> Executor<'g> {
@@ -338,80 +318,8 @@ impl<'g> Executor<'g> {
         Ok(oldest)
     }
 
-    /// Submits a shard of a step, the first one or the next, `last` if none follows: its gradients are added to those
-    /// of the shards before, in a tree that depends on nothing but how many there are. Behind the last one the step
-    /// is finished, and the metrics of the oldest step in flight are returned once two are.
-    pub fn submit_shard(&mut self, batch: &Batch, last: bool) -> Result<Option<Metrics>, Error> {
-        let mut oldest = None;
-        if self.filling.is_none() {
-            if self.pending.len() == IN_FLIGHT {
-                oldest = self.finish_oldest()?;
-            }
-            self.begin_shards();
-        }
-        self.upload(Work::GRADIENTS, batch);
-        self.encode_all(Work::GRADIENTS);
-        self.join_shard(batch, last);
-        if last {
-            self.encode_all(Work::FINISH);
-            self.end_shards();
-            self.gpu.check(STEP)?;
-        }
-        Ok(oldest)
-    }
-
-    /// Begins a step of several shards.
-    pub(crate) fn begin_shards(&mut self) {
-        let slot = self.free_slots.pop();
-        self.filling = Some(Filling {
-            slot: slot.expect("no more steps in flight than slots"),
-            ..Filling::default()
-        });
-    }
-
-    /// Adds the gradients that a shard has left to those of the shards before, or keeps them for the next ones: two
-    /// neighbours are added, then two such sums, and so on.
-    pub(crate) fn join_shard(&mut self, batch: &Batch, last: bool) {
-        let mut filling = self.filling.expect("a step was begun");
-        let offset = 4 * METRICS * self.plan.heads.len() * filling.shards;
-        let metrics = self.metrics_of(Work::GRADIENTS).into_iter().enumerate();
-        let place = |i: usize| (offset + 4 * METRICS * i) as u64;
-        let slot = &self.slots[filling.slot];
-        let mut copies: Vec<_> = metrics
-            .map(|(i, buffer)| (&buffer.0, slot, place(i)))
-            .collect();
-        let levels = |level: &usize| filling.shards >> level & 1 == 1;
-        let complete = filling.shards.trailing_ones() as usize;
-        let added = 0..usize::BITS as usize;
-        let added = added
-            .filter(levels)
-            .take_while(|&level| last || level < complete);
-        for level in added {
-            self.encode_all(Work::whole(plan::SUMS[level]));
-        }
-        if !last {
-            for region in &self.plan.regions {
-                let partial = region.gradient.zip(region.partials.get(complete));
-                copies.extend(
-                    partial.map(|(from, &to)| (&self.buffers[from].0, &self.buffers[to].0, 0)),
-                );
-            }
-        }
-        self.encode(&[], &copies);
-        filling.shards += 1;
-        filling.rows += batch.step.valid_rows;
-        self.filling = Some(filling);
-    }
-
-    /// The step is submitted: its metrics are on their way.
-    pub(crate) fn end_shards(&mut self) {
-        let Filling { slot, shards, rows } = self.filling.take().expect("a step was begun");
-        let submission = self.encode(&[], &[]);
-        self.await_metrics(Work::TRAIN, slot, shards, rows, submission);
-    }
-
     /// Submits all of a work, in submits that no system takes for a hang.
-    fn encode_all(&self, work: Work) {
+    pub(super) fn encode_all(&self, work: Work) {
         let launches = self.launches(work);
         let mut first = 0;
         while first < launches.len() {
@@ -456,7 +364,7 @@ impl<'g> Executor<'g> {
     }
 
     /// The metrics of each head, the main one first.
-    fn metrics_of(&self, work: Work) -> Vec<&Buffer> {
+    pub(super) fn metrics_of(&self, work: Work) -> Vec<&Buffer> {
         let heads = self.plan.heads.iter();
         let metrics = heads.map(|(name, _)| plan::head_port("metrics", name));
         metrics
@@ -509,7 +417,7 @@ impl<'g> Executor<'g> {
     }
 
     /// Submits launches, then copies of whole buffers, each to a place in another.
-    fn encode(
+    pub(super) fn encode(
         &self,
         launches: &[Launch],
         copies: &[(&wgpu::Buffer, &wgpu::Buffer, u64)],
@@ -543,7 +451,7 @@ impl<'g> Executor<'g> {
     }
 
     /// Books a step whose metrics are being copied to a slot.
-    fn await_metrics(
+    pub(super) fn await_metrics(
         &mut self,
         work: Work,
         slot: usize,
@@ -588,7 +496,7 @@ impl<'g> Executor<'g> {
             .chunks(heads)
             .take(pending.shards)
         {
-            let shard = metrics_of_shard(words, &self.plan.heads);
+            let shard = metrics::of_shard(words, &self.plan.heads);
             metrics.loss_sum += shard.loss_sum;
             metrics.correct += shard.correct;
             metrics.penalty = shard.penalty;
@@ -625,42 +533,6 @@ impl<'g> Executor<'g> {
             range.offset,
             range.bytes as usize / 4,
         )
-    }
-}
-
-impl Metrics {
-    /// The mean loss of the rows, with the penalty.
-    pub fn loss(&self) -> f64 {
-        self.loss_sum as f64 / self.rows as f64 + self.penalty as f64
-    }
-
-    /// So many times that.
-    pub fn total(&self) -> f64 {
-        self.loss_sum as f64 + self.penalty as f64 * self.rows as f64
-    }
-
-    /// The share of the rows that the main head told right.
-    pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.rows as f64
-    }
-}
-
-/// What one shard's heads have left.
-fn metrics_of_shard(words: &[[f32; METRICS]], heads: &[(String, f32)]) -> Metrics {
-    let weighted = || words.iter().zip(heads);
-    let loss_sum = match heads {
-        // As it is: a weighted sum of one would be rounded.
-        [(_, 1.0)] => words[0][0],
-        _ => weighted()
-            .map(|(words, (_, weight))| weight * words[0])
-            .sum(),
-    };
-    Metrics {
-        loss_sum,
-        penalty: words[0][3],
-        correct: words[0][1] as u32,
-        rows: 0,
-        non_finite: weighted().any(|(words, _)| words[2] != 0.0),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The only room that knows wgpu: adapters, devices, kernels, the executor of a plan,
-//! and the clocks that time kernels.
+//! The only room that knows wgpu: adapters, devices, kernels, the executor of a plan with its steps of shards and
+//! what they measured, and the clocks that time kernels.
 //!
 //! Plans and ops come in as plain data; numbers go out. Errors of the driver, which wgpu
 //! reports through callbacks, surface here as [`Error`].
@@ -10,13 +10,16 @@ mod estimate;
 pub mod executor;
 mod faults;
 pub mod kernel;
+mod metrics;
 pub mod parameters;
+mod shards;
 pub mod timing;
 
 pub use adapter::{Adapter, LimitChoice, Selector};
 pub use device::{Buffer, Gpu};
-pub use executor::{Batch, Executor, Images, Metrics, Part, Work};
+pub use executor::{Batch, Executor, Images, Part, Work};
 pub use kernel::Checks;
+pub use metrics::Metrics;
 pub use parameters::Tensor;
 pub use timing::{Sample, Timed, Timer};
 
