@@ -342,6 +342,16 @@ fn foreign_and_corrupt_weights_are_refused() {
         file.extend([0; 4]);
         file
     };
+    // What no tensor fits is no beginning, whether or not all must.
+    let none = folder.path().join("none.safetensors");
+    fs::write(&none, foreign("conv1")).expect("a file");
+    let mut command = train(&data, &["--epochs", "1", "--out"]);
+    command
+        .arg(folder.path().join("out"))
+        .arg("--init-from")
+        .arg(&none);
+    refused(command, "no tensor that fits");
+
     let mut renamed = weights.clone();
     let at = renamed
         .windows(8)

@@ -2,6 +2,8 @@
 //! differences of each other: what the kernels are held to is itself held to something.
 
 mod common;
+#[path = "golden/optimizers.rs"]
+mod optimizers;
 #[path = "golden/separable.rs"]
 mod separable;
 
@@ -18,8 +20,6 @@ use fer_gpu::ops::reference::{self, Expected, UNTOUCHED};
 use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::softmax::Softmax;
 use fer_gpu::ops::softmax_cross_entropy::Loss;
-use fer_gpu::ops::update::Update;
-use fer_gpu::ops::{adam, rmsprop, sgd};
 
 fn words(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
@@ -453,130 +453,6 @@ fn softmax_cross_entropy_agrees_with_keras() {
     // Golden gradients are of y * dy.
     let scaled: Vec<f64> = found[0].values.iter().map(|g| g * dy[0] as f64).collect();
     agree(case, &dx, &Expected::exact(scaled));
-}
-
-#[test]
-fn adam_agrees_with_keras() {
-    let golden = &mut Golden::open("optimizers");
-    let mut w = golden.f32("initial");
-    let gradients = golden.f32("gradients");
-    let expected = golden.f32("adam/w");
-    let count = w.len();
-    let (mut m, mut v) = (vec![0.0f32; count], vec![0.0f32; count]);
-    for t in 0..5 {
-        let g = &gradients[t * count..(t + 1) * count];
-        let step = Step::new(t as u32 + 1, 1, adam::scalars(0.01, t as u64 + 1));
-        let p = Update {
-            count: count as u32,
-        };
-        let bindings = [words(g), vec![0; 4], words(&w), words(&m), words(&v)];
-        let slices: Vec<&[u32]> = bindings.iter().map(Vec::as_slice).collect();
-        let found = reference::adam::adam(&p, &step, &slices);
-        for (i, golden) in expected[t * count..(t + 1) * count].iter().enumerate() {
-            // State passes through f32 here, as on the GPU.
-            let error = (found[0].values[i] - *golden as f64).abs();
-            assert!(
-                error <= 2e-7,
-                "step {t}, weight {i}: {}, Keras {golden}",
-                found[0].values[i]
-            );
-        }
-        let store = |from: &Expected| from.values.iter().map(|&x| x as f32).collect::<Vec<_>>();
-        (w, m, v) = (store(&found[0]), store(&found[1]), store(&found[2]));
-    }
-}
-
-#[test]
-fn sgd_agrees_with_keras() {
-    let golden = &mut Golden::open("optimizers");
-    let (initial, gradients) = (golden.f32("initial"), golden.f32("gradients"));
-    let count = initial.len();
-    let p = Update {
-        count: count as u32,
-    };
-    let store = |from: &Expected| from.values.iter().map(|&x| x as f32).collect::<Vec<_>>();
-    for (name, momentum, nesterov) in [
-        ("sgd", 0.0, false),
-        ("sgd_momentum", 0.9, false),
-        ("sgd_nesterov", 0.9, true),
-    ] {
-        let expected = golden.f32(&format!("{name}/w"));
-        let (mut w, mut m) = (initial.clone(), vec![0.0f32; count]);
-        for t in 0..5 {
-            let g = words(&gradients[t * count..(t + 1) * count]);
-            let step = Step::new(t as u32 + 1, 1, sgd::scalars(0.05, momentum, nesterov));
-            let bindings = [g, vec![0; 4], words(&w), words(&m)];
-            let slices: Vec<&[u32]> = bindings.iter().map(Vec::as_slice).collect();
-            let found = match momentum {
-                0.0 => reference::sgd::sgd(&p, &step, &slices[..3]),
-                _ => reference::sgd::sgd_momentum(&p, &step, &slices),
-            };
-            for (i, golden) in expected[t * count..(t + 1) * count].iter().enumerate() {
-                // State passes through f32 here, as on the GPU.
-                let value = found[0].values[i];
-                assert!(
-                    (value - *golden as f64).abs() <= 2e-7,
-                    "{name}, step {t}, weight {i}: {value}, Keras {golden}"
-                );
-            }
-            w = store(&found[0]);
-            if let Some(momentum) = found.get(1) {
-                m = store(momentum);
-            }
-        }
-    }
-}
-
-/// w after each of the five steps of optimizers.npz, by references that take state through f32, as the GPU does.
-fn follow(name: &str, slots: usize, step: impl Fn(u64, &[Vec<u32>]) -> Vec<Expected>) {
-    let golden = &mut Golden::open("optimizers");
-    let (initial, gradients) = (golden.f32("initial"), golden.f32("gradients"));
-    let expected = golden.f32(&format!("{name}/w"));
-    let count = initial.len();
-    let mut state = vec![vec![0; count]; 1 + slots];
-    state[0] = words(&initial);
-    for t in 0..5 {
-        let g = words(&gradients[t * count..(t + 1) * count]);
-        let bindings = [vec![g, vec![0; 4]], state.clone()].concat();
-        let found = step(t as u64 + 1, &bindings);
-        for (i, golden) in expected[t * count..(t + 1) * count].iter().enumerate() {
-            let value = found[0].values[i];
-            let apart = (value - *golden as f64).abs();
-            assert!(
-                apart <= 2e-7,
-                "{name}, step {t}, weight {i}: {value}, Keras {golden}"
-            );
-        }
-        let store = |from: &Expected| from.values.iter().map(|&x| (x as f32).to_bits()).collect();
-        state = found.iter().map(store).collect();
-    }
-}
-
-fn slices(bindings: &[Vec<u32>]) -> Vec<&[u32]> {
-    bindings.iter().map(Vec::as_slice).collect()
-}
-
-#[test]
-fn rmsprop_and_adamw_agree_with_keras() {
-    let p = Update { count: 37 };
-    follow("rmsprop", 1, |t, bindings| {
-        let step = Step::new(t as u32, 1, rmsprop::scalars(0.01, 0.9, 0.0, 1e-7));
-        reference::rmsprop::rmsprop(&p, &step, &slices(bindings))
-    });
-    follow("adamw", 2, |t, bindings| {
-        let step = Step {
-            decay: 0.01 * 0.004,
-            ..Step::new(t as u32, 1, adam::scalars(0.01, t))
-        };
-        let decayed = reference::decay::decay_weights(&p, &step, &bindings[1], &bindings[2]);
-        let mut bindings = bindings.to_vec();
-        bindings[2] = decayed
-            .values
-            .iter()
-            .map(|&w| (w as f32).to_bits())
-            .collect();
-        reference::adam::adam(&p, &step, &slices(&bindings))
-    });
 }
 
 /// d/dx sum(f(x) * dy), by central differences; linear functions give it exactly.

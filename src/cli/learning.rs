@@ -10,81 +10,68 @@ use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(next_help_heading = "How")]
 pub struct Learning {
     /// Recipe to go by, of the box (`fer-gpu recipes`) or of a file; other options go over it
-    #[arg(
-        long,
-        value_name = "NAME|FILE.toml",
-        conflicts_with = "resume",
-        help_heading = "How"
-    )]
+    #[arg(long, value_name = "NAME|FILE.toml", conflicts_with = "resume")]
     pub recipe: Option<PathBuf>,
     /// Epochs in total, also when resuming [default: 150]
-    #[arg(long, value_name = "N", help_heading = "How")]
+    #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
     /// Images of one step [default: 64]
-    #[arg(long, value_name = "N", help_heading = "How")]
+    #[arg(long, value_name = "N")]
     pub batch: Option<u32>,
     /// Learning rate [default: 0.001]
-    #[arg(
-        long,
-        value_name = "RATE",
-        allow_negative_numbers = true,
-        help_heading = "How"
-    )]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub lr: Option<f64>,
     /// Optimiser [default: adam]
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rules::names()), ignore_case = true, help_heading = "How")]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(rules::names()), ignore_case = true)]
     pub optimizer: Option<String>,
     /// Share of the last update that sgd and rmsprop keep, from 0 to below 1 [default: 0]
     #[arg(
         long,
         value_name = "M",
         allow_negative_numbers = true,
-        help_heading = "How",
         hide_short_help = true
     )]
     pub momentum: Option<f64>,
     /// Nesterov's momentum: sgd looks ahead
-    #[arg(long, help_heading = "How", hide_short_help = true)]
+    #[arg(long, hide_short_help = true)]
     pub nesterov: bool,
     /// Share of itself, times the learning rate, that each weight loses in a step [default: 0, adamw 0.004]
     #[arg(
         long,
         value_name = "SHARE",
         conflicts_with = "resume",
-        help_heading = "How",
         hide_short_help = true
     )]
     weight_decay: Option<f64>,
     /// Which weights decay: all, as in Keras, or kernels alone
-    #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(["all", "kernels"]), conflicts_with = "resume", help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(["all", "kernels"]), conflicts_with = "resume", hide_short_help = true)]
     decay: Option<String>,
     /// Cut each element of the gradients to within plus and minus that
-    #[arg(long, value_name = "LIMIT", conflicts_with_all = ["clipnorm", "global_clipnorm", "resume"], help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "LIMIT", conflicts_with_all = ["clipnorm", "global_clipnorm", "resume"], hide_short_help = true)]
     clipvalue: Option<f32>,
     /// Scale each tensor's gradient to that norm at most
-    #[arg(long, value_name = "LIMIT", conflicts_with_all = ["global_clipnorm", "resume"], help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "LIMIT", conflicts_with_all = ["global_clipnorm", "resume"], hide_short_help = true)]
     clipnorm: Option<f32>,
     /// Scale all gradients together to that norm at most
     #[arg(
         long,
         value_name = "LIMIT",
         conflicts_with = "resume",
-        help_heading = "How",
         hide_short_help = true
     )]
     global_clipnorm: Option<f32>,
     /// How the learning rate goes: constant, step, cosine, polynomial, exponential or one_cycle, with the usual
     /// numbers; a recipe sets others
-    #[arg(long, value_name = "TYPE", value_parser = schedule, conflicts_with = "resume", help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "TYPE", value_parser = schedule, conflicts_with = "resume", hide_short_help = true)]
     schedule: Option<ScheduleShape>,
     /// Epochs in which the learning rate rises from nothing
     #[arg(
         long,
         value_name = "N",
         conflicts_with = "resume",
-        help_heading = "How",
         hide_short_help = true
     )]
     warmup_epochs: Option<f64>,
@@ -93,34 +80,31 @@ pub struct Learning {
         long,
         value_name = "SHARE",
         conflicts_with = "resume",
-        help_heading = "How",
         hide_short_help = true
     )]
     label_smoothing: Option<f64>,
     /// What each class counts in the loss: balanced, or a number for each, as 1,2,0.5
-    #[arg(long, value_name = "balanced|W,W,...", value_parser = class_weights, conflicts_with = "resume", help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "balanced|W,W,...", value_parser = class_weights, conflicts_with = "resume", hide_short_help = true)]
     class_weights: Option<ClassWeights>,
     /// Keep an average of the weights over the steps and validate with it: the share that it keeps of itself, as 0.999
     #[arg(
         long,
         value_name = "SHARE",
         conflicts_with = "resume",
-        help_heading = "How",
         hide_short_help = true
     )]
     ema: Option<f64>,
     /// End the run after that many epochs without a lower validation loss
-    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "resume", help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "resume", hide_short_help = true)]
     early_stopping: Option<u32>,
     /// Take a tenth of the learning rate after that many epochs without a lower validation loss
-    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "resume", help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "resume", hide_short_help = true)]
     reduce_on_plateau: Option<u32>,
     /// Compute each step in that many equal parts, which takes less memory: the bits depend on it
     #[arg(
         long,
         value_name = "N",
         conflicts_with = "resume",
-        help_heading = "How",
         hide_short_help = true
     )]
     shards: Option<u32>,
@@ -129,28 +113,17 @@ pub struct Learning {
         long,
         value_name = "GLOB",
         conflicts_with = "resume",
-        help_heading = "How",
         hide_short_help = true
     )]
     freeze: Vec<String>,
     /// Seed of weights, shuffles and sample faces [default: 0]
-    #[arg(long, value_name = "N", help_heading = "How", hide_short_help = true)]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub seed: Option<u64>,
     /// Visit the training images in the order of the file
-    #[arg(
-        long,
-        conflicts_with = "resume",
-        help_heading = "How",
-        hide_short_help = true
-    )]
+    #[arg(long, conflicts_with = "resume", hide_short_help = true)]
     no_shuffle: bool,
     /// Train on the first batch alone: a network that learns at all learns it by heart
-    #[arg(
-        long,
-        conflicts_with = "resume",
-        help_heading = "How",
-        hide_short_help = true
-    )]
+    #[arg(long, conflicts_with = "resume", hide_short_help = true)]
     overfit_batch: bool,
 }
 

@@ -2,7 +2,9 @@
 //! reads every channel or one, and the shapes and arguments of a window.
 
 use super::{Arguments, Unreadable};
-use crate::graph::{Emit, Place, Refusal, TensorId, View, Window};
+use crate::graph::{
+    Caps, Emit, Gradient, Mask, Node, Pass, Place, Refusal, Slot, TensorId, View, Window,
+};
 use crate::ops::conv2d::{self, Conv2d};
 use crate::ops::{AnyOp, depthwise_conv2d};
 use crate::tensor::Shape;
@@ -44,6 +46,26 @@ impl Convolution {
             ..whole
         };
         (params, from.place, to.place)
+    }
+
+    /// Emits a pass of a layer that is just this.
+    pub fn lower(&self, node: &Node, emit: &mut dyn Emit) {
+        let [first, made] = [node.inputs[0], node.outputs[0]];
+        match node.pass {
+            Pass::Forward => {
+                let bias = node.own.get(1).copied();
+                let relu = emit.relu();
+                self.forward([first, made], node.own[0], bias, relu, emit);
+            }
+            Pass::Backward(0) => {
+                let between = [first, node.inputs[1]];
+                self.backward_weight(&node.name, between, &node.outputs, emit);
+            }
+            _ => {
+                let mask = emit.mask();
+                self.backward_input([first, made], node.own[0], mask, emit);
+            }
+        }
     }
 
     /// x, kernel, bias (zeros where there is none) -> y
@@ -133,6 +155,34 @@ impl Convolution {
             Reads::One => &depthwise_conv2d::BackwardInput,
         };
         emit.dispatch(op, &params, &[dy, kernel, place, dx]);
+    }
+}
+
+/// The gradients of a layer that is one convolution: of kernel and bias, then of x.
+pub(super) fn gradients(use_bias: bool) -> Vec<Gradient> {
+    use Slot::{GradIn, GradOut, GradOwn, In, Own};
+    let own = [GradOwn(0), GradOwn(1)];
+    let own = &own[..1 + usize::from(use_bias)];
+    vec![
+        Gradient::new(&[In(0), GradOut(0)], own),
+        Gradient::new(&[GradOut(0), Own(0)], &[GradIn(0)]),
+    ]
+}
+
+/// What its passes allow.
+pub(super) fn caps(pass: Pass) -> Caps {
+    match pass {
+        Pass::Forward => Caps {
+            ranged: true,
+            relu: true,
+            kernel: Some(0),
+            ..Caps::default()
+        },
+        Pass::Backward(1) => Caps {
+            mask: Mask::Range,
+            ..Caps::default()
+        },
+        _ => Caps::default(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! DepthwiseConv2D: kernels of its own over windows of each channel, and a bias (Keras `DepthwiseConv2D`).
 
 use super::convolution::{
-    Convolution, Reads, multiplied, multiply_adds, parse_window, slide, window_config,
+    self, Convolution, Reads, multiplied, multiply_adds, parse_window, slide, window_config,
 };
 use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, Pass, Refusal, Slot, Window,
+    Caps, Declared, Emit, Gradient, Layer, Layout, Node, Outline, Pass, Refusal, Window,
 };
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -84,48 +84,14 @@ impl Layer for DepthwiseConv2D {
     }
 
     fn gradients(&self, _: usize) -> Vec<Gradient> {
-        use Slot::{GradIn, GradOut, GradOwn, In, Own};
-        let own = [GradOwn(0), GradOwn(1)];
-        let own = &own[..1 + usize::from(self.use_bias)];
-        vec![
-            Gradient::new(&[In(0), GradOut(0)], own),
-            Gradient::new(&[GradOut(0), Own(0)], &[GradIn(0)]),
-        ]
+        convolution::gradients(self.use_bias)
     }
 
     fn caps(&self, pass: Pass, _: &[&Shape]) -> Caps {
-        match pass {
-            Pass::Forward => Caps {
-                ranged: true,
-                relu: true,
-                kernel: Some(0),
-                ..Caps::default()
-            },
-            Pass::Backward(1) => Caps {
-                mask: Mask::Range,
-                ..Caps::default()
-            },
-            _ => Caps::default(),
-        }
+        convolution::caps(pass)
     }
 
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {
-        let convolution = self.convolution(node, emit);
-        let [first, made] = [node.inputs[0], node.outputs[0]];
-        match node.pass {
-            Pass::Forward => {
-                let bias = node.own.get(1).copied();
-                let relu = emit.relu();
-                convolution.forward([first, made], node.own[0], bias, relu, emit);
-            }
-            Pass::Backward(0) => {
-                let between = [first, node.inputs[1]];
-                convolution.backward_weight(&node.name, between, &node.outputs, emit);
-            }
-            _ => {
-                let mask = emit.mask();
-                convolution.backward_input([first, made], node.own[0], mask, emit);
-            }
-        }
+        self.convolution(node, emit).lower(node, emit);
     }
 }

@@ -71,6 +71,20 @@ fn name(p: &Norm, what: &str) -> String {
     )
 }
 
+/// A case of each range for each of `fills`.
+fn on_ranges(fills: &[(&str, Vec<Fill>, bool)]) -> Vec<Case<Norm>> {
+    let case = |params: Norm| {
+        fills.iter().map(move |(what, fills, exact)| Case {
+            name: name(&params, what),
+            params,
+            step: Step::default(),
+            fills: fills.clone(),
+            exact: *exact,
+        })
+    };
+    ranges().into_iter().flat_map(case).collect()
+}
+
 /// block_sums\[first + b\] = the sum of v^2 over block b
 pub struct SquareSums;
 
@@ -106,19 +120,14 @@ impl Op for SquareSums {
     }
     fn cases() -> Vec<Case<Norm>> {
         let fills = [
-            ("random", Fill::Uniform(1.0), false),
-            ("integers", Fill::Integers(-100, 100), true),
+            ("random", vec![Fill::Uniform(1.0); 2], false),
+            (
+                "integers",
+                vec![Fill::Integers(-100, 100), Fill::Uniform(1.0)],
+                true,
+            ),
         ];
-        let both = |params: Norm| {
-            fills.clone().map(|(what, fill, exact)| Case {
-                name: name(&params, what),
-                params,
-                step: Step::default(),
-                fills: vec![fill, Fill::Uniform(1.0)],
-                exact,
-            })
-        };
-        ranges().into_iter().flat_map(both).collect()
+        on_ranges(&fills)
     }
 }
 
@@ -206,16 +215,7 @@ impl Op for ScaleGradient {
             ),
             ("integers", vec![Fill::Integers(-1000, 1000); 2], true),
         ];
-        let both = |params: Norm| {
-            fills.clone().map(|(what, fills, exact)| Case {
-                name: name(&params, what),
-                params,
-                step: Step::default(),
-                fills,
-                exact,
-            })
-        };
-        ranges().into_iter().flat_map(both).collect()
+        on_ranges(&fills)
     }
 }
 

@@ -246,7 +246,7 @@ fn restore(
     })
 }
 
-/// Draws all parameters, then takes what a file has of them.
+/// Takes what a file has of the parameters; where it lacks some, all are drawn before.
 fn take(executor: &Executor, file: &mut TensorFile, seed: u64) -> Result<(), Error> {
     let fits = file.fits(&executor.plan);
     if !(fits.missing.is_empty() && fits.other.is_empty()) {
