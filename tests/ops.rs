@@ -8,7 +8,7 @@ mod common;
 
 use budget::Budget;
 use fer_gpu::gpu::LimitChoice;
-use fer_gpu::verify::{self, Device, KNOWN_FAULTS, Pattern, Subject};
+use fer_gpu::verify::{self, Device, KNOWN_FAULTS, Pattern, STEP_BATCH, Subject};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::sync::Arc;
 
@@ -33,9 +33,9 @@ fn main() {
         let run = move || budget.spend(bytes, || agrees(&name, &devices()));
         Trial::test(subject.name(), run).with_kind(kind.clone())
     };
-    let mut subjects = verify::subjects(&Pattern::all());
+    let mut subjects = verify::subjects(&Pattern::all(), STEP_BATCH);
     // The largest first: with light ones beside it, and nothing of the others left behind.
-    subjects.sort_by_key(|subject| !matches!(subject, Subject::Step(_)));
+    subjects.sort_by_key(|subject| !matches!(subject, Subject::Step(..)));
     let trials = subjects.iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -54,7 +54,7 @@ fn devices() -> Vec<Device> {
 
 fn agrees(subject: &str, devices: &[Device]) -> Result<(), Failed> {
     let pattern: Pattern = subject.parse().expect("a subject's name is a pattern");
-    let subjects = verify::subjects(&pattern);
+    let subjects = verify::subjects(&pattern, STEP_BATCH);
     let reports = verify::run(
         devices,
         &subjects,

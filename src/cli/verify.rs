@@ -18,6 +18,7 @@ use std::process::ExitCode;
 Examples:
   fer-gpu verify                             every kernel on every adapter
   fer-gpu verify --device 0 --op 'conv2d*'
+  fer-gpu verify --op step/googlenet --batch 1
   fer-gpu verify --markdown report.md        to paste into an issue")]
 pub struct Verify {
     /// Adapter, by number or by part of its name, or all
@@ -27,6 +28,9 @@ pub struct Verify {
     /// repeat/MODEL are the networks' training steps [default: everything]
     #[arg(long, value_name = "GLOB")]
     op: Option<String>,
+    /// Images of a network's step
+    #[arg(long, value_name = "N", default_value_t = verify::STEP_BATCH, value_parser = clap::value_parser!(u32).range(1..=super::LARGEST_BATCH))]
+    batch: u32,
     /// Use all that the adapter has, or only what every WebGPU device grants [default: both in turn]
     #[arg(long, value_enum)]
     limits: Option<LimitChoice>,
@@ -59,7 +63,7 @@ impl Verify {
             None => Pattern::all(),
         };
         let named = self.op.clone().unwrap_or_else(|| "*".into());
-        let subjects = verify::subjects(&pattern);
+        let subjects = verify::subjects(&pattern, self.batch);
         if subjects.is_empty() {
             return Err(VerifyError::NothingNamed(named).into());
         }

@@ -18,7 +18,7 @@ const CHUNK: u64 = 32 << 20;
 /// Elements of each binding whose reference is made at a time.
 const PIECE: usize = 1 << 20;
 
-/// Images of the step that `verify` runs.
+/// Images of the step that `verify` runs, unless it is told otherwise: the least that has a mean.
 pub const STEP_BATCH: u32 = 2;
 
 /// Bytes of a network's weights.
@@ -159,10 +159,11 @@ fn download(
     Ok(())
 }
 
-/// A network with drawn weights on a device, and two faces to learn from.
+/// A network with drawn weights on a device, and a batch of faces to learn from.
 pub(super) struct Trial<'g> {
     executor: Executor<'g>,
     faces: Dataset,
+    batch: u32,
 }
 
 /// Why a network's step could not be tried.
@@ -192,16 +193,20 @@ impl Error {
 }
 
 impl<'g> Trial<'g> {
-    pub fn new(gpu: &'g Gpu, network: &Network) -> Result<Trial<'g>, Error> {
-        let faces = Dataset::trial(network.image, [STEP_BATCH as usize; 2]);
+    pub fn new(gpu: &'g Gpu, network: &Network, batch: u32) -> Result<Trial<'g>, Error> {
+        let faces = Dataset::trial(network.image, [batch as usize; 2]);
         let options = Options::new(gpu.profile.clone());
         let sources = feed::placement(&faces, &gpu.profile.limits);
         let model = network.build(faces.class_names.len() as u32);
-        let plan = plan::plan(&model, &Wanted::training(STEP_BATCH, sources), &options)?;
+        let plan = plan::plan(&model, &Wanted::training(batch, sources), &options)?;
         // Without run-time checks, as training loads its kernels.
         let executor = Executor::new(gpu, plan, Checks::Off, &mut |_, _| ())?;
         feed::upload(&executor, &faces)?;
-        Ok(Trial { executor, faces })
+        Ok(Trial {
+            executor,
+            faces,
+            batch,
+        })
     }
 
     /// Holds each dispatch of the first step against its reference.
@@ -230,13 +235,13 @@ impl<'g> Trial<'g> {
         run: impl FnOnce(&mut Executor, &Batch) -> Result<Metrics, gpu::Error>,
     ) -> Result<Vec<(String, u128)>, gpu::Error> {
         self.executor.draw_parameters(0)?;
-        let order = feed::order(STEP_BATCH as usize, false, 0, 0);
+        let order = feed::order(self.batch as usize, false, 0, 0);
         let on_device = self.executor.gathers(Work::TRAIN);
         let mut batches = Batches::new(
             &self.faces,
             &self.faces.train,
             order,
-            [STEP_BATCH, 1],
+            [self.batch, 1],
             on_device,
         );
         let rule = self.executor.plan.rule.scalars(0.001, 1);

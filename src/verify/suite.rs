@@ -40,18 +40,18 @@ impl Device {
 #[derive(Clone, Copy)]
 pub enum Subject {
     Op(&'static dyn AnyOp),
-    /// Each dispatch of a training step.
-    Step(&'static Network),
+    /// Each dispatch of a training step of so many images.
+    Step(&'static Network, u32),
     /// A training step twice.
-    Repeat(&'static Network),
+    Repeat(&'static Network, u32),
 }
 
 impl Subject {
     pub fn name(&self) -> String {
         match self {
             Subject::Op(op) => op.name().into(),
-            Subject::Step(network) => format!("step/{}", network.name),
-            Subject::Repeat(network) => format!("repeat/{}", network.name),
+            Subject::Step(network, _) => format!("step/{}", network.name),
+            Subject::Repeat(network, _) => format!("repeat/{}", network.name),
         }
     }
 
@@ -65,14 +65,14 @@ impl Subject {
                 bytes.max().unwrap_or(0)
             }
             // Weights and both moments, and the words of all three before the update.
-            Subject::Step(network) => 6 * step::weights(network),
-            Subject::Repeat(network) => 3 * step::weights(network),
+            Subject::Step(network, _) => 6 * step::weights(network),
+            Subject::Repeat(network, _) => 3 * step::weights(network),
         }
     }
 }
 
-/// Everything that the pattern names; a large network only where it names networks.
-pub fn subjects(pattern: &Pattern) -> Vec<Subject> {
+/// Everything that the pattern names; a large network only where it names networks, which train on `batch` images.
+pub fn subjects(pattern: &Pattern, batch: u32) -> Vec<Subject> {
     let ops = REGISTRY.iter().copied().filter(|op| {
         let variants = op.variants();
         let named = |case: &AnyCase| {
@@ -87,12 +87,12 @@ pub fn subjects(pattern: &Pattern) -> Vec<Subject> {
         .iter()
         .filter(tried)
         .filter(|n| pattern.case("step", &n.name, ""))
-        .map(Subject::Step);
+        .map(|network| Subject::Step(network, batch));
     let repeat = NETWORKS
         .iter()
         .filter(tried)
         .filter(|n| pattern.case("repeat", &n.name, ""))
-        .map(Subject::Repeat);
+        .map(|network| Subject::Repeat(network, batch));
     ops.map(Subject::Op).chain(step).chain(repeat).collect()
 }
 
@@ -117,8 +117,12 @@ pub fn run(
                     run_on_all(&mut sites, op, &case, pattern);
                 }
             }
-            Subject::Step(network) => sites.iter_mut().for_each(|s| s.step(network)),
-            Subject::Repeat(network) => sites.iter_mut().for_each(|s| s.repeat(network)),
+            Subject::Step(network, batch) => {
+                sites.iter_mut().for_each(|s| s.step(network, batch));
+            }
+            Subject::Repeat(network, batch) => {
+                sites.iter_mut().for_each(|s| s.repeat(network, batch));
+            }
         }
     }
     merge(sites)
@@ -237,8 +241,8 @@ impl<'a> Site<'a> {
     }
 
     /// Holds every dispatch of a network's step against its reference.
-    fn step(&mut self, network: &'static Network) {
-        self.network("step", network, |site, trial| {
+    fn step(&mut self, network: &'static Network, batch: u32) {
+        self.network("step", network, batch, |site, trial| {
             let mut first = None;
             trial.check(&mut |dispatch, outcome| {
                 site.tally().add(outcome);
@@ -252,8 +256,8 @@ impl<'a> Site<'a> {
     }
 
     /// Runs a network's step twice.
-    fn repeat(&mut self, network: &'static Network) {
-        self.network("repeat", network, |site, trial| {
+    fn repeat(&mut self, network: &'static Network, batch: u32) {
+        self.network("repeat", network, batch, |site, trial| {
             let differs = trial.repeat()?;
             site.tally().add(&Outcome::default());
             Ok(differs.map(|reason| ("weights".into(), reason)))
@@ -265,6 +269,7 @@ impl<'a> Site<'a> {
         &mut self,
         subject: &str,
         network: &'static Network,
+        batch: u32,
         check: impl FnOnce(&mut Self, &mut Trial) -> Result<Option<(String, Reason)>, gpu::Error>,
     ) {
         if self.lost {
@@ -273,7 +278,7 @@ impl<'a> Site<'a> {
         let begun = Instant::now();
         let device = self.device;
         let attempt = || {
-            let mut trial = Trial::new(&device.gpu, network)?;
+            let mut trial = Trial::new(&device.gpu, network, batch)?;
             Ok(check(self, &mut trial)?)
         };
         let found: Result<_, step::Error> = attempt();
