@@ -23,4 +23,5 @@ struct Params {
     mask_first: u32,
     relu: u32,
     splits: u32,
+    share_rows: u32,
 }

@@ -1,6 +1,6 @@
 // conv2d weight gradient, the readable baseline: one invocation owns one weight of one share.
 //
-// partial[s, ky,kx,ci, co] = sum over the images n of share s and all outputs of
+// partial[s, ky,kx,ci, co] = sum over the rows (n, oy) of share s and all ox of
 //     x[n,ci,oy*s+ky-top,ox*s+kx-left] dy[n,co,oy,ox]; the last row of a share is the bias: sum dy.
 //
 // x (n, x_channels, h_in, w_in), dy (n, y_channels, h_out, w_out): channel ranges from *_first on.
@@ -28,22 +28,21 @@ fn conv2d_backward_weight(
         let ci = tap % params.c_in;
         let kx = tap / params.c_in % params.kw;
         let ky = tap / params.c_in / params.kw;
-        let share = (params.n + params.splits - 1u) / params.splits;
-        let end = min((split + 1u) * share, params.n);
+        let end = min((split + 1u) * params.share_rows, params.n * params.h_out);
         var sum = 0.0;
-        for (var n = split * share; n < end; n += 1u) {
+        for (var row = split * params.share_rows; row < end; row += 1u) {
+            let n = row / params.h_out;
+            let oy = row % params.h_out;
             let gradients = (n * params.y_channels + params.y_first + co) * params.h_out;
             let inputs = (n * params.x_channels + params.x_first + ci) * params.h_in;
-            for (var oy = 0u; oy < params.h_out; oy += 1u) {
-                let iy = oy * params.stride_h + ky - params.pad_top;
-                for (var ox = 0u; ox < params.w_out; ox += 1u) {
-                    let ix = ox * params.stride_w + kx - params.pad_left;
-                    let gradient = dy[(gradients + oy) * params.w_out + ox];
-                    if tap == taps {
-                        sum += gradient;
-                    } else if iy < params.h_in && ix < params.w_in {
-                        sum += x[(inputs + iy) * params.w_in + ix] * gradient;
-                    }
+            let iy = oy * params.stride_h + ky - params.pad_top;
+            for (var ox = 0u; ox < params.w_out; ox += 1u) {
+                let ix = ox * params.stride_w + kx - params.pad_left;
+                let gradient = dy[(gradients + oy) * params.w_out + ox];
+                if tap == taps {
+                    sum += gradient;
+                } else if iy < params.h_in && ix < params.w_in {
+                    sum += x[(inputs + iy) * params.w_in + ix] * gradient;
                 }
             }
         }

@@ -1,7 +1,7 @@
 // conv2d weight gradient as a matrix product over pixels in tiles over workgroup memory, for GPUs: any
 // kernel size, stride and padding.
 //
-// partial[s, ky,kx,ci, co] = sum over the images n of share s and all outputs of
+// partial[s, ky,kx,ci, co] = sum over the rows (n, oy) of share s and all ox of
 //     x[n,ci,oy*s+ky-top,ox*s+kx-left] dy[n,co,oy,ox]; the last row of a share is the bias: sum dy.
 //
 // x (n, x_channels, h_in, w_in), dy (n, y_channels, h_out, w_out): channel ranges from *_first on.
@@ -80,10 +80,10 @@ fn dy_at(co: u32, at: Pixel) -> f32 {
     return select(0.0, dy[select(0u, i, inside)], inside);
 }
 
-/// A step of the sum: pixel `pixel` of the images from `first_image` on, the share having `count`.
-fn load_step(first_image: u32, pixel: u32, count: u32, channel: u32, local: u32) -> Loaded {
+/// A step of the sum: pixel `pixel` of all images in a row, of a share that ends before pixel `end`.
+fn load_step(pixel: u32, end: u32, channel: u32, local: u32) -> Loaded {
     let size = params.h_out * params.w_out;
-    let at = Pixel(pixel < count, first_image + pixel / size, pixel % size / params.w_out, pixel % params.w_out);
+    let at = Pixel(pixel < end, pixel / size, pixel % size / params.w_out, pixel % params.w_out);
     let line = local / 16u;
     let co = channel + local / 16u * 4u;
     return Loaded(
@@ -117,10 +117,9 @@ fn conv2d_backward_weight_shared(
     let channel = i % channel_blocks * 16u;
     let line = i / channel_blocks % line_blocks * 64u;
     let split = i / channel_blocks / line_blocks;
-    let images = (params.n + params.splits - 1u) / params.splits;
-    let begin = min(split * images, params.n);
-    let end = min(begin + images, params.n);
-    let count = (end - begin) * params.h_out * params.w_out;
+    let rows = params.n * params.h_out;
+    let begin = min(split * params.share_rows, rows) * params.w_out;
+    let end = min((split + 1u) * params.share_rows, rows) * params.w_out;
 
     taps[local] = tap(line + local);
     workgroupBarrier();
@@ -130,8 +129,8 @@ fn conv2d_backward_weight_shared(
     var b = vec4<f32>();
     var c = vec4<f32>();
     var d = vec4<f32>();
-    var loaded = load_step(begin, lane, count, channel, local);
-    for (var first = 0u; first < count; first += DEPTH) {
+    var loaded = load_step(begin + lane, end, channel, local);
+    for (var first = begin; first < end; first += DEPTH) {
         workgroupBarrier();
         lines[to_line] = loaded.lines0;
         lines[to_line + 4u] = loaded.lines1;
@@ -139,7 +138,7 @@ fn conv2d_backward_weight_shared(
         lines[to_line + 12u] = loaded.lines3;
         channels[lane * CHANNEL_STRIDE + local / 16u] = loaded.channels;
         workgroupBarrier();
-        loaded = load_step(begin, first + DEPTH + lane, count, channel, local);
+        loaded = load_step(first + DEPTH + lane, end, channel, local);
         for (var pixel = 0u; pixel < DEPTH; pixel += 1u) {
             let four = lines[pixel * LINE_STRIDE + lane];
             let gradients = channels[pixel * CHANNEL_STRIDE + local / 16u];

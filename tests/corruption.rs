@@ -172,6 +172,7 @@ fn a_flipped_bit_in_what_was_tuned_is_told() {
     let schedule = Schedule {
         fuse_update: false,
         images_per_split: 2,
+        workgroups: None,
         split_k: 5_760,
     };
     tuned.learn("inception-gap", 2, schedule, Pins::default());

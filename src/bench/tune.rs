@@ -24,6 +24,8 @@ const MARGIN: f64 = 1.03;
 
 /// Values of the schedule's numbers that are tried.
 const IMAGES_PER_SPLIT: [u32; 5] = [1, 2, 4, 8, 16];
+/// Workgroups of weight gradients whose shares are cut to make so many.
+const WORKGROUPS: [u32; 3] = [256, 512, 1024];
 const SPLIT_K: [u32; 4] = [1_440, 2_880, 5_760, 11_520];
 
 /// What tuning found.
@@ -131,7 +133,7 @@ impl Tuner<'_> {
         let mut best = committed.schedule;
         let mut tried = vec![(best, self.seconds(best)?)];
         let mut seen = vec![self.keys(best)?];
-        let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 3] = [
+        let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 4] = [
             &|s| {
                 let fuse_update = !s.fuse_update;
                 vec![Schedule { fuse_update, ..s }]
@@ -143,6 +145,15 @@ impl Tuner<'_> {
                     ..s
                 })
                 .collect()
+            },
+            &|s| match s.workgroups {
+                Some(_) => WORKGROUPS
+                    .map(|workgroups| Schedule {
+                        workgroups: Some(workgroups),
+                        ..s
+                    })
+                    .into(),
+                None => Vec::new(),
             },
             &|s| {
                 let all = SPLIT_K.into_iter();

@@ -103,15 +103,21 @@ impl Convolution {
         emit: &mut dyn Emit,
     ) {
         let (params, x, dy) = self.between(between, emit);
-        let images = emit.schedule().images_per_split;
-        let (op, splits): (&'static dyn AnyOp, _) = match self.reads {
-            Reads::All => (&conv2d::BackwardWeight, params.n.div_ceil(images)),
+        let schedule = emit.schedule();
+        let images = schedule.images_per_split;
+        let (op, params): (&'static dyn AnyOp, _) = match self.reads {
+            Reads::All => (
+                &conv2d::BackwardWeight,
+                match schedule.workgroups {
+                    Some(workgroups) => params.shares_for(workgroups),
+                    None => params.shares_of_images(images),
+                },
+            ),
             Reads::One => (
                 &depthwise_conv2d::BackwardWeight,
-                depthwise_conv2d::splits(&params, images),
+                depthwise_conv2d::in_shares(params, images),
             ),
         };
-        let params = Conv2d { splits, ..params };
         let (words, reduce) = match self.reads {
             Reads::All => (params.partial_len(), params),
             Reads::One => (

@@ -74,6 +74,8 @@ params! {
         relu: u32,
         /// Weight gradient: shares of the batch.
         splits: u32,
+        /// Weight gradient: rows of the output, those of all images one below the other, that a share adds up.
+        share_rows: u32 as detail,
     }
 }
 
@@ -110,12 +112,45 @@ impl Conv2d {
             mask_first: 0,
             relu: 0,
             splits: 1,
+            share_rows: n * h_out,
         }
     }
 
-    /// Images of one share of the weight gradient.
+    /// The weight gradient in shares of `images` images, or of fewer where that makes as many shares.
+    pub fn shares_of_images(self, images: u32) -> Conv2d {
+        let splits = self.n.div_ceil(images);
+        Conv2d {
+            splits,
+            share_rows: self.n.div_ceil(splits) * self.h_out,
+            ..self
+        }
+    }
+
+    /// The weight gradient in shares of `rows` rows of the output, across images.
+    pub fn shares_of_rows(self, rows: u32) -> Conv2d {
+        Conv2d {
+            splits: (self.n * self.h_out).div_ceil(rows),
+            share_rows: rows,
+            ..self
+        }
+    }
+
+    /// The weight gradient in shares that make some `workgroups` tiles of 64 lines (ky, kx, ci) by 16 channels.
+    pub fn shares_for(self, workgroups: u32) -> Conv2d {
+        let tiles = self.taps().div_ceil(64) * u64::from(self.c_out.div_ceil(16));
+        let rows = u64::from(self.n * self.h_out);
+        let shares = (u64::from(workgroups) / tiles).clamp(1, rows);
+        self.shares_of_rows(rows.div_ceil(shares) as u32)
+    }
+
+    /// Images of one share of the weight gradient, where shares are whole images.
     pub fn images_per_split(&self) -> u32 {
         self.n.div_ceil(self.splits)
+    }
+
+    /// Is each share of the weight gradient made of whole images?
+    pub(super) fn shares_whole_images(&self) -> bool {
+        self.share_rows == self.images_per_split() * self.h_out
     }
 
     /// Weights of the kernel.

@@ -17,11 +17,11 @@ use crate::ops::reference::{Expected, depthwise_conv2d as reference};
 const SHARE: u32 = 1024;
 
 /// Shares of the batch, of `images` images each or of what keeps a workgroup busy, and no invocation too long.
-pub fn splits(p: &Conv2d, images: u32) -> u32 {
+pub fn in_shares(p: Conv2d, images: u32) -> Conv2d {
     let pixels = p.h_out * p.w_out;
     let most = (MAX_ITERATIONS as u32 - 1) / pixels;
     let images = images.max(SHARE.div_ceil(pixels)).min(most).max(1);
-    p.n.div_ceil(images)
+    p.shares_of_images(images)
 }
 
 /// Weights of the kernel.

@@ -32,6 +32,7 @@ static TABLE: [Usual; 3] = [
         schedule: Schedule {
             fuse_update: true,
             images_per_split: 1,
+            workgroups: Some(512),
             split_k: 5_760,
         },
     },
@@ -47,6 +48,7 @@ static TABLE: [Usual; 3] = [
         schedule: Schedule {
             fuse_update: true,
             images_per_split: 4,
+            workgroups: None,
             split_k: 5_760,
         },
     },
@@ -61,6 +63,7 @@ static TABLE: [Usual; 3] = [
         schedule: Schedule {
             fuse_update: false,
             images_per_split: 4,
+            workgroups: None,
             split_k: 5_760,
         },
     },

@@ -87,6 +87,7 @@ fn described(schedule: &Schedule) -> String {
     let Schedule {
         fuse_update,
         images_per_split,
+        workgroups,
         split_k,
     } = schedule;
     let adam = if *fuse_update {
@@ -94,5 +95,11 @@ fn described(schedule: &Schedule) -> String {
     } else {
         "Adam apart"
     };
-    format!("{adam}, {images_per_split} images a share, {split_k} inputs a share")
+    let shares = match workgroups {
+        Some(workgroups) => format!(
+            "{workgroups} workgroups of shares, {images_per_split} images a share elsewhere"
+        ),
+        None => format!("{images_per_split} images a share"),
+    };
+    format!("{adam}, {shares}, {split_k} inputs a share")
 }

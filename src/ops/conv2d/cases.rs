@@ -176,7 +176,11 @@ pub fn backward_weight() -> Vec<Case<Conv2d>> {
         // Three shares of one or two images: the last may be short or empty.
         cases.push(case(
             format!("{name}_splits3_integers"),
-            Conv2d { splits: 3, ..p },
+            Conv2d {
+                splits: 3,
+                share_rows: p.n.div_ceil(3) * p.h_out,
+                ..p
+            },
             integers(2),
             true,
         ));
@@ -185,7 +189,18 @@ pub fn backward_weight() -> Vec<Case<Conv2d>> {
     for (name, p) in seed(7) {
         cases.push(case(
             format!("{name}_splits4"),
-            Conv2d { splits: 4, ..p },
+            p.shares_of_images(2),
+            integers(2),
+            true,
+        ));
+    }
+    // Shares that begin and end within images, and end in a short one.
+    for (name, p) in shapes().into_iter().step_by(3).chain(seed(2)) {
+        let rows = (p.n * p.h_out * 2).div_ceil(5).max(2);
+        let p = p.shares_of_rows(rows);
+        cases.push(case(
+            format!("{name}_rows{rows}_integers"),
+            p,
             integers(2),
             true,
         ));
@@ -195,7 +210,7 @@ pub fn backward_weight() -> Vec<Case<Conv2d>> {
 
 pub fn reduce_weight() -> Vec<Case<Conv2d>> {
     let mut cases = Vec::new();
-    for (splits, co) in [(1, 3), (2, 10), (7, 5), (64, 10)] {
+    for (splits, co) in [(1, 3), (2, 10), (7, 5), (64, 10), (133, 8)] {
         let p = Conv2d {
             splits,
             ..Conv2d::new([64, 6, 6, 3], co, [3, 3], [1, 1], Padding::Same)

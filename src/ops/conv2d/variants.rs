@@ -19,6 +19,7 @@ static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT
 static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE, PARAMS);
 static WEIGHT_ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS, PARAMS);
 static SHARED: Shader = shader!("conv2d_shared.wgsl", PARAMS);
+static SHARED_ROWS_WEIGHT: Shader = shader!("conv2d_weight_shared_rows.wgsl", PARAMS);
 static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl", PARAMS);
 static REDUCE: Shader = shader!("conv2d_reduce.wgsl", PARAMS);
 
@@ -255,7 +256,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
 
 /// Outputs that one share of the batch adds up.
 fn share(p: &Conv2d) -> u64 {
-    p.images_per_split() as u64 * (p.h_out * p.w_out) as u64
+    p.share_rows as u64 * p.w_out as u64
 }
 
 /// Workgroups of the weight gradient's register tiles: ten channels, TAPS values of kx and 16
@@ -271,7 +272,8 @@ fn weight_tiles<const TAPS: u32>(p: &Conv2d) -> bool {
     let rows = p.images_per_split() as u64 * p.h_out as u64;
     let iterations = rows * (1 + 9 * p.w_out.div_ceil(8) as u64);
     let narrowest = [1, 3, 5].into_iter().find(|&t| p.kw <= t).unwrap_or(5);
-    unit_stride(p) && TAPS == narrowest && iterations <= MAX_ITERATIONS
+    let fits = TAPS == narrowest && iterations <= MAX_ITERATIONS;
+    unit_stride(p) && p.shares_whole_images() && fits
 }
 
 /// The weight gradient in register tiles of TAPS values of kx.
@@ -330,7 +332,48 @@ const fn weight_rows<const TAPS: u32>(
         supports: |p, profile| {
             let rows = p.images_per_split() as u64 * p.h_out as u64;
             let iterations = rows * (1 + p.w_out.div_ceil(8) as u64);
-            whole_rows::<TAPS>(p, profile) && iterations <= MAX_ITERATIONS
+            let fits = p.shares_whole_images() && iterations <= MAX_ITERATIONS;
+            whole_rows::<TAPS>(p, profile) && fits
+        },
+    }
+}
+
+/// Is such a kernel cut into lines of TAPS columns? More would be idle, and workgroup memory holds TAPS rows.
+fn lines_of<const TAPS: u32>(p: &Conv2d) -> bool {
+    let widest = p.kh.max(p.kw.min(5));
+    [1, 3, 5].into_iter().find(|&taps| widest <= taps) == Some(TAPS)
+}
+
+/// Input channels of a workgroup of the weight gradient from shared rows: `inputs_of_block` of the shader.
+fn inputs_of_block<const TAPS: u32>(p: &Conv2d) -> u32 {
+    (64 / TAPS).min(p.c_in)
+}
+
+/// The weight gradient from rows in workgroup memory, in lines of TAPS columns by CHANNELS output channels.
+const fn weight_shared_rows<const TAPS: u32, const CHANNELS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        name,
+        family: Family::Shared,
+        suits: crate::ops::always,
+        twin: None,
+        shader: &SHARED_ROWS_WEIGHT,
+        entry: "conv2d_backward_weight_shared_rows",
+        constants,
+        workgroups: |p| {
+            let inputs = p.c_in.div_ceil(inputs_of_block::<TAPS>(p));
+            let blocks = inputs * p.kw.div_ceil(TAPS) * p.c_out.div_ceil(CHANNELS);
+            p.splits as u64 * blocks as u64
+        },
+        // Teams of invocations add up parts of a row, at most four.
+        chain: |p| share(p) + 4,
+        supports: |p, profile| {
+            let steps = (p.share_rows + p.n * p.kh) as u64 * p.w_out.div_ceil(16) as u64;
+            let fits = profile.class == Class::Gpu || 8 * steps <= MAX_ITERATIONS;
+            let suits = CHANNELS != 10 || 10 * p.c_out.div_ceil(10) < 8 * p.c_out.div_ceil(8);
+            unit_stride(p) && lines_of::<TAPS>(p) && suits && fits
         },
     }
 }
@@ -346,7 +389,7 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
         constants: WORKGROUP,
         workgroups: |p| per_element(p.partial_len() as u64),
         chain: share,
-        supports: |p, _| share(p) + p.images_per_split() as u64 * p.h_out as u64 <= MAX_ITERATIONS,
+        supports: |p, _| share(p) + p.share_rows as u64 <= MAX_ITERATIONS,
     },
     weight_registers::<1>("registers_1taps", &[("TAPS", 1.0)]),
     weight_registers::<3>("registers_3taps", &[("TAPS", 3.0)]),
@@ -357,6 +400,11 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
     weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
     weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
+    weight_shared_rows::<5, 10>("shared_rows5_10", &[("TAPS", 5.0), ("CHANNELS", 10.0)]),
+    weight_shared_rows::<5, 8>("shared_rows5_8", &[("TAPS", 5.0), ("CHANNELS", 8.0)]),
+    weight_shared_rows::<3, 10>("shared_rows3_10", &[("TAPS", 3.0), ("CHANNELS", 10.0)]),
+    weight_shared_rows::<3, 8>("shared_rows3_8", &[("TAPS", 3.0), ("CHANNELS", 8.0)]),
+    weight_shared_rows::<1, 16>("shared_rows1_16", &[("TAPS", 1.0), ("CHANNELS", 16.0)]),
     Variant {
         name: "shared",
         family: Family::Shared,
@@ -374,15 +422,33 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     },
 ];
 
-pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[Variant {
-    name: "naive",
-    family: Family::Naive,
-    suits: crate::ops::always,
-    twin: None,
-    shader: &REDUCE,
-    entry: "conv2d_reduce_weight",
-    constants: WORKGROUP,
-    workgroups: |p| per_element((p.partial_len() / p.splits as usize) as u64),
-    chain: |p| p.splits as u64,
-    supports: anywhere,
-}];
+/// Numbers of a workgroup of the reducing tree, and the invocations that add up the shares of each.
+const TREE_NUMBERS: u64 = 8;
+const TREE_LANES: u64 = 32;
+
+pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[
+    Variant {
+        name: "naive",
+        family: Family::Naive,
+        suits: crate::ops::always,
+        twin: None,
+        shader: &REDUCE,
+        entry: "conv2d_reduce_weight",
+        constants: WORKGROUP,
+        workgroups: |p| per_element((p.partial_len() / p.splits as usize) as u64),
+        chain: |p| p.splits as u64,
+        supports: anywhere,
+    },
+    Variant {
+        name: "tree",
+        family: Family::Tree,
+        suits: |p| p.splits >= 8,
+        twin: None,
+        shader: &REDUCE,
+        entry: "conv2d_reduce_weight_tree",
+        constants: &[("WORKGROUP", (TREE_NUMBERS * TREE_LANES) as f64)],
+        workgroups: |p| ((p.partial_len() / p.splits as usize) as u64).div_ceil(TREE_NUMBERS),
+        chain: |p| (p.splits as u64).div_ceil(TREE_LANES) + 5,
+        supports: anywhere,
+    },
+];

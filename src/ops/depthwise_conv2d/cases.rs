@@ -133,7 +133,11 @@ pub fn backward_weight() -> Vec<Case<Conv2d>> {
     for (name, p) in shapes() {
         cases.push(case(name.clone(), p, vec![Fill::Uniform(1.0); 2], false));
         // Three shares of one or two images: the last may be short or empty.
-        let p = Conv2d { splits: 3, ..p };
+        let p = Conv2d {
+            splits: 3,
+            share_rows: p.n.div_ceil(3) * p.h_out,
+            ..p
+        };
         let name = format!("{name}_splits3_integers");
         cases.push(case(name, p, integers(2), true));
     }
@@ -142,18 +146,19 @@ pub fn backward_weight() -> Vec<Case<Conv2d>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::splits;
+    use super::super::in_shares;
     use super::*;
 
     /// A share keeps a workgroup busy and an invocation within its loops.
     #[test]
     fn shares_follow_from_the_size_of_the_image() {
         let of = |n, h, w| Conv2d::new([n, h, w, 8], 8, [3, 3], [1, 1], Padding::Same);
-        assert_eq!(splits(&of(64, 48, 48), 1), 64);
-        assert_eq!(splits(&of(64, 48, 48), 4), 16);
-        assert_eq!(splits(&of(64, 6, 6), 1), 3);
-        assert_eq!(splits(&of(3, 1, 1), 4), 1);
-        assert_eq!(splits(&of(8, 224, 224), 4), 8);
-        assert_eq!(splits(&of(8, 300, 300), 4), 8);
+        let splits = |p, images| in_shares(p, images).splits;
+        assert_eq!(splits(of(64, 48, 48), 1), 64);
+        assert_eq!(splits(of(64, 48, 48), 4), 16);
+        assert_eq!(splits(of(64, 6, 6), 1), 3);
+        assert_eq!(splits(of(3, 1, 1), 4), 1);
+        assert_eq!(splits(of(8, 224, 224), 4), 8);
+        assert_eq!(splits(of(8, 300, 300), 4), 8);
     }
 }

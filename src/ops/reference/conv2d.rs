@@ -107,16 +107,16 @@ pub fn conv2d_backward_input(p: &Conv2d, dy: &[u32], w: &[u32], mask: &[u32]) ->
 }
 
 /// Partial gradients of kernel and bias, one set for each share of the batch:
-/// `partial[s]` = (`dw[ky,kx,ci,co]` ..., `db[co]` ...) summed over the images of share s.
+/// `partial[s]` = (`dw[ky,kx,ci,co]` ..., `db[co]` ...) summed over the rows of share s.
 pub fn conv2d_backward_weight(p: &Conv2d, x: &[u32], dy: &[u32]) -> Expected {
     let (x, dy) = (floats(x), floats(dy));
     let (inputs, outputs) = (x_view(p), y_view(p));
     let taps = p.kh * p.kw * p.c_in;
-    let share = p.images_per_split();
+    let all = p.n * p.h_out;
     let rows = p.splits * (taps + 1);
     let pairs = (0..rows).into_par_iter().flat_map_iter(|row| {
         let (split, tap_index) = (row / (taps + 1), row % (taps + 1));
-        let images = (split * share).min(p.n)..((split + 1) * share).min(p.n);
+        let share = (split * p.share_rows).min(all)..((split + 1) * p.share_rows).min(all);
         let (ci, kx, ky) = (
             tap_index % p.c_in,
             tap_index / p.c_in % p.kw,
@@ -124,12 +124,14 @@ pub fn conv2d_backward_weight(p: &Conv2d, x: &[u32], dy: &[u32]) -> Expected {
         );
         (0..p.c_out).map(move |co| {
             let mut sum = Sum::default();
-            for n in images.clone() {
-                for pixel in 0..outputs.pixels {
+            for row in share.clone() {
+                let (n, oy) = (row / p.h_out, row % p.h_out);
+                for ox in 0..p.w_out {
+                    let pixel = oy * p.w_out + ox;
                     let gradient = dy[outputs.at(n, co, pixel)];
                     if tap_index == taps {
                         sum.add(gradient);
-                    } else if let Some(input) = tap(p, pixel / p.w_out, pixel % p.w_out, ky, kx) {
+                    } else if let Some(input) = tap(p, oy, ox, ky, kx) {
                         sum.add_product(x[inputs.at(n, ci, input)], gradient);
                     }
                 }
