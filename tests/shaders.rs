@@ -2,6 +2,8 @@
 
 use fer_gpu::ops::params::{Field, Params, Scalar, Step};
 use fer_gpu::ops::{Access, AnyOp, REGISTRY, Shader};
+use naga::back::pipeline_constants::process_overrides;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Handle, Module, ShaderStage, StorageAccess, Type, TypeInner};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -163,21 +165,18 @@ fn overrides_are_the_constants_of_the_variant() {
 #[test]
 fn workgroup_memory_fits_every_adapter() {
     for (op, variant, module) in variants() {
-        let bytes_of = |(_, variable): (_, &naga::GlobalVariable)| -> u32 {
-            match module.types[variable.ty].inner {
-                _ if variable.space != AddressSpace::WorkGroup => 0,
-                TypeInner::Array {
-                    size: naga::ArraySize::Pending(length),
-                    stride,
-                    ..
-                } => {
-                    let name = module.overrides[length].name.as_deref();
-                    let mut constants = variant.constants.iter();
-                    let found = constants.find(|(constant, _)| Some(*constant) == name);
-                    stride * found.expect("a constant of the variant").1 as u32
-                }
-                ref sized => sized.size(module.to_ctx()),
-            }
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+        let info = validator.validate(&module).expect("a valid module");
+        let constants = variant
+            .constants
+            .iter()
+            .map(|(name, v)| (name.to_string(), *v));
+        let of_entry = Some((ShaderStage::Compute, variant.entry));
+        let sized = process_overrides(&module, &info, of_entry, &constants.collect());
+        let (module, _) = sized.expect("constants for all overrides");
+        let bytes_of = |(_, variable): (_, &naga::GlobalVariable)| match variable.space {
+            AddressSpace::WorkGroup => module.types[variable.ty].inner.size(module.to_ctx()),
+            _ => 0,
         };
         let bytes: u32 = module.global_variables.iter().map(bytes_of).sum();
         assert!(bytes <= 16 << 10, "{} {}: {bytes}", op.name(), variant.name);

@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 33] = [
+    let list: [Config; 36] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -50,6 +50,10 @@ fn shapes() -> Vec<(String, Conv2d)> {
         ([1, 1, 28, 2], 10, [2, 5], [1, 1], Same),
         ([1, 8, 28, 3], 12, [5, 3], [1, 1], Same),
         ([2, 3, 36, 4], 3, [3, 1], [1, 1], Same),
+        // More than 64 columns, and workgroups that run over several images.
+        ([1, 3, 70, 2], 3, [3, 3], [1, 1], Same),
+        ([9, 2, 6, 5], 18, [5, 5], [1, 1], Same),
+        ([17, 3, 3, 9], 6, [3, 3], [1, 1], Valid),
     ];
     let mut all: Vec<_> = list
         .into_iter()

@@ -20,6 +20,7 @@ static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_T
 static WEIGHT_ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS, PARAMS);
 static SHARED: Shader = shader!("conv2d_shared.wgsl", PARAMS);
 static SHARED_ROWS_WEIGHT: Shader = shader!("conv2d_weight_shared_rows.wgsl", PARAMS);
+static SHARED_ROWS: Shader = shader!("conv2d_shared_rows.wgsl", PARAMS);
 static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl", PARAMS);
 static REDUCE: Shader = shader!("conv2d_reduce.wgsl", PARAMS);
 
@@ -85,6 +86,83 @@ const fn backward_input_rows<const TAPS: u32>(
         ..forward_rows::<TAPS>(name, constants)
     }
 }
+
+/// Is a kernel of at most TAPS rows and columns, and of no fewer than such that there are kernels for? Workgroup memory
+/// holds TAPS rows.
+fn narrowest<const TAPS: u32>(rows: u32, columns: u32) -> bool {
+    let larger = rows.max(columns);
+    [1, 3, 5].into_iter().find(|&taps| larger <= taps) == Some(TAPS)
+}
+
+/// Do tiles of that many channels waste the fewest of `channels`? There are tiles of 8 and 10, and for kernels of one
+/// pixel of 16 alone.
+fn fits<const CHANNELS: u32>(channels: u32) -> bool {
+    CHANNELS != 10 || 10 * channels.div_ceil(10) < 8 * channels.div_ceil(8)
+}
+
+/// Workgroups of convolutions from rows in workgroup memory, for images of (rows, columns): `block_of` of the shader.
+fn row_blocks<const TAPS: u32, const CHANNELS: u32>(
+    p: &Conv2d,
+    [rows, columns]: [u32; 2],
+    channels: u32,
+) -> u64 {
+    let all_quads = columns.div_ceil(4);
+    let quads = all_quads.min(16);
+    let stride = quads + u32::from(TAPS > 1);
+    let spread = |count: u32| count - 1 + (p.kh - 1) * ((count + rows - 2) / rows) + p.kh;
+    let mut count = 64 / quads;
+    while count > 1 && spread(count) * stride > 128 {
+        count -= 1;
+    }
+    let blocks = (p.n * rows).div_ceil(count) * all_quads.div_ceil(quads);
+    blocks as u64 * channels.div_ceil(CHANNELS) as u64
+}
+
+/// The forward pass from rows in workgroup memory, CHANNELS channels in a workgroup.
+const fn forward_shared_rows<const TAPS: u32, const CHANNELS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        name,
+        family: Family::Shared,
+        suits: crate::ops::always,
+        twin: None,
+        shader: &SHARED_ROWS,
+        entry: "conv2d_forward_shared_rows",
+        constants,
+        workgroups: |p| row_blocks::<TAPS, CHANNELS>(p, [p.h_out, p.w_out], p.c_out),
+        chain: |p| p.taps() + 1,
+        supports: |p, profile| {
+            let suits = narrowest::<TAPS>(p.kh, p.kw) && fits::<CHANNELS>(p.c_out);
+            suits && unit_stride(p) && forward_terms(p, profile)
+        },
+    }
+}
+
+/// The gradient of the input likewise.
+const fn backward_input_shared_rows<const TAPS: u32, const CHANNELS: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<Conv2d> {
+    Variant {
+        entry: "conv2d_backward_input_shared_rows",
+        workgroups: |p| row_blocks::<TAPS, CHANNELS>(p, [p.h_in, p.w_in], p.c_in),
+        chain: |p| (p.kh * p.kw * p.c_out) as u64,
+        supports: |p, profile| {
+            let suits = narrowest::<TAPS>(p.kh, p.kw) && fits::<CHANNELS>(p.c_in);
+            suits && unit_stride(p) && backward_terms(p, profile)
+        },
+        ..forward_shared_rows::<TAPS, CHANNELS>(name, constants)
+    }
+}
+
+/// Constants of kernels from rows in workgroup memory.
+const ROWS1_16: &[(&str, f64)] = &[("TAPS", 1.0), ("CHANNELS", 16.0)];
+const ROWS3_8: &[(&str, f64)] = &[("TAPS", 3.0), ("CHANNELS", 8.0)];
+const ROWS3_10: &[(&str, f64)] = &[("TAPS", 3.0), ("CHANNELS", 10.0)];
+const ROWS5_8: &[(&str, f64)] = &[("TAPS", 5.0), ("CHANNELS", 8.0)];
+const ROWS5_10: &[(&str, f64)] = &[("TAPS", 5.0), ("CHANNELS", 10.0)];
 
 /// Channels of half a workgroup of the shared tiles.
 const HALF_OF_10: &[(&str, f64)] = &[("HALF", 5.0)];
@@ -162,6 +240,11 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         chain: |p| p.taps() + 1,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
+    forward_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
+    forward_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
+    forward_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
+    forward_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
+    forward_shared_rows::<5, 8>("shared_rows5_8", ROWS5_8),
     Variant {
         name: "shared10",
         family: Family::Shared,
@@ -228,6 +311,11 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
+    backward_input_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
+    backward_input_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
+    backward_input_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
+    backward_input_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
+    backward_input_shared_rows::<5, 8>("shared_rows5_8", ROWS5_8),
     Variant {
         name: "shared10",
         family: Family::Shared,
@@ -338,12 +426,6 @@ const fn weight_rows<const TAPS: u32>(
     }
 }
 
-/// Is such a kernel cut into lines of TAPS columns? More would be idle, and workgroup memory holds TAPS rows.
-fn lines_of<const TAPS: u32>(p: &Conv2d) -> bool {
-    let widest = p.kh.max(p.kw.min(5));
-    [1, 3, 5].into_iter().find(|&taps| widest <= taps) == Some(TAPS)
-}
-
 /// Input channels of a workgroup of the weight gradient from shared rows: `inputs_of_block` of the shader.
 fn inputs_of_block<const TAPS: u32>(p: &Conv2d) -> u32 {
     (64 / TAPS).min(p.c_in)
@@ -371,9 +453,9 @@ const fn weight_shared_rows<const TAPS: u32, const CHANNELS: u32>(
         chain: |p| share(p) + 4,
         supports: |p, profile| {
             let steps = (p.share_rows + p.n * p.kh) as u64 * p.w_out.div_ceil(16) as u64;
-            let fits = profile.class == Class::Gpu || 8 * steps <= MAX_ITERATIONS;
-            let suits = CHANNELS != 10 || 10 * p.c_out.div_ceil(10) < 8 * p.c_out.div_ceil(8);
-            unit_stride(p) && lines_of::<TAPS>(p) && suits && fits
+            let short = profile.class == Class::Gpu || 8 * steps <= MAX_ITERATIONS;
+            let suits = narrowest::<TAPS>(p.kh, p.kw.min(5)) && fits::<CHANNELS>(p.c_out);
+            suits && unit_stride(p) && short
         },
     }
 }
@@ -400,11 +482,11 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
     weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
     weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
-    weight_shared_rows::<5, 10>("shared_rows5_10", &[("TAPS", 5.0), ("CHANNELS", 10.0)]),
-    weight_shared_rows::<5, 8>("shared_rows5_8", &[("TAPS", 5.0), ("CHANNELS", 8.0)]),
-    weight_shared_rows::<3, 10>("shared_rows3_10", &[("TAPS", 3.0), ("CHANNELS", 10.0)]),
-    weight_shared_rows::<3, 8>("shared_rows3_8", &[("TAPS", 3.0), ("CHANNELS", 8.0)]),
-    weight_shared_rows::<1, 16>("shared_rows1_16", &[("TAPS", 1.0), ("CHANNELS", 16.0)]),
+    weight_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
+    weight_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
+    weight_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
+    weight_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
+    weight_shared_rows::<5, 8>("shared_rows5_8", ROWS5_8),
     Variant {
         name: "shared",
         family: Family::Shared,
