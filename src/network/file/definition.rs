@@ -2,8 +2,7 @@
 //! heads: all that can be said before shapes are known.
 
 use super::blocks::What;
-use super::document::{At, Is, Table};
-use super::fault::{Fault, Span};
+use crate::documents::{At, Fault, Is, Span, Table};
 use super::{names, order};
 use serde_json::Value;
 use std::collections::HashMap;
