@@ -36,6 +36,7 @@ fn report(slow: f64, spread: f64) -> Report {
         layer: "layer".into(),
         planned: true,
         count: 1,
+        grid: [64, 1, 1],
         flops,
         bytes,
         time: time(seconds),
@@ -55,6 +56,7 @@ fn report(slow: f64, spread: f64) -> Report {
             bytes: peak(1e11),
             cached_bytes: peak(4e11),
         },
+        full: None,
         kernels: vec![
             row("matmul", 1_000_000_000, 1_000_000, 2e-3),
             row("copy", 0, 100 << 20, 2e-3),

@@ -198,14 +198,26 @@ mod tests {
 
     #[test]
     fn every_figure_of_the_box_has_a_source() {
-        let wanted = ["h100", "rtx4070", "rx7900xtx", "a770", "m2", "iris-xe", "adreno740"];
+        let wanted = [
+            "h100",
+            "rtx4070",
+            "rx7900xtx",
+            "a770",
+            "m2",
+            "iris-xe",
+            "adreno740",
+        ];
         for name in wanted {
             Card::named(name).unwrap_or_else(|error| panic!("{error}"));
         }
         for card in CARDS.iter() {
             for figure in read::FIGURES.iter().chain(&["limits"]) {
                 let source = card.sources.get(*figure);
-                assert!(source.is_some_and(|s| !s.is_empty()), "{} {figure}", card.key);
+                assert!(
+                    source.is_some_and(|s| !s.is_empty()),
+                    "{} {figure}",
+                    card.key
+                );
             }
         }
     }

@@ -11,16 +11,8 @@ use std::collections::BTreeMap;
 pub const FIGURES: [&str; 4] = ["fp32_tflops", "memory_gb_s", "compute_units", "launch_us"];
 
 const CARD: &[&str] = &[
-    "name",
-    "adapters",
-    "class",
-    FIGURES[0],
-    FIGURES[1],
-    FIGURES[2],
-    FIGURES[3],
-    "subgroup",
-    "limits",
-    "sources",
+    "name", "adapters", "class", FIGURES[0], FIGURES[1], FIGURES[2], FIGURES[3], "subgroup",
+    "limits", "sources",
 ];
 
 const LIMITS: &[&str] = &[
@@ -170,7 +162,16 @@ fn limits(card: &mut Table) -> Result<Limits, Fault> {
         let value = at_least(table, key, least.into(), u32::MAX.into());
         value.map(|number| number as u32)
     };
-    let [buffer, binding, alignment, groups, invocations, memory, buffers] = LIMITS else {
+    let [
+        buffer,
+        binding,
+        alignment,
+        groups,
+        invocations,
+        memory,
+        buffers,
+    ] = LIMITS
+    else {
         unreachable!("seven limits");
     };
     limits.max_buffer_size = large(&mut table, buffer, limits.max_buffer_size)?;
@@ -184,7 +185,10 @@ fn limits(card: &mut Table) -> Result<Limits, Fault> {
         let most = limits.storage_offset_alignment;
         let wanted = count(&mut table, alignment, most)?.filter(|n| n.is_power_of_two() && *n >= 4);
         limits.storage_offset_alignment = wanted.ok_or_else(|| {
-            Fault::new(format!("`{alignment}` is a power of two from 4 to {most}"), &at)
+            Fault::new(
+                format!("`{alignment}` is a power of two from 4 to {most}"),
+                &at,
+            )
         })?;
     }
     table.finish("`limits`", LIMITS)?;

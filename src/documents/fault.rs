@@ -97,10 +97,7 @@ fn within(at: &Span, text: &str) -> Span {
 
 /// The one of `known` that a mistyped word most likely was, in rustc's measure: a third of its letters may be
 /// wrong.
-pub fn nearest<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let distance = |other: &&str| strsim::damerau_levenshtein(&lower, &other.to_lowercase());
     let near = known.into_iter().min_by_key(distance)?;

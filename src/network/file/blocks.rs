@@ -1,8 +1,8 @@
 //! What an entry of a text stands for: a layer of the registry, or a block, which becomes several.
 
-use crate::documents::{At, Fault, Table, nearest};
 use super::inception::Inception;
 use super::residual::Residual;
+use crate::documents::{At, Fault, Table, nearest};
 use crate::graph::Layer;
 use crate::layers::{self, LAYERS, Unreadable};
 use crate::tensor::Shape;

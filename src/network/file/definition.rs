@@ -2,8 +2,8 @@
 //! heads: all that can be said before shapes are known.
 
 use super::blocks::What;
-use crate::documents::{At, Fault, Is, Span, Table};
 use super::{names, order};
+use crate::documents::{At, Fault, Is, Span, Table};
 use serde_json::Value;
 use std::collections::HashMap;
 
