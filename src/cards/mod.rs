@@ -148,6 +148,12 @@ impl Card {
         CARDS.iter().find(|card| card.is_called(name))
     }
 
+    /// Did nobody measure what a launch takes?
+    pub fn launch_is_estimated(&self) -> bool {
+        let source = self.sources.get(read::FIGURES[3]);
+        source.is_some_and(|source| source == "estimate")
+    }
+
     fn is_called(&self, name: &str) -> bool {
         let options = MatchOptions {
             case_sensitive: false,

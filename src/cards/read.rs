@@ -217,7 +217,8 @@ fn adapters(table: &mut Table) -> Result<Vec<Pattern>, Fault> {
     };
     let pattern = |item: At<Is>| {
         let word = item.word("adapters")?;
-        Pattern::new(&word.is).map_err(|error| Fault::new(error.to_string(), &word.span))
+        let no_glob = |error: glob::PatternError| format!("this is no glob: {}", error.msg);
+        Pattern::new(&word.is).map_err(|error| Fault::new(no_glob(error), &word.span))
     };
     items.into_iter().map(pattern).collect()
 }

@@ -179,7 +179,7 @@ impl Bench {
             match bench::trace::trace(&adapter, &network, self.batch, min_time) {
                 Ok(report) => {
                     print(&adapter.info);
-                    print(trace::table(&report));
+                    print(trace::table(&report).trim_fmt());
                     trace::remarks(&report).iter().for_each(print);
                     reports.push(report);
                 }

@@ -13,7 +13,7 @@ const COLUMNS: [&str; 8] = [
     "groups",
     "flops",
     "bytes",
-    "floor us",
+    "us",
     "bound by",
 ];
 
@@ -27,7 +27,7 @@ that; what a cache holds may come faster than from the memory.";
 pub fn text(plan: &Plan, card: &Card) -> String {
     let step = &plan.programs[0];
     let mut text = format!(
-        "{}, batch {}, planned for {}\n{} TFLOP/s, {} GB/s, {} compute units, {} us a launch\n",
+        "{}, batch {}, planned for {}\n{} TFLOP/s, {} GB/s, {} compute units, {} us a launch{}\n",
         plan.model,
         step.batch,
         plan.target,
@@ -35,11 +35,16 @@ pub fn text(plan: &Plan, card: &Card) -> String {
         significant(1e-9 * card.bytes),
         card.compute_units,
         significant(1e6 * card.launch),
+        if card.launch_is_estimated() {
+            " (estimate)"
+        } else {
+            ""
+        },
     );
     for program in &plan.programs {
-        let sum = ms(seconds(program, card));
-        text += &format!("\n{}, floor {sum}\n", program.title());
-        text += &format!("{}\n", table(program, card));
+        let (title, sum) = (program.title(), ms(seconds(program, card)));
+        text += &format!("\n{title}: floors in us, {sum} together\n");
+        text += &format!("{}\n", table(program, card).trim_fmt());
     }
     text += &format!("\n{}\n{MEANING}", total(plan, card));
     text
@@ -98,11 +103,11 @@ fn total(plan: &Plan, card: &Card) -> String {
     let share = |bound: Bound| {
         let bound_so = floors(step, card).filter(|floor| floor.bound == bound);
         let (count, seconds) = bound_so.fold((0, 0.0), |(n, s), f| (n + 1, s + f.seconds));
-        format!("{count} by {} {}", bound.name(), ms(seconds))
+        format!("{count} by {} {:.3}", bound.name(), 1e3 * seconds)
     };
     format!(
         "A step: {} dispatches, {} flops, {} bytes. Device memory: {:.1} MiB.\n\
-         Floor of a step: {}; bound {}, {}, {}.",
+         Floor of a step: {} ({}, {}, {}).",
         step.dispatches.len(),
         sum(|d| d.cost().flops),
         sum(|d| d.cost().bytes),
