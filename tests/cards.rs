@@ -104,6 +104,7 @@ fn json_says_of_each_dispatch_what_it_launches_and_must_do() {
     let document: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(document["card"]["name"], "my card");
     assert_eq!(document["card"]["compute_units"], 40);
+    assert_eq!(document["card"]["full_workgroups"], 80);
     let train = &document["programs"][0];
     assert_eq!(train["name"], "train");
     let dispatches = train["dispatches"].as_array().expect("a list");

@@ -148,6 +148,17 @@ impl Card {
         CARDS.iter().find(|card| card.is_called(name))
     }
 
+    /// How many workgroups fill it.
+    pub fn full(&self) -> Full {
+        Full {
+            workgroups: PER_UNIT * u64::from(self.compute_units),
+            because: format!(
+                "{PER_UNIT} for each of the {} compute units of this card",
+                self.compute_units
+            ),
+        }
+    }
+
     /// Did nobody measure what a launch takes?
     pub fn launch_is_estimated(&self) -> bool {
         let source = self.sources.get(read::FIGURES[3]);
@@ -184,16 +195,10 @@ impl Card {
 pub fn full(adapter: &str, class: Class) -> Option<Full> {
     match (Card::of_adapter(adapter), class) {
         (_, Class::Software) => None,
-        (Some(card), Class::Gpu) => Some(Full {
-            workgroups: PER_UNIT * u64::from(card.compute_units),
-            because: format!(
-                "{PER_UNIT} for each of the {} compute units of this card",
-                card.compute_units
-            ),
-        }),
+        (Some(card), Class::Gpu) => Some(card.full()),
         (None, Class::Gpu) => Some(Full {
             workgroups: OF_ANY,
-            because: "what fills most GPUs: data/cards.toml does not know this one".into(),
+            because: "as many as most GPUs need; this one is not in the table of cards".into(),
         }),
     }
 }

@@ -69,6 +69,9 @@ fn card(key: &str, mut table: Table) -> Result<Card, Fault> {
     let name = table
         .word("name")?
         .ok_or_else(|| missing("a card", "name", CARD, &at))?;
+    if name.is.is_empty() || name.is.contains(char::is_control) {
+        return Err(Fault::new("`name` is one line", &name.span));
+    }
     let [tflops, memory, units, launch] = FIGURES;
     let flops = 1e12 * figure(&mut table, tflops, &at)?;
     let bytes = 1e9 * figure(&mut table, memory, &at)?;

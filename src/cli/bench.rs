@@ -2,7 +2,7 @@
 //! figures of whole steps, or the dispatches within a step; all as files too.
 
 mod csv;
-mod narrow;
+pub(super) mod narrow;
 mod plot;
 pub(super) mod table;
 mod trace;

@@ -2,6 +2,7 @@
 //! what the step comes to.
 
 use crate::cards::{Bound, Card, Floor};
+use crate::cli::bench::narrow;
 use crate::cli::bench::table::significant;
 use crate::plan::{Dispatch, Plan, Program, si};
 use comfy_table::{CellAlignment, Table, presets};
@@ -27,7 +28,7 @@ that; what a cache holds may come faster than from the memory.";
 pub fn text(plan: &Plan, card: &Card) -> String {
     let step = &plan.programs[0];
     let mut text = format!(
-        "{}, batch {}, planned for {}\n{} TFLOP/s, {} GB/s, {} compute units, {} us a launch{}\n",
+        "{}, batch {}, planned for {}\nIts figures: {} TFLOP/s, {} GB/s, {} compute units, {} us a launch{}\n",
         plan.model,
         step.batch,
         plan.target,
@@ -69,7 +70,7 @@ fn table(program: &Program, card: &Card) -> Table {
     table.load_style(presets::NOTHING);
     table.set_header(COLUMNS);
     for (number, dispatch) in program.dispatches.iter().enumerate() {
-        table.add_row(row(number, dispatch, card.floor(dispatch.cost())));
+        table.add_row(row(number, dispatch, card));
     }
     for column in [0, 3, 4, 5, 6] {
         if let Some(column) = table.column_mut(column) {
@@ -82,13 +83,14 @@ fn table(program: &Program, card: &Card) -> Table {
     table
 }
 
-fn row(number: usize, dispatch: &Dispatch, floor: Floor) -> [String; COLUMNS.len()] {
+fn row(number: usize, dispatch: &Dispatch, card: &Card) -> [String; COLUMNS.len()] {
     let cost = dispatch.cost();
+    let floor = card.floor(cost);
     [
         number.to_string(),
         dispatch.label.clone(),
         format!("{}/{}", dispatch.op.name(), dispatch.variant_name()),
-        dispatch.workgroups().to_string(),
+        narrow::cell(dispatch.workgroups(), Some(&card.full())),
         si(cost.flops),
         si(cost.bytes),
         significant(1e6 * floor.seconds),
@@ -96,7 +98,7 @@ fn row(number: usize, dispatch: &Dispatch, floor: Floor) -> [String; COLUMNS.len
     ]
 }
 
-/// The step's work, its memory, and its floor by what binds.
+/// The step's work and memory, its floor by what binds, and how much of it does not fill the card.
 fn total(plan: &Plan, card: &Card) -> String {
     let step = &plan.programs[0];
     let sum = |of: fn(&Dispatch) -> u64| si(step.dispatches.iter().map(of).sum());
@@ -105,9 +107,12 @@ fn total(plan: &Plan, card: &Card) -> String {
         let (count, seconds) = bound_so.fold((0, 0.0), |(n, s), f| (n + 1, s + f.seconds));
         format!("{count} by {} {:.3}", bound.name(), 1e3 * seconds)
     };
+    let full = card.full().workgroups;
+    let few = step.dispatches.iter().filter(|d| d.workgroups() < full);
     format!(
         "A step: {} dispatches, {} flops, {} bytes. Device memory: {:.1} MiB.\n\
-         Floor of a step: {} ({}, {}, {}).",
+         Floor of a step: {} ({}, {}, {}).\n\
+         Fewer workgroups than the {full} that fill the card: {} dispatches (marked !).",
         step.dispatches.len(),
         sum(|d| d.cost().flops),
         sum(|d| d.cost().bytes),
@@ -116,5 +121,6 @@ fn total(plan: &Plan, card: &Card) -> String {
         share(Bound::Arithmetic),
         share(Bound::Bytes),
         share(Bound::Launch),
+        few.count(),
     )
 }

@@ -29,6 +29,7 @@ fn of_card(card: &Card) -> Value {
         "memory_gb_s": 1e-9 * card.bytes,
         "compute_units": card.compute_units,
         "launch_us": 1e6 * card.launch,
+        "full_workgroups": card.full().workgroups,
         "sources": card.sources,
     })
 }
