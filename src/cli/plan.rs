@@ -18,8 +18,8 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Examples:
   fer-gpu plan --model inception-gap           what runs here, with its buffers
-  fer-gpu plan --on h100                       what an H100 would get, and the floor of each dispatch
-  fer-gpu plan --on my-card.toml --json        a card of your own (docs/performance.md), as JSON")]
+  fer-gpu plan --on h100                       what an H100 would get, with floors
+  fer-gpu plan --on my-card.toml --json        a card of your own, as JSON")]
 pub struct PlanCommand {
     /// Network, by name or by file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "inception")]
