@@ -4,8 +4,10 @@
 //!
 //! ```text
 //! files                        written whole or not at all, sealed by a hash, locked
+//! documents                    texts in TOML: every key with its place, faults with line and caret
 //! tensor, random, profile      shapes, counter-based random numbers, what an adapter allows
 //! ops                          what each kernel computes: bindings, cost, cases, and the same in f64
+//! cards                        what GPUs that are not at hand could do at the most, by their figures
 //! data                         npy files or generated faces -> two labelled splits
 //! pictures                     picture files -> the pixels that a network expects
 //! ingest                       CSVs, folders of pictures by class, votes -> npy files with their classes' names
@@ -68,9 +70,11 @@
 //! ```
 
 pub mod bench;
+pub mod cards;
 pub mod charts;
 pub mod cli;
 pub mod data;
+pub mod documents;
 pub mod drawing;
 pub mod exchange;
 pub mod feed;

@@ -26,6 +26,16 @@ impl Limits {
         max_workgroup_memory: 16 << 10,
         max_storage_buffers: 8,
     };
+
+    /// A grid of that many workgroups, folded into two dimensions where one is too short.
+    pub fn grid(&self, workgroups: u64) -> [u32; 3] {
+        let widest = u64::from(self.max_workgroups_per_dimension);
+        if workgroups <= widest {
+            return [workgroups as u32, 1, 1];
+        }
+        let rows = workgroups.div_ceil(widest);
+        [workgroups.div_ceil(rows) as u32, rows as u32, 1]
+    }
 }
 
 /// What kind of processor runs the kernels: it decides which family of kernels is fast.

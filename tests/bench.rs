@@ -36,6 +36,7 @@ fn report(slow: f64, spread: f64) -> Report {
         layer: "layer".into(),
         planned: true,
         count: 1,
+        grid: [64, 1, 1],
         flops,
         bytes,
         time: time(seconds),
@@ -55,6 +56,7 @@ fn report(slow: f64, spread: f64) -> Report {
             bytes: peak(1e11),
             cached_bytes: peak(4e11),
         },
+        full: None,
         kernels: vec![
             row("matmul", 1_000_000_000, 1_000_000, 2e-3),
             row("copy", 0, 100 << 20, 2e-3),
@@ -217,7 +219,9 @@ fn the_command_writes_what_it_measured() {
     let output = bench(&["--json", "a.json", "--csv", "a.csv", "--plot", "a.svg"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let table = String::from_utf8(output.stdout).expect("utf-8");
-    for column in ["op", "pass", "shape", "variant", "us", "GFLOP/s", "GB/s"] {
+    for column in [
+        "op", "pass", "shape", "variant", "groups", "us", "GFLOP/s", "GB/s",
+    ] {
         assert!(table.contains(column), "{column} is not in {table}");
     }
     assert!(table.contains("A step of inception-gap"), "{table}");
@@ -226,9 +230,10 @@ fn the_command_writes_what_it_measured() {
     let row = &value["kernels"][0]["kernels"][0];
     assert_eq!(row["op"], "softmax_cross_entropy");
     assert!(row["time"]["median"].as_f64().expect("a time") > 0.0);
+    assert_eq!(row["workgroups"], json!([1, 1, 1]));
     let csv = fs::read_to_string(path("a.csv")).expect("CSV is written");
     assert_eq!(csv.lines().count(), 2, "{csv}");
-    assert!(csv.starts_with("adapter,backend,op,pass,shape,variant"));
+    assert!(csv.starts_with("adapter,backend,op,pass,shape,variant,workgroups,layer"));
     let svg = fs::read_to_string(path("a.svg")).expect("SVG is written");
     assert!(svg.contains("operations per byte"), "{svg}");
 
@@ -242,6 +247,48 @@ fn the_command_writes_what_it_measured() {
     assert!(output.status.success(), "{}", stderr(&output));
     let output = bench(&["--compare", "fast.json", "--fail-above", "20"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+}
+
+/// A traced step has a line for each dispatch, in order; an adapter without such timestamps is told on a line.
+#[test]
+fn a_step_is_traced_dispatch_by_dispatch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = fer_gpu()
+        .args(["bench", "--trace", "--model", "inception-gap"])
+        .args(["--batch", "2", "--min-time", "0", "--json", "trace.json"])
+        .current_dir(folder.path())
+        .output()
+        .expect("it runs");
+    if output.status.code() == Some(2) {
+        let text = stderr(&output);
+        assert!(text.contains("cannot be traced"), "{text}");
+        assert_eq!(text.trim().lines().count(), 1, "{text}");
+        return;
+    }
+    assert!(output.status.success(), "{}", stderr(&output));
+    let table = String::from_utf8(output.stdout).expect("utf-8");
+    for column in ["groups", "start us", "gap us", "us", "% step"] {
+        assert!(table.contains(column), "{column} is not in {table}");
+    }
+    let text = fs::read_to_string(folder.path().join("trace.json")).expect("JSON is written");
+    let value: Value = serde_json::from_str(&text).expect("JSON");
+    let trace = &value["trace"][0];
+    let dispatches = trace["dispatches"].as_array().expect("a list");
+    assert!(dispatches.len() > 20, "{trace}");
+    let mut before = 0.0;
+    for (number, dispatch) in dispatches.iter().enumerate() {
+        let figure = |of: &Value| of.as_f64().expect("a figure");
+        assert_eq!(dispatch["number"], number);
+        assert!(table.contains(dispatch["op"].as_str().expect("a name")));
+        // Medians of figures that each lie in order.
+        let start = figure(&dispatch["start"]);
+        assert!(start >= before, "{dispatch}");
+        assert!(figure(&dispatch["gap"]) >= 0.0, "{dispatch}");
+        assert!(figure(&dispatch["time"]["median"]) >= 0.0, "{dispatch}");
+        before = start;
+    }
+    let traced = trace["traced"]["median"].as_f64().expect("a span");
+    assert!(before <= traced, "{before} {traced}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::ceiling::{Climbers, clock};
 use super::report::{Report, Row, Step, Wrong};
 use super::stats::Stats;
 use super::subjects::{Sets, Subject, Subjects};
+use crate::cards::full;
 use crate::gpu::{Batch, Executor, Gpu, Sample, Timed, Timer, Work};
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,7 @@ pub fn measure(
         clock,
         rounds,
         ceilings: climbers.ceilings(&peaks),
+        full: full(&gpu.info.name, gpu.profile.class),
         kernels,
         wrong,
         step,
@@ -156,6 +158,7 @@ impl Trial<'_> {
             layer: s.layer.clone(),
             planned: s.planned,
             count: s.count,
+            grid: self.timed.workgroups(),
             flops: cost.flops,
             bytes: cost.bytes,
             time: Stats::of(&self.seconds),

@@ -3,7 +3,7 @@
 //! `subjects` says what is timed and keeps real data for it, `check` holds each kernel against its
 //! reference, `measure` times kernels, `ceiling`s and whole steps in interleaved rounds, `stats`
 //! sums the samples up; out comes a `report`, plain data, of which `compare` holds two against each
-//! other. `train` times whole steps alone. `tune` looks for the fastest way to run a network: its
+//! other. `train` times whole steps alone, `trace` each dispatch within a step. `tune` looks for the fastest way to run a network: its
 //! kernels `race`, variant against variant.
 
 pub mod ceiling;
@@ -14,6 +14,7 @@ pub mod race;
 pub mod report;
 mod stats;
 mod subjects;
+pub mod trace;
 pub mod train;
 pub mod tune;
 
@@ -47,6 +48,9 @@ pub enum Error {
     NothingNamed(String),
     #[error("every variant is wrong at {0}; `fer-gpu verify` tells how")]
     AllWrong(String),
+    #[error("steps on {adapter} cannot be traced: {why}")]
+    #[diagnostic(help("`fer-gpu bench --kernels` times each kernel alone"))]
+    Untraceable { adapter: String, why: String },
 }
 
 /// Which shapes are timed.

@@ -1,6 +1,7 @@
 //! What a benchmark measured, as plain data: tables, files, comparisons and plots are made of it.
 
 use super::Stats;
+use crate::cards::Full;
 use crate::gpu::adapter::{Info, Kind};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,9 @@ pub struct Report {
     pub clock: Clock,
     pub rounds: usize,
     pub ceilings: Ceilings,
+    /// Workgroups that fill the adapter.
+    #[serde(default)]
+    pub full: Option<Full>,
     pub kernels: Vec<Row>,
     /// Kernels that were not timed, since they are wrong.
     pub wrong: Vec<Wrong>,
@@ -87,6 +91,9 @@ pub struct Row {
     pub planned: bool,
     /// Dispatches of a step that are alike.
     pub count: usize,
+    /// Of a dispatch along x, y and z; zeros in files of before they were told.
+    #[serde(default, rename = "workgroups")]
+    pub grid: [u32; 3],
     pub flops: u64,
     pub bytes: u64,
     /// Seconds of one dispatch.
@@ -133,6 +140,11 @@ pub struct Step {
 }
 
 impl Row {
+    /// Workgroups of a dispatch.
+    pub fn workgroups(&self) -> u64 {
+        groups(self.grid)
+    }
+
     pub fn flops_per_second(&self) -> f64 {
         self.flops as f64 / self.time.median
     }
@@ -184,6 +196,11 @@ impl Ceilings {
             self.bytes.per_second
         }
     }
+}
+
+/// Workgroups of a grid.
+pub fn groups(grid: [u32; 3]) -> u64 {
+    grid.map(u64::from).iter().product()
 }
 
 impl Report {

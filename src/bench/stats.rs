@@ -28,7 +28,11 @@ impl Stats {
             median,
             minimum: sorted[0],
             p95: quantile(&sorted, 0.95),
-            spread: (quantile(&sorted, 0.75) - quantile(&sorted, 0.25)) / median,
+            // Of times that a coarse clock takes for none nothing can be said.
+            spread: match median > 0.0 {
+                true => (quantile(&sorted, 0.75) - quantile(&sorted, 0.25)) / median,
+                false => 0.0,
+            },
         }
     }
 

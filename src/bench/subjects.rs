@@ -5,7 +5,6 @@ use super::Error;
 use super::report::Pass;
 use crate::gpu::kernel::Bound;
 use crate::gpu::{Batch, Buffer, Executor, Gpu, Work};
-use crate::ops::params::{Field, FieldRole, Scalar};
 use crate::ops::{Access, AnyCase, AnyOp, Phase, REGISTRY, Step};
 use crate::plan::{self, Dispatch, Range};
 use crate::verify::{self, Pattern};
@@ -280,7 +279,7 @@ impl Capture<'_> {
             variant,
             params: dispatch.params.clone(),
             step: self.step,
-            shape: shape(op, &dispatch.params),
+            shape: plan::shape(op, &dispatch.params),
             layer: dispatch.label.clone(),
             pass,
             planned,
@@ -335,23 +334,4 @@ fn pass(phase: Phase) -> Pass {
         Phase::Backward => Pass::Backward,
         Phase::Update => Pass::Update,
     }
-}
-
-/// The parameters that say on how much a kernel works, readable.
-fn shape(op: &dyn AnyOp, params: &[u8]) -> String {
-    let value = |field: &Field| field.word(params);
-    let of = |name: &str| op.fields().iter().find(|f| f.name == name).map(value);
-    let tells = |field: &&Field| {
-        let (name, value) = (field.name, value(field));
-        let usual = match name {
-            "h_out" => of("h_in") == Some(value),
-            "w_out" => of("w_in") == Some(value),
-            "stride_h" | "stride_w" | "splits" => value == 1,
-            _ => value == 0 || field.role == FieldRole::Detail,
-        };
-        field.scalar == Scalar::U32 && field.role != FieldRole::Place && !usual
-    };
-    let told = op.fields().iter().filter(tells);
-    let all: Vec<String> = told.map(|f| format!("{}={}", f.name, value(f))).collect();
-    all.join(" ")
 }

@@ -1,13 +1,16 @@
-//! `fer-gpu bench`: how fast this machine is. A table of kernels against the adapter's ceilings, or
-//! the figures of whole steps; both as files too.
+//! `fer-gpu bench`: how fast this machine is. A table of kernels against the adapter's ceilings, the
+//! figures of whole steps, or the dispatches within a step; all as files too.
 
 mod csv;
+pub(super) mod narrow;
 mod plot;
 pub(super) mod table;
+mod trace;
 
 use super::output::tell;
 use super::{Error, output, print, progress, summary, write};
 use crate::bench::compare::Comparison;
+use crate::bench::trace::TraceReport;
 use crate::bench::train::TrainReport;
 use crate::bench::{self, Progress, Report, Request, Shapes, Variants};
 use crate::files::{self, Sealed};
@@ -25,7 +28,8 @@ use std::time::Duration;
 Examples:
   fer-gpu bench --kernels --model inception --plot roofline.svg
   fer-gpu bench --kernels --compare before.json --fail-above 10
-  fer-gpu bench --train --batch 256")]
+  fer-gpu bench --train --batch 256
+  fer-gpu bench --trace --model inception-gap --min-time 5")]
 pub struct Bench {
     /// Time every distinct dispatch of one training step
     #[arg(long, group = "what")]
@@ -33,8 +37,11 @@ pub struct Bench {
     /// Time whole training steps and forward passes
     #[arg(long, group = "what")]
     train: bool,
+    /// Time each dispatch within real training steps, and the gaps between them, by timestamps inside the pass
+    #[arg(long, group = "what")]
+    trace: bool,
     /// Which kernels: an op, OP/VARIANT or OP/VARIANT/CASE, each a glob [default: all]
-    #[arg(long, value_name = "GLOB", conflicts_with = "train")]
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["train", "trace"])]
     op: Option<String>,
     /// Adapter, by number or by part of its name, or all [default: the fastest kind]
     #[arg(long, value_name = "all|INDEX|NAME")]
@@ -46,10 +53,10 @@ pub struct Bench {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
     /// Shapes of the network's step, the edge cases of the tests, or all of both
-    #[arg(long, value_enum, default_value = "step", conflicts_with = "train")]
+    #[arg(long, value_enum, default_value = "step", conflicts_with_all = ["train", "trace"])]
     shapes: Shapes,
     /// The variant that the plan chooses, or all that run here
-    #[arg(long, value_enum, default_value = "best", conflicts_with = "train")]
+    #[arg(long, value_enum, default_value = "best", conflicts_with_all = ["train", "trace"])]
     variant: Variants,
     /// Seconds of timing, at the least
     #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = super::seconds)]
@@ -58,16 +65,16 @@ pub struct Bench {
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
     /// Write the kernels as CSV
-    #[arg(long, value_name = "FILE|-", conflicts_with = "train")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["train", "trace"])]
     csv: Option<PathBuf>,
     /// Compare with the JSON of an earlier run
-    #[arg(long, value_name = "FILE", conflicts_with = "train")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["train", "trace"])]
     compare: Option<PathBuf>,
     /// Exit with 1 where a kernel became slower by more than PCT percent and than its spread
     #[arg(long, value_name = "PCT", requires = "compare", value_parser = percent)]
     fail_above: Option<f64>,
     /// Draw the roofline of the kernels as SVG
-    #[arg(long, value_name = "FILE.svg", conflicts_with = "train")]
+    #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["train", "trace"])]
     plot: Option<PathBuf>,
 }
 
@@ -103,6 +110,13 @@ struct TrainFile {
     train: Vec<TrainReport>,
 }
 
+/// What `--json` of a trace writes.
+#[derive(Serialize)]
+struct TraceFile {
+    fer_gpu: &'static str,
+    trace: Vec<TraceReport>,
+}
+
 /// A slow-down below this is not told of where `--fail-above` says nothing.
 const USUAL_THRESHOLD: f64 = 10.0;
 
@@ -116,9 +130,10 @@ fn percent(text: &str) -> Result<f64, String> {
 impl Bench {
     pub fn run(self) -> Result<ExitCode, Error> {
         output::reserve([&self.json, &self.csv, &self.plot]);
-        let code = match self.train {
-            true => self.train(),
-            false => self.kernels(),
+        let code = match (self.train, self.trace) {
+            (true, _) => self.train(),
+            (_, true) => self.trace(),
+            _ => self.kernels(),
         }?;
         output::next(&[format!(
             "fer-gpu tune --model {}",
@@ -149,6 +164,45 @@ impl Bench {
                 &json(&TrainFile {
                     fer_gpu,
                     train: reports,
+                }),
+            )?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Traces what can be traced; of several adapters the others are told.
+    fn trace(&self) -> Result<ExitCode, Error> {
+        let network = summary::network(&self.model)?;
+        let min_time = Duration::from_secs_f64(self.min_time);
+        let (mut reports, mut last) = (Vec::new(), None);
+        for adapter in self.adapters()? {
+            match bench::trace::trace(&adapter, &network, self.batch, min_time) {
+                Ok(report) => {
+                    print(&adapter.info);
+                    print(trace::table(&report).trim_fmt());
+                    trace::remarks(&report).iter().for_each(print);
+                    reports.push(report);
+                }
+                Err(error @ bench::Error::Untraceable { .. }) => {
+                    if let Some(before) = last.replace(error) {
+                        output::warn(before);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match last {
+            Some(error) if reports.is_empty() => return Err(error.into()),
+            Some(error) => output::warn(error),
+            None => {}
+        }
+        if let Some(path) = &self.json {
+            let fer_gpu = env!("CARGO_PKG_VERSION");
+            write(
+                path,
+                &json(&TraceFile {
+                    fer_gpu,
+                    trace: reports,
                 }),
             )?;
         }

@@ -123,10 +123,10 @@ impl<'a> Listed<'a> {
             Some([a, b]) if a == b => format!("subgroups of {a}"),
             Some([a, b]) => format!("subgroups of {a} to {b}"),
         };
-        let clock = if self.adapter.timestamps() {
-            "timestamps"
-        } else {
-            "no timestamps"
+        let clock = match (self.adapter.timestamps(), self.adapter.inner_timestamps()) {
+            (true, true) => "timestamps, inside passes too",
+            (true, false) => "timestamps around passes",
+            (false, _) => "no timestamps",
         };
         add("features", format!("{subgroups}, {clock}"));
         add(
@@ -165,6 +165,7 @@ impl<'a> Listed<'a> {
             "limits": self.profile.limits,
             "subgroup_sizes": self.adapter.subgroups(),
             "timestamps": self.adapter.timestamps(),
+            "inner_timestamps": self.adapter.inner_timestamps(),
             "seed_network": {
                 "model": MODEL, "batch": BATCH, "fits": fits, "needed_bytes": needed, "reason": why,
             },

@@ -187,6 +187,9 @@ pub enum Error {
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Card(#[from] crate::cards::Error),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Tune(tune::TuneError),
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -237,6 +240,7 @@ impl Error {
             | Error::File(_)
             | Error::Verify(_)
             | Error::Bench(_)
+            | Error::Card(_)
             | Error::Tune(_)
             | Error::Plot(_) => 2,
         }

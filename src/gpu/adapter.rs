@@ -233,6 +233,12 @@ impl Adapter {
         let features = self.inner.features();
         features.contains(wgpu::Features::TIMESTAMP_QUERY)
     }
+
+    /// Can it time kernels within a step?
+    pub fn inner_timestamps(&self) -> bool {
+        let features = self.inner.features();
+        features.contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES)
+    }
 }
 
 impl Info {

@@ -34,7 +34,9 @@ pub struct Gpu {
 impl Gpu {
     /// Opens a device with all limits of the adapter, or WebGPU's defaults.
     pub fn open(adapter: &Adapter, choice: LimitChoice) -> Result<Gpu, Error> {
-        let optional = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let optional = wgpu::Features::SUBGROUP
+            | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
         let (features, limits) = match choice {
             LimitChoice::Native => (adapter.inner.features() & optional, adapter.inner.limits()),
             LimitChoice::Webgpu => (wgpu::Features::empty(), webgpu_limits(adapter)),

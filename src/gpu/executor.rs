@@ -107,9 +107,9 @@ pub struct Batch<'a> {
 
 /// A kernel launch, resolved.
 pub(super) struct Launch {
-    kernel: Arc<Kernel>,
-    group: wgpu::BindGroup,
-    grid: [u32; 2],
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) group: wgpu::BindGroup,
+    pub(super) grid: [u32; 2],
     /// Predicted seconds.
     seconds: f64,
 }
@@ -234,7 +234,7 @@ impl<'g> Executor<'g> {
         }
     }
 
-    fn launches(&self, work: Work) -> &[Launch] {
+    pub(super) fn launches(&self, work: Work) -> &[Launch] {
         &self.programs[self.number(work)][self.span(work)]
     }
 
@@ -320,8 +320,15 @@ impl<'g> Executor<'g> {
 
     /// Submits all of a work, in submits that no system takes for a hang.
     pub(super) fn encode_all(&self, work: Work) {
+        for part in self.submits(work) {
+            self.encode(&self.launches(work)[part], &[]);
+        }
+    }
+
+    /// The launches of a work, submit by submit.
+    pub(super) fn submits(&self, work: Work) -> Vec<std::ops::Range<usize>> {
         let launches = self.launches(work);
-        let mut first = 0;
+        let (mut submits, mut first) = (Vec::new(), 0);
         while first < launches.len() {
             let mut seconds = 0.0;
             let fits = |launch: &&Launch| {
@@ -329,9 +336,10 @@ impl<'g> Executor<'g> {
                 seconds <= SUBMIT_SECONDS
             };
             let count = launches[first..].iter().take_while(fits).count().max(1);
-            self.encode(&launches[first..first + count], &[]);
+            submits.push(first..first + count);
             first += count;
         }
+        submits
     }
 
     /// Runs a step a dispatch at a time, telling `compiled` of each kernel that ran for the first

@@ -189,12 +189,8 @@ impl Gpu {
 
     /// A grid of that many workgroups, folded into two dimensions where one is too short.
     pub(super) fn grid(&self, workgroups: u64) -> [u32; 2] {
-        let widest = self.profile.limits.max_workgroups_per_dimension as u64;
-        if workgroups <= widest {
-            return [workgroups as u32, 1];
-        }
-        let rows = workgroups.div_ceil(widest);
-        [workgroups.div_ceil(rows) as u32, rows as u32]
+        let [x, y, _] = self.profile.limits.grid(workgroups);
+        [x, y]
     }
 
     /// Runs one kernel once and waits for it: for tests, checks and packing.

@@ -1,5 +1,5 @@
 //! The only room that knows wgpu: adapters, devices, kernels, the executor of a plan with its steps of shards and
-//! what they measured, and the clocks that time kernels.
+//! what they measured, and the clocks that time kernels, alone or within a step.
 //!
 //! Plans and ops come in as plain data; numbers go out. Errors of the driver, which wgpu
 //! reports through callbacks, surface here as [`Error`].
@@ -14,6 +14,7 @@ mod metrics;
 pub mod parameters;
 mod shards;
 pub mod timing;
+mod trace;
 
 pub use adapter::{Adapter, LimitChoice, Selector};
 pub use device::{Buffer, Gpu};
@@ -22,6 +23,7 @@ pub use kernel::Checks;
 pub use metrics::Metrics;
 pub use parameters::Tensor;
 pub use timing::{Sample, Timed, Timer};
+pub use trace::{Marks, Tracer};
 
 /// What can go wrong between the host and a device.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]

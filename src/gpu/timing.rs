@@ -37,12 +37,20 @@ pub struct Timer<'g> {
     device: Option<DeviceClock>,
 }
 
-struct DeviceClock {
-    queries: wgpu::QuerySet,
+/// Timestamps on the device, and their way to the host.
+pub(super) struct DeviceClock {
+    pub(super) queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
     mapped: wgpu::Buffer,
     /// Seconds of a tick.
-    tick: f64,
+    pub(super) tick: f64,
+}
+
+impl Timed {
+    /// Workgroups of a launch along x, y and z.
+    pub fn workgroups(&self) -> [u32; 3] {
+        [self.grid[0], self.grid[1], 1]
+    }
 }
 
 impl Gpu {
@@ -88,35 +96,10 @@ impl<'g> Timer<'g> {
 
     /// Times by the device's clock, if it has one.
     pub fn device(gpu: &'g Gpu) -> Result<Option<Timer<'g>>, Error> {
-        let tick = gpu.queue.get_timestamp_period() as f64 * 1e-9;
-        let features = gpu.device.features();
-        if !features.contains(wgpu::Features::TIMESTAMP_QUERY) || tick <= 0.0 {
-            return Ok(None);
-        }
-        let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
-            label: Some("timestamps"),
-            ty: wgpu::QueryType::Timestamp,
-            count: 2 * SAMPLES,
-        });
-        let buffer = |usage| {
-            gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("timestamps"),
-                size: 16 * SAMPLES as u64,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
-        let mapped = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
-        gpu.check("the timestamps")?;
-        Ok(Some(Timer {
+        let clock = DeviceClock::new(gpu, 2 * SAMPLES)?;
+        Ok(clock.map(|clock| Timer {
             gpu,
-            device: Some(DeviceClock {
-                queries,
-                resolved,
-                mapped,
-                tick,
-            }),
+            device: Some(clock),
         }))
     }
 
@@ -137,7 +120,7 @@ impl<'g> Timer<'g> {
                 sample.encode(&mut encoder, clock.writes(2 * i as u32));
                 self.gpu.submit(encoder);
             }
-            let ticks = self.read(clock, 2 * some.len() as u32)?;
+            let ticks = clock.read(self.gpu, 2 * some.len() as u32)?;
             let pairs = some.iter().zip(ticks.chunks(2));
             seconds.extend(pairs.map(|(sample, at)| {
                 // A clock that runs backwards gives zero, which nobody takes for a time.
@@ -156,19 +139,53 @@ impl<'g> Timer<'g> {
         self.gpu.wait("a timed kernel", None)?;
         Ok(begun.elapsed().as_secs_f64() / sample.repeats as f64)
     }
+}
 
-    fn read(&self, clock: &DeviceClock, count: u32) -> Result<Vec<u64>, Error> {
+impl DeviceClock {
+    /// Room for so many timestamps; none where the device has no clock.
+    pub(super) fn new(gpu: &Gpu, count: u32) -> Result<Option<DeviceClock>, Error> {
+        let tick = gpu.queue.get_timestamp_period() as f64 * 1e-9;
+        let features = gpu.device.features();
+        if !features.contains(wgpu::Features::TIMESTAMP_QUERY) || tick <= 0.0 {
+            return Ok(None);
+        }
+        let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("timestamps"),
+            ty: wgpu::QueryType::Timestamp,
+            count,
+        });
+        let buffer = |usage| {
+            gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("timestamps"),
+                size: 8 * count as u64,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
+        let mapped = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+        gpu.check("the timestamps")?;
+        Ok(Some(DeviceClock {
+            queries,
+            resolved,
+            mapped,
+            tick,
+        }))
+    }
+
+    /// The first `count` timestamps, once all that was submitted is done.
+    pub(super) fn read(&self, gpu: &Gpu, count: u32) -> Result<Vec<u64>, Error> {
         let what = "the timestamps";
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let bytes = 8 * count as u64;
-        encoder.resolve_query_set(&clock.queries, 0..count, &clock.resolved, 0);
-        encoder.copy_buffer_to_buffer(&clock.resolved, 0, &clock.mapped, 0, bytes);
-        self.gpu.submit(encoder);
+        encoder.resolve_query_set(&self.queries, 0..count, &self.resolved, 0);
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.mapped, 0, bytes);
+        gpu.submit(encoder);
         let (send, receive) = mpsc::channel();
-        let range = clock.mapped.slice(0..bytes);
+        let range = self.mapped.slice(0..bytes);
         range.map_async(wgpu::MapMode::Read, move |result| drop(send.send(result)));
-        self.gpu.wait(what, None)?;
-        let lost = |cause: &dyn ToString| self.gpu.lost(what, cause.to_string());
+        gpu.wait(what, None)?;
+        let lost = |cause: &dyn ToString| gpu.lost(what, cause.to_string());
         receive
             .recv()
             .map_err(|e| lost(&e))?
@@ -177,12 +194,10 @@ impl<'g> Timer<'g> {
             let view = range.get_mapped_range().map_err(|e| lost(&e))?;
             bytemuck::pod_collect_to_vec(&view)
         };
-        clock.mapped.unmap();
+        self.mapped.unmap();
         Ok(ticks)
     }
-}
 
-impl DeviceClock {
     fn writes(&self, first: u32) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         Some(wgpu::ComputePassTimestampWrites {
             query_set: &self.queries,

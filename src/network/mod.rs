@@ -7,6 +7,7 @@ mod boxed;
 mod builder;
 mod file;
 
+use crate::documents::{Fault, nearest};
 use crate::files;
 use crate::graph::{Graph, Kind, Mode, TensorId};
 use crate::layers::Loss;
@@ -135,7 +136,7 @@ impl Network {
             Error::Unknown {
                 found: model.into(),
                 known: Network::names(),
-                help: match file::nearest(model, names) {
+                help: match nearest(model, names) {
                     Some(near) => format!("did you mean {near}?"),
                     None => "a file's name ends in .toml".into(),
                 },
@@ -202,7 +203,7 @@ impl Network {
 }
 
 impl Error {
-    fn text(origin: &str, text: &str, fault: file::Fault) -> Error {
+    fn text(origin: &str, text: &str, fault: Fault) -> Error {
         Error::Text {
             report: fault.render(origin, text),
             help: fault.remedy(),

@@ -1,7 +1,9 @@
 //! Prints a plan: each dispatch with its kernel, shapes, buffers, flops and bytes, then the
 //! buffers and the device memory they take.
 
-use super::{Dispatch, FOLD, Mode, Plan};
+use super::{Dispatch, FOLD, Mode, Plan, Program};
+use crate::ops::AnyOp;
+use crate::ops::params::{Field, FieldRole, Scalar};
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt;
 
@@ -16,6 +18,25 @@ pub fn si(number: u64) -> String {
     }
 }
 
+/// The parameters that say on how much a kernel works, readable.
+pub fn shape(op: &dyn AnyOp, params: &[u8]) -> String {
+    let value = |field: &Field| field.word(params);
+    let of = |name: &str| op.fields().iter().find(|f| f.name == name).map(value);
+    let tells = |field: &&Field| {
+        let (name, value) = (field.name, value(field));
+        let usual = match name {
+            "h_out" => of("h_in") == Some(value),
+            "w_out" => of("w_in") == Some(value),
+            "stride_h" | "stride_w" | "splits" => value == 1,
+            _ => value == 0 || field.role == FieldRole::Detail,
+        };
+        field.scalar == Scalar::U32 && field.role != FieldRole::Place && !usual
+    };
+    let told = op.fields().iter().filter(tells);
+    let all: Vec<String> = told.map(|f| format!("{}={}", f.name, value(f))).collect();
+    all.join(" ")
+}
+
 fn table(header: &[&str], numbers: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
@@ -26,6 +47,18 @@ fn table(header: &[&str], numbers: &[usize]) -> Table {
         }
     }
     table
+}
+
+impl Program {
+    /// What it does, as the head of its table.
+    pub fn title(&self) -> &'static str {
+        match self.mode {
+            _ if self.name == FOLD => "Once, when weights have changed",
+            Mode::Train => "One training step",
+            Mode::Evaluate => "One validation batch",
+            Mode::Predict => "One batch of predictions",
+        }
+    }
 }
 
 impl Plan {
@@ -75,12 +108,7 @@ impl fmt::Display for Plan {
             self.model, first.batch, self.target
         )?;
         for program in &self.programs {
-            let title = match program.mode {
-                _ if program.name == FOLD => "Once, when weights have changed",
-                Mode::Train => "One training step",
-                Mode::Evaluate => "One validation batch",
-                Mode::Predict => "One batch of predictions",
-            };
+            let title = program.title();
             writeln!(f, "{title}\n{}", self.dispatches(&program.dispatches))?;
         }
         let mut buffers = table(&["buffer", "bytes"], &[1]);

@@ -25,6 +25,7 @@ use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
 use crate::rules::{self, Rule};
 use crate::tensor::Shape;
+pub use display::{shape, si};
 pub use placement::{PanelWindow, Storage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -68,6 +69,11 @@ impl Dispatch {
 
     pub fn variant_name(&self) -> &'static str {
         self.op.variants()[self.variant].name
+    }
+
+    /// Workgroups that it launches.
+    pub fn workgroups(&self) -> u64 {
+        self.op.workgroups(self.variant, &self.params)
     }
 }
 

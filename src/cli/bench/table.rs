@@ -1,5 +1,6 @@
 //! Kernels as a table for people, and what must be said below it.
 
+use super::narrow;
 use crate::bench::compare::{Comparison, Verdict};
 use crate::bench::report::{Clock, Peak, Report, Row, Step};
 use crate::bench::train::TrainReport;
@@ -15,6 +16,7 @@ pub fn kernels(report: &Report) -> Table {
         "pass",
         "shape",
         "variant",
+        "groups",
         "us",
         "spread",
         "GFLOP/s",
@@ -26,7 +28,7 @@ pub fn kernels(report: &Report) -> Table {
     for row in &report.kernels {
         table.add_row(cells(row, report));
     }
-    for column in 4..11 {
+    for column in 4..12 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -34,7 +36,7 @@ pub fn kernels(report: &Report) -> Table {
     table
 }
 
-fn cells(row: &Row, report: &Report) -> [String; 11] {
+fn cells(row: &Row, report: &Report) -> [String; 12] {
     let share = report.step.as_ref().filter(|_| row.count > 0);
     let share = share.map(|step| format!("{:.1}", 100.0 * row.of_step(step)));
     let count = (row.count > 0).then(|| row.count.to_string());
@@ -43,6 +45,7 @@ fn cells(row: &Row, report: &Report) -> [String; 11] {
         row.pass.name().into(),
         row.shape.clone(),
         row.variant.clone(),
+        narrow::cell(row.workgroups(), report.full.as_ref()),
         significant(1e6 * row.time.median),
         spread(&row.time),
         significant(1e-9 * row.flops_per_second()),
@@ -103,6 +106,7 @@ pub fn remarks(report: &Report) -> Vec<String> {
             100.0 * WIDE
         ));
     }
+    lines.extend(narrow::of_kernels(report));
     for row in report.above_ceiling() {
         lines.push(format!(
             "error of the ceiling: {} {} reaches {:.0} % of it, so it was measured too low",

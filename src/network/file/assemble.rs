@@ -3,7 +3,7 @@
 
 use super::blocks::{self, Part, Read};
 use super::definition::{Definition, Entry, HeadEntry, Source};
-use super::fault::Fault;
+use crate::documents::Fault;
 use crate::graph::TensorId;
 use crate::network::{Builder, Head, Model};
 

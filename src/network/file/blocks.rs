@@ -1,9 +1,8 @@
 //! What an entry of a text stands for: a layer of the registry, or a block, which becomes several.
 
-use super::document::{At, Table};
-use super::fault::Fault;
 use super::inception::Inception;
 use super::residual::Residual;
+use crate::documents::{At, Fault, Table, nearest};
 use crate::graph::Layer;
 use crate::layers::{self, LAYERS, Unreadable};
 use crate::tensor::Shape;
@@ -184,7 +183,7 @@ pub(super) fn fault(error: &Unreadable, kind: &At<String>, table: &Table) -> Fau
                 .keys()
                 .into_iter()
                 .filter(|key| !error.known.iter().any(|k| k == key));
-            match super::fault::nearest(argument, spare).and_then(|near| table.key(near)) {
+            match nearest(argument, spare).and_then(|near| table.key(near)) {
                 Some(key) => Fault::new(message, key).label(format!("did you mean `{argument}`?")),
                 None => Fault::new(message, &kind.span),
             }

@@ -2,9 +2,8 @@
 //! heads: all that can be said before shapes are known.
 
 use super::blocks::What;
-use super::document::{At, Is, Table};
-use super::fault::{Fault, Span};
 use super::{names, order};
+use crate::documents::{At, Fault, Is, Span, Table};
 use serde_json::Value;
 use std::collections::HashMap;
 

@@ -1,11 +1,9 @@
-//! Networks as texts in TOML: `document` reads what stands there, `definition` what it means, `assemble` makes a
-//! model of it, and `fault` shows what is wrong with its line and a caret. docs/networks.md has the format.
+//! Networks as texts in TOML: `definition` says what stands there means, `assemble` makes a model of it.
+//! docs/networks.md has the format.
 
 mod assemble;
 mod blocks;
 mod definition;
-mod document;
-mod fault;
 mod inception;
 mod names;
 mod order;
@@ -13,4 +11,3 @@ mod parts;
 mod residual;
 
 pub(super) use definition::Definition;
-pub(super) use fault::{Fault, nearest};

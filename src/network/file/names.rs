@@ -1,8 +1,7 @@
 //! Names: those that a text may give, and those that layers get without one, as Keras numbers them.
 
 use super::definition::IMAGE;
-use super::document::At;
-use super::fault::Fault;
+use crate::documents::{At, Fault};
 use std::collections::HashMap;
 
 /// Letters of a name.

@@ -2,7 +2,7 @@
 //! what no order mends: layers that wait for each other, layers that nobody reads.
 
 use super::definition::{Entry, Source};
-use super::fault::Fault;
+use crate::documents::Fault;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

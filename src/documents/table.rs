@@ -1,4 +1,4 @@
-//! The text of a network -> its tables, with every key, value and place: what TOML says, before anybody asks
+//! The text -> its tables, with every key, value and place: what TOML says, before anybody asks
 //! what it means.
 
 use super::fault::{Fault, Span};
@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Longest text that is read, in bytes: the largest network of the box has a few thousand.
+/// Longest text that is read, in bytes: the largest network of the box takes a few thousand.
 const LONGEST: usize = 1 << 20;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct At<T> {
+pub struct At<T> {
     pub is: T,
     pub span: Span,
 }
 
 /// What TOML knows.
 #[derive(Clone, Debug)]
-pub(super) enum Is {
+pub enum Is {
     Word(String),
     /// A number or a truth.
     Plain(Value),
@@ -29,7 +29,7 @@ pub(super) enum Is {
 
 /// Keys, and what stands behind them.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub struct Table {
     /// Its header.
     pub span: Span,
     entries: BTreeMap<String, (Span, At<Is>)>,
@@ -112,7 +112,7 @@ impl Table {
     /// The whole document.
     pub fn parse(text: &str) -> Result<Table, Fault> {
         if text.len() > LONGEST {
-            let message = format!("a network's text has at most {LONGEST} bytes");
+            let message = format!("a text has at most {LONGEST} bytes");
             return Err(Fault::new(message, &(0..0)));
         }
         let table = DeTable::parse(text).map_err(|error| {

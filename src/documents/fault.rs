@@ -1,11 +1,11 @@
-//! What is wrong with a network's text, where, and how that is shown: as rustc does, with the file, the line and
+//! What is wrong with a text, where, and how that is shown: as rustc does, with the file, the line and
 //! a caret.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::ops::Range;
 
 /// Bytes of the text.
-pub(super) type Span = Range<usize>;
+pub type Span = Range<usize>;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ struct Told {
 }
 
 impl Fault {
-    pub(super) fn new(message: impl Into<String>, at: &Span) -> Fault {
+    pub fn new(message: impl Into<String>, at: &Span) -> Fault {
         Fault(Box::new(Told {
             message: message.into(),
             at: at.clone(),
@@ -33,23 +33,23 @@ impl Fault {
         }))
     }
 
-    pub(super) fn label(mut self, label: impl Into<String>) -> Fault {
+    pub fn label(mut self, label: impl Into<String>) -> Fault {
         self.0.label = label.into();
         self
     }
 
-    pub(super) fn beside(mut self, at: &Span, what: impl Into<String>) -> Fault {
+    pub fn beside(mut self, at: &Span, what: impl Into<String>) -> Fault {
         self.0.beside = Some((at.clone(), what.into()));
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Fault {
+    pub fn help(mut self, help: impl Into<String>) -> Fault {
         self.0.help = Some(help.into());
         self
     }
 
     /// Asks whether one of `known` was meant.
-    pub(super) fn meant<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Fault {
+    pub fn meant<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Fault {
         match nearest(word, known) {
             Some(near) => self.label(format!("did you mean `{near}`?")),
             None => self,
@@ -57,7 +57,7 @@ impl Fault {
     }
 
     /// As text, whose first line is the message.
-    pub(in crate::network) fn render(&self, origin: &str, text: &str) -> String {
+    pub fn render(&self, origin: &str, text: &str) -> String {
         let told = &self.0;
         let mut snippet = Snippet::source(text)
             .path(origin)
@@ -74,7 +74,7 @@ impl Fault {
     }
 
     /// How it can be mended, where that is known.
-    pub(in crate::network) fn remedy(self) -> Option<String> {
+    pub fn remedy(self) -> Option<String> {
         self.0.help
     }
 }
@@ -97,10 +97,7 @@ fn within(at: &Span, text: &str) -> Span {
 
 /// The one of `known` that a mistyped word most likely was, in rustc's measure: a third of its letters may be
 /// wrong.
-pub(in crate::network) fn nearest<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let distance = |other: &&str| strsim::damerau_levenshtein(&lower, &other.to_lowercase());
     let near = known.into_iter().min_by_key(distance)?;
