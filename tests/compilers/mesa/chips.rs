@@ -17,6 +17,8 @@ pub struct Vendor {
     pub architecture: &'static str,
     driver: &'static str,
     shim: &'static str,
+    /// Does wgpu ask this vendor's drivers for robust access to buffers? Through Vulkan it does, through Metal not.
+    pub robust: bool,
     /// The internal representation that [`super::nak`] reads.
     pub code: Option<&'static str>,
     pub chips: &'static [Chip],
@@ -46,6 +48,7 @@ pub static NVIDIA: Vendor = Vendor {
     architecture: "amd64",
     driver: "nouveau",
     shim: "nouveau",
+    robust: true,
     code: Some("NAK assembly"),
     chips: &[
         Chip {
@@ -82,6 +85,7 @@ pub static APPLE: Vendor = Vendor {
     architecture: "amd64",
     driver: "asahi",
     shim: "asahi",
+    robust: false,
     code: None,
     chips: &[Chip {
         name: "m1",
@@ -109,6 +113,7 @@ pub static QUALCOMM: Vendor = Vendor {
     architecture: "amd64",
     driver: "freedreno",
     shim: "freedreno",
+    robust: true,
     code: None,
     chips: &[Chip {
         name: "a740",
@@ -137,6 +142,7 @@ pub static AMD: Vendor = Vendor {
     architecture: "amd64",
     driver: "radeon",
     shim: "amdgpu",
+    robust: true,
     code: None,
     chips: &[
         Chip {
@@ -188,6 +194,7 @@ pub static ARM: Vendor = Vendor {
     architecture: "arm64",
     driver: "panfrost",
     shim: "panfrost",
+    robust: true,
     code: None,
     chips: &[Chip {
         name: "g610",

@@ -157,7 +157,12 @@ impl Asker {
         }
         judge::write(&list, lines);
         let mut command = self.command(chip, program);
-        judge::run(command.arg(list).args(self.vendor.code))
+        let access = if self.vendor.robust {
+            "robust"
+        } else {
+            "plain"
+        };
+        judge::run(command.arg(list).arg(access).args(self.vendor.code))
     }
 
     /// What a chip's driver says of shaders, one report each, in their order.

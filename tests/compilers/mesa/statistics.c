@@ -1,11 +1,12 @@
 // Compiles compute kernels on the one Vulkan device there is, and prints what its driver says of them:
-// statistics LIST [REPRESENTATION]
+// statistics LIST robust|plain [REPRESENTATION]
 //
 // LIST has a line "file entry buffers" for each kernel: SPIR-V, the name of its entry point, and a letter for each
 // binding, u for a uniform and s for a storage buffer. Standard output gets lines of tab-separated cells: "device",
 // its name, its driver, the driver's version; "kernel", file; of that kernel "statistic", name, value, and "code",
 // line, of the driver's internal representation of that name; or "refused", the result. The device is opened with the
-// features that wgpu's own would have, because they change the code: robust access to buffers above all.
+// features that wgpu's own would have, because they change the code: robust access to buffers above all, unless it is
+// to be plain, for a vendor whose cards wgpu reaches through an interface that knows no such thing.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static VkPhysicalDevice the_device(void) {
     return physical[0];
 }
 
-static void open_device(VkPhysicalDevice physical) {
+static void open_device(VkPhysicalDevice physical, int robust_access) {
     VkPhysicalDeviceRobustness2FeaturesEXT robust = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
     VkPhysicalDeviceVulkanMemoryModelFeatures model = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
@@ -75,12 +76,12 @@ static void open_device(VkPhysicalDevice physical) {
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &executables};
     const char *extensions[2] = {VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME};
     uint32_t extension_count = 1;
-    if (has_extension(physical, VK_EXT_ROBUSTNESS_2_EXTENSION_NAME)) {
+    if (robust_access && has_extension(physical, VK_EXT_ROBUSTNESS_2_EXTENSION_NAME)) {
         extensions[extension_count++] = VK_EXT_ROBUSTNESS_2_EXTENSION_NAME;
         model.pNext = &robust;
     }
     vkGetPhysicalDeviceFeatures2(physical, &features);
-    VkBool32 core = features.features.robustBufferAccess;
+    VkBool32 core = robust_access && features.features.robustBufferAccess;
     memset(&features.features, 0, sizeof features.features);
     features.features.robustBufferAccess = core;
     robust.nullDescriptor = VK_FALSE;
@@ -216,14 +217,14 @@ static void compile(const char *file, const char *entry, const char *buffers, co
 }
 
 int main(int count, char **arguments) {
-    FILE *list = count == 2 || count == 3 ? fopen(arguments[1], "r") : 0;
+    FILE *list = count == 3 || count == 4 ? fopen(arguments[1], "r") : 0;
     if (!list) {
-        fprintf(stderr, "statistics LIST [REPRESENTATION]\n");
+        fprintf(stderr, "statistics LIST robust|plain [REPRESENTATION]\n");
         return 1;
     }
-    open_device(the_device());
+    open_device(the_device(), strcmp(arguments[2], "robust") == 0);
     char file[1024], entry[256], buffers[32];
     while (fscanf(list, "%1023s %255s %31s", file, entry, buffers) == 3)
-        compile(file, entry, buffers, count == 3 ? arguments[2] : 0);
+        compile(file, entry, buffers, count == 4 ? arguments[3] : 0);
     return 0;
 }
