@@ -5,7 +5,9 @@
 
 use super::driver::Report;
 use super::table::Row;
+use fer_gpu::ops::Family;
 use fer_gpu::profile::{Class, Limits, Profile};
+use std::time::Duration;
 
 /// A driver of Mesa, and the shim that it takes for its kernel's half.
 pub struct Vendor {
@@ -22,6 +24,12 @@ pub struct Vendor {
     /// The internal representation that [`super::nak`] reads.
     pub code: Option<&'static str>,
     pub chips: &'static [Chip],
+    /// Families of variants that are left out, because the compiler takes minutes for each.
+    pub slow: &'static [Family],
+    /// What the compiler may take for one kernel of the others, where that needs a limit: then each has a process.
+    pub limit: Option<Duration>,
+    /// Sums that live at once in the control: more than a lane has registers.
+    pub sums: u32,
     /// What the table's occupancy counts.
     pub occupancy: &'static str,
     /// Is it only told where a plan chooses a kernel that spills?
@@ -66,6 +74,9 @@ pub static NVIDIA: Vendor = Vendor {
             full: 48,
         },
     ],
+    slow: &[],
+    limit: None,
+    sums: 300,
     occupancy: "warps of a multiprocessor",
     may_spill: false,
     row: |report| Row {
@@ -94,6 +105,9 @@ pub static APPLE: Vendor = Vendor {
         subgroup: Some(32),
         full: 1024,
     }],
+    slow: &[],
+    limit: None,
+    sums: 300,
     occupancy: "threads of a core",
     may_spill: false,
     row: |report| Row {
@@ -122,6 +136,9 @@ pub static QUALCOMM: Vendor = Vendor {
         subgroup: None,
         full: 16,
     }],
+    slow: &[],
+    limit: None,
+    sums: 300,
     occupancy: "waves of a core",
     may_spill: false,
     row: |report| Row {
@@ -174,6 +191,9 @@ pub static AMD: Vendor = Vendor {
             full: 32,
         },
     ],
+    slow: &[],
+    limit: None,
+    sums: 300,
     occupancy: "waves of a SIMD",
     may_spill: false,
     row: |report| Row {
@@ -206,6 +226,9 @@ pub static ARM: Vendor = Vendor {
         subgroup: Some(16),
         full: 2,
     }],
+    slow: &[Family::Registers],
+    limit: Some(Duration::from_secs(180)),
+    sums: 80,
     occupancy: "halves of a core's threads",
     may_spill: true,
     row: |report| Row {

@@ -10,7 +10,10 @@ use crate::judge;
 use crate::translate::Buffer;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// SPIR-V, for [`Asker::reports`].
 pub struct Shader<'a> {
@@ -30,6 +33,8 @@ pub struct Report {
     pub code: Vec<String>,
     /// Vulkan's result, where the kernel was refused.
     pub refused: Option<String>,
+    /// Did the compiler take longer than the vendor's limit?
+    pub slow: bool,
 }
 
 impl Report {
@@ -139,8 +144,8 @@ impl Asker {
         program
     }
 
-    /// Hands shaders to a chip's driver; the process may end badly.
-    pub fn ask(&self, chip: &Chip, program: &Path, list: &str, shaders: &[Shader]) -> Output {
+    /// The program with a list of shaders, written beside it.
+    fn asking(&self, chip: &Chip, program: &Path, list: &str, shaders: &[Shader]) -> Command {
         let list = self.folder.join(format!("{}.{list}", chip.name));
         let mut lines = String::new();
         for shader in shaders {
@@ -162,31 +167,119 @@ impl Asker {
         } else {
             "plain"
         };
-        judge::run(command.arg(list).arg(access).args(self.vendor.code))
+        command.arg(list).arg(access).args(self.vendor.code);
+        command
+    }
+
+    /// Hands shaders to a chip's driver; the process may end badly.
+    pub fn ask(&self, chip: &Chip, program: &Path, list: &str, shaders: &[Shader]) -> Output {
+        judge::run(&mut self.asking(chip, program, list, shaders))
+    }
+
+    /// The same for one shader, and no longer than that; none if it takes longer.
+    fn ask_for(
+        &self,
+        limit: Duration,
+        chip: &Chip,
+        program: &Path,
+        shader: &Shader,
+    ) -> Option<Output> {
+        let mut command = self.asking(chip, program, &shader.name, std::slice::from_ref(shader));
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .expect("qemu-aarch64: run .ci/compilers-arm");
+        let begin = Instant::now();
+        // What it prints of one kernel fits into a pipe.
+        while child.try_wait().expect("a child").is_none() {
+            if begin.elapsed() > limit {
+                child.kill().expect("a child that runs");
+                child.wait().expect("a child");
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(child.wait_with_output().expect("what it said"))
+    }
+
+    /// A process for each shader, as many at once as there are processors.
+    fn one_by_one(
+        &self,
+        limit: Duration,
+        chip: &Chip,
+        program: &Path,
+        shaders: &[Shader],
+    ) -> Answer {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let next = AtomicUsize::new(0);
+        let version = Mutex::new(None);
+        let mut reports = std::thread::scope(|scope| {
+            let worker = || {
+                let mut reports = Vec::new();
+                while let Some((at, shader)) = take(&next, shaders) {
+                    let Some(output) = self.ask_for(limit, chip, program, shader) else {
+                        let slow = true;
+                        reports.push((
+                            at,
+                            Report {
+                                slow,
+                                ..Report::default()
+                            },
+                        ));
+                        continue;
+                    };
+                    let mut answer = self.understood(chip, &output, 1);
+                    reports.push((at, answer.reports.remove(0)));
+                    *version.lock().expect("a version") = Some(answer.version);
+                }
+                reports
+            };
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+            let reports = workers.into_iter().flat_map(|w| w.join().expect("reports"));
+            reports.collect::<Vec<_>>()
+        });
+        reports.sort_by_key(|(at, _)| *at);
+        let version = version.into_inner().expect("a version");
+        Answer {
+            version: version.expect("one kernel is not slow"),
+            reports: reports.into_iter().map(|(_, report)| report).collect(),
+        }
     }
 
     /// What a chip's driver says of shaders, one report each, in their order.
     pub fn reports(&self, chip: &Chip, program: &Path, list: &str, shaders: &[Shader]) -> Answer {
-        let output = self.ask(chip, program, list, shaders);
-        assert!(
-            output.status.success(),
-            "{} {}: {}",
-            self.vendor.name,
-            chip.name,
-            tail(&judge::said(&output))
-        );
-        let mut answer = read(&String::from_utf8_lossy(&output.stdout), chip);
-        assert_eq!(
-            answer.reports.len(),
-            shaders.len(),
-            "{}: reports",
-            chip.name
-        );
+        let mut answer = match self.vendor.limit {
+            Some(limit) => self.one_by_one(limit, chip, program, shaders),
+            None => {
+                let output = self.ask(chip, program, list, shaders);
+                self.understood(chip, &output, shaders.len())
+            }
+        };
         for (report, shader) in answer.reports.iter_mut().zip(shaders) {
             report.kernel.clone_from(&shader.name);
         }
         answer
     }
+
+    /// What a process said that ended well.
+    fn understood(&self, chip: &Chip, output: &Output, shaders: usize) -> Answer {
+        let vendor = self.vendor.name;
+        assert!(
+            output.status.success(),
+            "{vendor} {}: {}",
+            chip.name,
+            tail(&judge::said(output))
+        );
+        let answer = read(&String::from_utf8_lossy(&output.stdout), chip);
+        assert_eq!(answer.reports.len(), shaders, "{}: reports", chip.name);
+        answer
+    }
+}
+
+/// The next shader that nobody took, and its place.
+fn take<'a, 'b>(next: &AtomicUsize, shaders: &'a [Shader<'b>]) -> Option<(usize, &'a Shader<'b>)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    Some((at, shaders.get(at)?))
 }
 
 /// The end of a message: what went wrong stands there.
