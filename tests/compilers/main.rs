@@ -5,7 +5,8 @@
 //! judge       what a judge said of each shader; counts, so that none is silently left out
 //! spirv_val   Khronos' validator, on SPIR-V          dxc     Microsoft's compiler, on HLSL
 //! metal       clang as a stand-in for Apple's, on MSL    tint    Chrome's, on our WGSL
-//! radv        AMD's, on SPIR-V: registers, spills and waves against a table
+//! mesa        NVIDIA's, Apple's, Qualcomm's, AMD's and ARM's in Mesa, on SPIR-V: registers, spills, occupancy and
+//!             loops against a table; the plans that such adapters get
 //! ```
 //!
 //! Plain `cargo test` runs the tests of this file: naga's validation and writers. The judges need
@@ -14,8 +15,8 @@
 
 mod dxc;
 mod judge;
+mod mesa;
 mod metal;
-mod radv;
 mod spirv_val;
 mod tint;
 mod translate;

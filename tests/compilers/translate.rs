@@ -153,6 +153,14 @@ impl Kernel {
         format!("{}.{}", self.op.name(), self.variant.name)
     }
 
+    /// Of a workgroup.
+    pub fn invocations(&self) -> u64 {
+        let mut entries = self.module.entry_points.iter();
+        let entry = entries.find(|entry| entry.name == self.variant.entry);
+        let [x, y, z] = entry.expect("its entry point").workgroup_size;
+        u64::from(x) * u64::from(y) * u64::from(z)
+    }
+
     /// The buffers, in binding order: uniforms first.
     pub fn buffers(&self) -> Vec<Buffer> {
         let uniforms = 1 + usize::from(self.op.uses_step());
