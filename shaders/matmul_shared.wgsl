@@ -108,15 +108,12 @@ fn load_lines(reads: Reads, first: u32, count: u32, local: u32) -> Loaded {
     return loaded;
 }
 
-/// One step of the forward sum: `count` inputs from k on. Lanes run along the panels' rows.
+/// One step of the forward sum: `count` inputs from k on.
 fn load_forward(reads: Reads, k: u32, count: u32, local: u32) -> Loaded {
     var loaded = load_lines(reads, k, count, local);
-    // Behind the last input x is zero: what it meets there may be any weight.
-    let input = k + local / TILE_VECTORS;
-    let last = params.k - 1u;
-    loaded.columns0 = w[reads.column0 + 8u * min(input, last)];
+    loaded.columns0 = w[reads.column0 + 8u * k];
     if TWO_OF_COLUMNS {
-        loaded.columns1 = w[reads.column0 + 8u * min(input + INVOCATIONS / TILE_VECTORS, last)];
+        loaded.columns1 = w[reads.column1 + 8u * k];
     }
     return loaded;
 }
@@ -186,18 +183,24 @@ fn matmul_forward_shared(
     let begin = min(split * params.k_chunk, params.k);
     let end = min((split + 1u) * params.k_chunk, params.k);
 
-    let panel = min(first_panel + local % TILE_VECTORS / 8u, params.panels - 1u);
-    var reads: Reads;
-    reads.row0 = row_start(first_row + local / QUADS, params.k, local);
-    reads.row1 = row_start(first_row + (local + INVOCATIONS) / QUADS, params.k, local);
-    reads.column0 = panel * params.k * 8u + local % 8u;
-    reads.end = end;
+    // Lanes run along the panels' rows. A short sum has one step; behind its last input x is zero, and what it
+    // meets there may be any weight.
+    let terms = end - begin;
+    let last = max(terms, 1u) - 1u;
+    let panel = min(first_panel + local % TILE_VECTORS / 8u, params.panels - 1u) * params.k;
+    let reads = Reads(
+        row_start(first_row + local / QUADS, params.k, local),
+        row_start(first_row + (local + INVOCATIONS) / QUADS, params.k, local),
+        (panel + min(local / TILE_VECTORS, last)) * 8u + local % 8u,
+        (panel + min((local + INVOCATIONS) / TILE_VECTORS, last)) * 8u + local % 8u,
+        end,
+    );
 
     let line = local / GROUP_COLUMNS;
     let vector = local % GROUP_COLUMNS;
     var sums = Sums();
-    var count = first_count(end - begin);
-    var loaded = load_forward(reads, select(0u, begin, begin < end), count, local);
+    var count = first_count(terms);
+    var loaded = load_forward(reads, select(0u, begin, terms > 0u), count, local);
     for (var k = begin; k < end;) {
         workgroupBarrier();
         stage_lines(loaded, local);

@@ -18,38 +18,33 @@ override COLUMNS: u32 = DEPTH * TILE_VECTORS;
 var<workgroup> lines: array<vec4<f32>, LINES>;
 var<workgroup> columns: array<vec4<f32>, COLUMNS>;
 
-/// Where an invocation loads of every row: elements of x and of dy, and how many neighbours lie behind each.
+/// Where an invocation loads at the beginning of a sum: elements of x and of dy, two of each in rows of their own;
+/// and how many neighbours of them come behind.
 struct Reads {
-    k: u32,
-    last_k: u32,
-    column: u32,
-    last_column: u32,
-}
-
-fn load_x(reads: Reads, row: u32) -> vec4<f32> {
-    return x_four((row * params.k + reads.k) / UNIT, reads.last_k);
-}
-
-fn load_dy(reads: Reads, row: u32) -> vec4<f32> {
-    return dy_four((row * params.n + reads.column) / UNIT, reads.last_column);
+    x0: u32,
+    x1: u32,
+    last_x: u32,
+    dy0: u32,
+    dy1: u32,
+    last_dy: u32,
 }
 
 /// One step of the sum: `count` rows from `row` on. Lanes run along inputs and columns.
 fn load_step(reads: Reads, row: u32, count: u32, local: u32) -> Loaded {
-    // Behind the last row x is zero: what it meets there may be any gradient.
-    let last = params.m - 1u;
+    let x_row = row * params.k;
+    let dy_row = row * params.n;
     let line = local / LINE_GROUPS;
-    let next_line = line + INVOCATIONS / LINE_GROUPS;
-    let column = local / TILE_VECTORS;
+    let second = (local + INVOCATIONS) / LINE_GROUPS;
     var loaded = Loaded();
-    loaded.lines0 = select(vec4<f32>(), load_x(reads, min(row + line, last)), (count == DEPTH) | (line < count));
-    loaded.columns0 = load_dy(reads, min(row + column, last));
+    let four = x_four((x_row + reads.x0) / UNIT, reads.last_x);
+    loaded.lines0 = select(vec4<f32>(), four, (count == DEPTH) | (line < count));
+    loaded.columns0 = dy_four((dy_row + reads.dy0) / UNIT, reads.last_dy);
     if TWO_OF_LINES {
-        let four = load_x(reads, min(row + next_line, last));
-        loaded.lines1 = select(vec4<f32>(), four, (count == DEPTH) | (next_line < count));
+        let more = x_four((x_row + reads.x1) / UNIT, reads.last_x);
+        loaded.lines1 = select(vec4<f32>(), more, (count == DEPTH) | (second < count));
     }
     if TWO_OF_COLUMNS {
-        loaded.columns1 = load_dy(reads, min(row + column + INVOCATIONS / TILE_VECTORS, last));
+        loaded.columns1 = dy_four((dy_row + reads.dy1) / UNIT, reads.last_dy);
     }
     return loaded;
 }
@@ -103,13 +98,22 @@ fn tile_of(group: u32) -> Tile {
     return Tile(group / panel_blocks * TILE_LINES, group % panel_blocks * tile_panels);
 }
 
+/// A short sum has one step; behind its last row x is zero, and what it meets there may be any gradient. What lies
+/// behind the last input or column is not handed on.
 fn reads_of(tile: Tile, local: u32) -> Reads {
     let k = tile.k + 4u * (local % LINE_GROUPS);
     let column = (params.first_panel + tile.panel) * 32u + 4u * (local % TILE_VECTORS);
-    // What lies behind the last input or column is not handed on.
     let near_k = select(0u, k, k < params.k);
     let near_column = select(0u, column, column < params.n);
-    return Reads(near_k, params.k - 1u - near_k, near_column, params.n - 1u - near_column);
+    let last = params.m - 1u;
+    return Reads(
+        min(local / LINE_GROUPS, last) * params.k + near_k,
+        min((local + INVOCATIONS) / LINE_GROUPS, last) * params.k + near_k,
+        params.k - 1u - near_k,
+        min(local / TILE_VECTORS, last) * params.n + near_column,
+        min((local + INVOCATIONS) / TILE_VECTORS, last) * params.n + near_column,
+        params.n - 1u - near_column,
+    );
 }
 
 /// The sums of an invocation.

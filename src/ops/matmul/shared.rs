@@ -52,30 +52,30 @@ static SHARED_WEIGHT_ADAM: Shader = shader!(
 /// Workgroups that occupy a large card, about one for each of its cores.
 const FILL: u64 = 100;
 
-/// Terms of a step in the largest tiles, the fewest that a variant for whole vectors takes: it reads as
-/// many at the start of a row, whatever its sum.
-const DEPTH: u32 = 8;
+/// Terms of the longest step, the fewest that a variant for whole vectors takes: behind its last step it reads a
+/// step's terms from the start of a row, whatever its sum.
+const FEWEST: u32 = 16;
 
 /// The `override` constants of a tile: 8 lines by 8 columns an invocation, by 4, or for small register files 4 by
 /// 4. An invocation loads at most two vectors of either operand for a step.
 const fn constants(lines: u32, columns: u32) -> &'static [(&'static str, f64)] {
     match (lines, columns) {
         (64, 128) => &[
-            ("DEPTH", DEPTH as f64),
+            ("DEPTH", 8.0),
             ("GROUP_LINES", 8.0),
             ("GROUP_COLUMNS", 16.0),
             ("LINE_VECTORS", 2.0),
             ("COLUMN_VECTORS", 2.0),
         ],
         (64, 64) => &[
-            ("DEPTH", 16.0),
+            ("DEPTH", FEWEST as f64),
             ("GROUP_LINES", 8.0),
             ("GROUP_COLUMNS", 16.0),
             ("LINE_VECTORS", 2.0),
             ("COLUMN_VECTORS", 1.0),
         ],
         (32, 32) => &[
-            ("DEPTH", 16.0),
+            ("DEPTH", FEWEST as f64),
             ("GROUP_LINES", 8.0),
             ("GROUP_COLUMNS", 8.0),
             ("LINE_VECTORS", 1.0),
@@ -96,7 +96,7 @@ fn is_worth<const LINES: u32>(lines: u32, workgroups: u64) -> bool {
 
 /// Rows in whole vectors, and sums of as many terms as a step takes.
 fn takes_vectors(p: &Matmul, terms: u32) -> bool {
-    p.k % 4 == 0 && p.n % 4 == 0 && terms >= DEPTH
+    p.k % 4 == 0 && p.n % 4 == 0 && terms >= FEWEST
 }
 
 /// Can the tiles sum that many terms? They count an iteration for four terms, and one for a step of eight
@@ -200,7 +200,7 @@ const fn weight<const LINES: u32, const COLUMNS: u32, const VECTORS: bool>(
         chain: |p| p.m as u64,
         // Rows behind the last are not read: any number of terms will do.
         supports: |p, profile| {
-            (!VECTORS || takes_vectors(&p.matmul(), DEPTH)) && takes_terms(p.m, profile)
+            (!VECTORS || takes_vectors(&p.matmul(), FEWEST)) && takes_terms(p.m, profile)
         },
     }
 }
