@@ -42,9 +42,9 @@ fn row_start(row: u32, length: u32, local: u32) -> u32 {
     return (min(row, params.m - 1u) * length + local % QUADS * 4u) / UNIT;
 }
 
-/// How many terms the first step takes, in whole fours, so that all others take DEPTH and need no bounds.
+/// How many terms the first step takes, so that all others take DEPTH and need no bounds.
 fn first_count(terms: u32) -> u32 {
-    return (terms + DEPTH - 1u) % DEPTH / 4u * 4u + 4u;
+    return (terms + DEPTH - 1u) % DEPTH + 1u;
 }
 
 fn stage_lines(loaded: Loaded, local: u32) {
@@ -99,7 +99,7 @@ fn load_lines(reads: Reads, first: u32, count: u32, local: u32) -> Loaded {
     let place = local % QUADS * 4u;
     let inside = (count == DEPTH) | (place < count);
     let from_first = select(0u, first, inside);
-    let left = i32(reads.end) - i32(from_first + place);
+    let left = i32(min(reads.end, from_first + count)) - i32(from_first + place);
     var loaded = Loaded();
     loaded.lines0 = select(vec4<f32>(), operand_four(reads.row0 + from_first / UNIT, left), inside);
     if TWO_OF_LINES {
@@ -350,7 +350,8 @@ fn matmul_backward_input_shared(
             sums.l7 = before(row + 7u * GROUP_LINES, k);
         }
     }
-    var count = first_count(end - begin);
+    // Whole vectors of weights: the last one may be short, and dy is zero behind it.
+    var count = first_count((end - begin + 3u) / 4u * 4u);
     var loaded = load_backward(reads, begin, count, local);
     for (var column = begin; column < end;) {
         workgroupBarrier();
