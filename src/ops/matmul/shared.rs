@@ -96,7 +96,7 @@ fn is_worth<const LINES: u32>(lines: u32, workgroups: u64) -> bool {
 
 /// Rows in whole vectors, and sums of as many terms as a step takes.
 fn takes_vectors(p: &Matmul, terms: u32) -> bool {
-    p.k % 4 == 0 && p.n % 4 == 0 && terms >= FEWEST
+    p.k.is_multiple_of(4) && p.n.is_multiple_of(4) && terms >= FEWEST
 }
 
 /// Can the tiles sum that many terms? They count an iteration for four terms, and one for a step of eight
