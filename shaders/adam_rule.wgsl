@@ -5,15 +5,28 @@
 //
 // w, moment1, moment2 are the module's own, in vectors of four weights.
 
+/// Four weights and their moments.
+struct Held {
+    weight: vec4<f32>,
+    m: vec4<f32>,
+    v: vec4<f32>,
+}
+
+fn held(i: u32) -> Held {
+    return Held(w[i], moment1[i], moment2[i]);
+}
+
+/// Stores what `held` and the gradient make of vector i.
+fn spend(i: u32, held: Held, gradient: vec4<f32>) {
+    let first = held.m + (gradient - held.m) * step.rule1;
+    let second = held.v + (gradient * gradient - held.v) * step.rule2;
+    moment1[i] = first;
+    moment2[i] = second;
+    w[i] = held.weight - step.rule0 * first / (sqrt(second) + step.rule3);
+}
+
 fn apply(i: u32, gradient: vec4<f32>) {
     // All are loaded before the first store, so that the loads overlap, and each word once: a second read
     // is a second load on software adapters.
-    let weight = w[i];
-    let m = moment1[i];
-    let v = moment2[i];
-    let first = m + (gradient - m) * step.rule1;
-    let second = v + (gradient * gradient - v) * step.rule2;
-    moment1[i] = first;
-    moment2[i] = second;
-    w[i] = weight - step.rule0 * first / (sqrt(second) + step.rule3);
+    spend(i, held(i), gradient);
 }

@@ -1,56 +1,50 @@
 
-// The heart of the dense products on GPUs: a tile of 64 by 64 sums over operands in workgroup memory,
-// shared by the kernels, which differ in what they load and store.
+// The tiles in which GPUs compute the products of a dense layer over workgroup memory, and what an
+// invocation sums of one. Their shape is the variant's.
 //
-// A step of the sum covers 16 terms. lines[d * 17 + g] holds four lines of the tile at term d: lines g,
-// g + 16, g + 32 and g + 48. columns[d * 17 + g] holds four columns; which ones, the kernel decides. The
-// odd stride of 17 vectors keeps stores along d free of bank conflicts.
-//
-// A workgroup has 128 invocations, 16 across the columns and 8 across the lines. An invocation owns 8
-// lines by 4 columns: three vector loads feed 32 multiply-adds.
+// A step of a sum takes DEPTH terms: each invocation loads one or two vectors of either operand while it
+// sums those of the step before, and then stages them. GROUP_LINES by GROUP_COLUMNS invocations own
+// LINE_VECTORS times four lines by COLUMN_VECTORS times four columns each. Invocations that follow one
+// another run along the columns: where there are eight of them, thirty-two read 4 lines and 8 vectors of
+// columns, 128 bytes in a row at most.
 
-const DEPTH: u32 = 16u;
-const STRIDE: u32 = 17u;
+override DEPTH: u32;
+override GROUP_LINES: u32;
+override GROUP_COLUMNS: u32;
+override LINE_VECTORS: u32;
+override COLUMN_VECTORS: u32;
 
-var<workgroup> lines: array<vec4<f32>, DEPTH * STRIDE>;
-var<workgroup> columns: array<vec4<f32>, DEPTH * STRIDE>;
+override INVOCATIONS: u32 = GROUP_LINES * GROUP_COLUMNS;
+/// Lines of a tile, and vectors of four columns.
+override TILE_LINES: u32 = 4u * LINE_VECTORS * GROUP_LINES;
+override TILE_VECTORS: u32 = COLUMN_VECTORS * GROUP_COLUMNS;
+/// Does an invocation load two vectors of an operand for a step, not one?
+override TWO_OF_LINES: bool = TILE_LINES * DEPTH > 4u * INVOCATIONS;
+override TWO_OF_COLUMNS: bool = TILE_VECTORS * DEPTH > INVOCATIONS;
 
-/// The sums of an invocation: ri belongs to line g + 16 i for the vector g, si for the vector g + 8.
-struct Sums {
-    r0: vec4<f32>,
-    r1: vec4<f32>,
-    r2: vec4<f32>,
-    r3: vec4<f32>,
-    s0: vec4<f32>,
-    s1: vec4<f32>,
-    s2: vec4<f32>,
-    s3: vec4<f32>,
+/// One line of an invocation: four columns, and the four that lie 4 GROUP_COLUMNS further on, if it has them.
+struct Pair {
+    left: vec4<f32>,
+    right: vec4<f32>,
 }
 
-/// What an invocation has loaded for one step of the sum, on its way to workgroup memory: it hides
-/// the latency of memory behind the sums of the step before.
+/// The lines of an invocation; with one vector of lines it has no more than four.
+struct Sums {
+    l0: Pair,
+    l1: Pair,
+    l2: Pair,
+    l3: Pair,
+    l4: Pair,
+    l5: Pair,
+    l6: Pair,
+    l7: Pair,
+}
+
+/// What an invocation has loaded for one step, on its way to workgroup memory: it hides the latency of memory
+/// behind the sums of the step before.
 struct Loaded {
     lines0: vec4<f32>,
     lines1: vec4<f32>,
     columns0: vec4<f32>,
     columns1: vec4<f32>,
-}
-
-/// Adds the 16 terms in workgroup memory, in order.
-fn add_step(sums: ptr<function, Sums>, local: u32) {
-    let line = local / 16u;
-    let column = local % 16u;
-    for (var d = 0u; d < DEPTH; d += 1u) {
-        let a = lines[d * STRIDE + line];
-        let b = lines[d * STRIDE + line + 8u];
-        let c = columns[d * STRIDE + column];
-        (*sums).r0 += a.x * c;
-        (*sums).r1 += a.y * c;
-        (*sums).r2 += a.z * c;
-        (*sums).r3 += a.w * c;
-        (*sums).s0 += b.x * c;
-        (*sums).s1 += b.y * c;
-        (*sums).s2 += b.z * c;
-        (*sums).s3 += b.w * c;
-    }
 }

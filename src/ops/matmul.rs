@@ -5,6 +5,7 @@
 //! adapter's limits; how a sum is split never depends on the windows.
 
 mod cases;
+mod shared;
 mod variants;
 
 use super::params::params;

@@ -6,7 +6,7 @@ use crate::ops::adam;
 use crate::ops::{Case, Fill, Step, nan_among};
 
 /// (m, k, n): golden shapes, edges of 8, 16, 32 and 64, and the small layers of the networks.
-const SHAPES: [(u32, u32, u32); 18] = [
+const SHAPES: [(u32, u32, u32); 21] = [
     (1, 1, 1),
     (8, 30, 7),
     (64, 129, 65),
@@ -26,6 +26,10 @@ const SHAPES: [(u32, u32, u32); 18] = [
     (65, 68, 132),
     (38, 100, 44),
     (35, 36, 68),
+    // More than one tile of the largest each way, sums of a step and a part, and next to no terms.
+    (66, 140, 148),
+    (3, 8, 12),
+    (13, 16, 20),
 ];
 
 fn case<P>(name: String, params: P, fills: Vec<Fill>, exact: bool) -> Case<P> {

@@ -1,14 +1,13 @@
 //! The implementations of the dense products, the readable one first.
 
-use super::{Matmul, MatmulWeight, PANEL};
+use super::{Matmul, MatmulWeight, PANEL, shared};
 use crate::ops::adam::RULE;
 use crate::ops::{
     ELEMENTWISE, Family, MAX_ITERATIONS, STEP, Shader, Variant, anywhere, per_element, shader,
 };
-use crate::profile::{Class, Profile};
 
-static PARAMS: Shader = shader!("matmul_params.wgsl");
-static WEIGHT_PARAMS: Shader = shader!("matmul_weight_params.wgsl");
+pub(super) static PARAMS: Shader = shader!("matmul_params.wgsl");
+pub(super) static WEIGHT_PARAMS: Shader = shader!("matmul_weight_params.wgsl");
 static NAIVE: Shader = shader!("matmul.wgsl", PARAMS);
 static NAIVE_WEIGHT: Shader = shader!("matmul_weight.wgsl", WEIGHT_PARAMS);
 static NAIVE_WEIGHT_ADAM: Shader = shader!("matmul_weight_adam.wgsl", RULE, STEP, WEIGHT_PARAMS);
@@ -95,23 +94,6 @@ static SUBGROUP_WEIGHT_ADAM_WIDE4: Shader = shader!(
 );
 static REGISTERS: Shader = shader!("matmul_registers.wgsl", MATMUL_ROWS, ROWS, PARAMS);
 static REGISTERS_WEIGHT: Shader = shader!("matmul_weight_registers.wgsl", WEIGHT_PARAMS);
-static SHARED_TILE: Shader = shader!("matmul_shared_tile.wgsl");
-static SHARED: Shader = shader!("matmul_shared.wgsl", SHARED_TILE, PARAMS);
-static WEIGHT_SHARED_TILE: Shader = shader!("matmul_weight_shared_tile.wgsl");
-static SHARED_WEIGHT: Shader = shader!(
-    "matmul_weight_shared.wgsl",
-    WEIGHT_SHARED_TILE,
-    SHARED_TILE,
-    WEIGHT_PARAMS
-);
-static SHARED_WEIGHT_ADAM: Shader = shader!(
-    "matmul_weight_adam_shared.wgsl",
-    WEIGHT_SHARED_TILE,
-    SHARED_TILE,
-    RULE,
-    STEP,
-    WEIGHT_PARAMS
-);
 static REDUCE: Shader = shader!("matmul_reduce.wgsl", PARAMS);
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
@@ -130,7 +112,7 @@ fn weights(p: &MatmulWeight) -> u64 {
     p.panels as u64 * p.k as u64 * PANEL as u64
 }
 
-fn window_columns(p: &Matmul) -> u64 {
+pub(super) fn window_columns(p: &Matmul) -> u64 {
     p.columns().len() as u64 + 1
 }
 
@@ -152,12 +134,6 @@ fn shared_tiles(lines: u32, panels: u32) -> u64 {
 /// Do tiles of 64 rows or inputs waste less than they save?
 fn wide(lines: u32) -> bool {
     lines > 32
-}
-
-/// Can the shared tiles sum that many terms? They count one iteration for a term and one for a
-/// step of 16; GPUs have no limit.
-fn shared_terms(terms: u32, profile: &Profile) -> bool {
-    profile.class == Class::Gpu || terms as u64 + terms.div_ceil(16) as u64 <= MAX_ITERATIONS
 }
 
 pub const FORWARD: &[Variant<Matmul>] = &[
@@ -223,18 +199,11 @@ pub const FORWARD: &[Variant<Matmul>] = &[
         chain: |p| p.k_chunk as u64 + 1,
         supports: |p, _| p.k % 4 == 0,
     },
-    Variant {
-        name: "shared",
-        family: Family::Shared,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHARED,
-        entry: "matmul_forward_shared",
-        constants: &[],
-        workgroups: |p| p.splits as u64 * shared_tiles(p.m, p.panels),
-        chain: |p| p.k_chunk as u64 + 1,
-        supports: |p, profile| shared_terms(p.k_chunk, profile),
-    },
+    shared::forward::<64, 128, true>("shared64x128_4"),
+    shared::forward::<64, 64, true>("shared_4"),
+    shared::forward::<64, 64, false>("shared"),
+    shared::forward::<32, 32, true>("shared32x32_4"),
+    shared::forward::<32, 32, false>("shared32x32"),
 ];
 
 pub const REDUCE_FORWARD: &[Variant<Matmul>] = &[Variant {
@@ -311,18 +280,11 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
         chain: window_columns,
         supports: |p, _| p.k % 4 == 0 && p.n % 4 == 0,
     },
-    Variant {
-        name: "shared",
-        family: Family::Shared,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHARED,
-        entry: "matmul_backward_input_shared",
-        constants: &[],
-        workgroups: |p| (p.m as u64).div_ceil(64) * (p.k as u64).div_ceil(64),
-        chain: window_columns,
-        supports: |p, profile| shared_terms(p.columns().len() as u32, profile),
-    },
+    shared::backward_input::<64, 128, true>("shared64x128_4"),
+    shared::backward_input::<64, 64, true>("shared_4"),
+    shared::backward_input::<64, 64, false>("shared"),
+    shared::backward_input::<32, 32, true>("shared32x32_4"),
+    shared::backward_input::<32, 32, false>("shared32x32"),
 ];
 
 pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
@@ -386,18 +348,11 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
         chain: |p| p.m as u64,
         supports: |p, _| p.k % 4 == 0,
     },
-    Variant {
-        name: "shared",
-        family: Family::Shared,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHARED_WEIGHT,
-        entry: "matmul_backward_weight_shared",
-        constants: &[],
-        workgroups: |p| shared_tiles(p.k, p.panels),
-        chain: |p| p.m as u64,
-        supports: |p, profile| shared_terms(p.m, profile),
-    },
+    shared::backward_weight::<64, 128, true>("shared64x128_4"),
+    shared::backward_weight::<64, 64, true>("shared_4"),
+    shared::backward_weight::<64, 64, false>("shared"),
+    shared::backward_weight::<32, 32, true>("shared32x32_4"),
+    shared::backward_weight::<32, 32, false>("shared32x32"),
 ];
 
 pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
@@ -413,18 +368,11 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
         chain: |p| p.m as u64,
         supports: anywhere,
     },
-    Variant {
-        name: "shared",
-        family: Family::Shared,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHARED_WEIGHT_ADAM,
-        entry: "matmul_backward_weight_adam_shared",
-        constants: &[],
-        workgroups: |p| shared_tiles(p.k, p.panels),
-        chain: |p| p.m as u64,
-        supports: |p, profile| shared_terms(p.m, profile),
-    },
+    shared::backward_weight_adam::<64, 128, true>("shared64x128_4"),
+    shared::backward_weight_adam::<64, 64, true>("shared_4"),
+    shared::backward_weight_adam::<64, 64, false>("shared"),
+    shared::backward_weight_adam::<32, 32, true>("shared32x32_4"),
+    shared::backward_weight_adam::<32, 32, false>("shared32x32"),
     Variant {
         name: "subgroup8_wide4",
         family: Family::Subgroup,
