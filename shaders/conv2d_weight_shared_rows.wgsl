@@ -328,7 +328,7 @@ fn add_step(sums: ptr<function, Sums>, l: u32, first: u32, count: u32) {
 /// Writes `sum` as a number of row `row` of a share.
 fn store(split: u32, row: u32, co: u32, sum: f32) {
     let rows = params.kh * params.kw * params.c_in + 1u;
-    if split < params.splits && row < rows {
+    if split < params.splits {
         partial[(split * rows + row) * params.c_out + co] = sum;
     }
 }
@@ -372,10 +372,12 @@ fn store_tap(block: Block, split: u32, tap: u32, sums: Channels, local: u32) {
 /// Adds up the bias' gradient over the invocations that have a channel of the block in common, and writes it.
 fn store_bias(block: Block, split: u32, own: f32, local: u32) {
     workgroupBarrier();
-    inputs[local] = own;
+    // From behind, so that where invocations run in turn the loss of the barrier before would show.
+    let last = LANES - 1u - local;
+    inputs[last] = own;
     workgroupBarrier();
     if local < block.end - block.co {
-        let sum = inputs[local] + inputs[local + 16u] + inputs[local + 32u] + inputs[local + 48u];
+        let sum = inputs[last] + inputs[last - 16u] + inputs[last - 32u] + inputs[last - 48u];
         store(split, params.kh * params.kw * params.c_in, block.co + local, sum);
     }
 }
