@@ -108,7 +108,7 @@ static CARDS: [Card; 7] = [
     ),
 ];
 
-/// What the H200 took: a step of each network, in milliseconds (docs/performance.md).
+/// What the H200 took with the kernels before these: a step of each network, in milliseconds (docs/performance.md).
 const MEASURED: [(&str, f64); 2] = [("inception", 3.45), ("inception-gap", 1.46)];
 
 const BATCH: u32 = 64;
@@ -263,7 +263,7 @@ fn print(network: &str, measured: f64, rows: &Rows) {
         print!("{:34} {kernels:10.2} {gaps:9.2} {whole:9.2}", card.name);
         match card.name {
             "H200" => println!(
-                "   measured {measured}: the model says {:.2} x",
+                "   with the kernels before: measured {measured}, {:.2} x",
                 whole / measured
             ),
             _ => println!(),
