@@ -8,7 +8,7 @@
 // w_in): channel ranges from *_first on; w (kh, kw, c_in, c_out); bias (c_out).
 //
 // A workgroup computes CHANNELS channels of some rows, of all images one below the other, in up to 64 pixels of
-// their width. With kh - 1 rows between images, what those rows read lies in a row as well. A step brings 4 channels: tile[s * 128 +
+// their width. With kh - 1 rows between images, what those rows read lies in a row as well. A step brings DEPTH channels: tile[s * PLANE +
 // row * (quads + 1) + quad] holds four columns of channel s, weights[((s * TAPS + ky) * TAPS + kx) * VECTORS + v]
 // four channels of the kernel. An invocation owns four pixels of a row in all channels: it reads eight inputs for all taps of a
 // row of the kernel, and a weight is the same for all invocations.
@@ -18,10 +18,11 @@ override TAPS: u32;
 /// Channels of a workgroup: 8, 10 or 16.
 override CHANNELS: u32;
 
-/// Channels of a step.
-const DEPTH: u32 = 4u;
-/// Vectors that a channel of a step has in workgroup memory.
-const PLANE: u32 = 128u;
+/// Channels of a step: 8, 4 or 2.
+override DEPTH: u32 = 8u >> (TAPS / 2u);
+/// Vectors that a channel of a step has in workgroup memory: 64, 120 or 176, for the rows that 64 invocations read of images 48
+/// pixels wide.
+override PLANE: u32 = 36u + 28u * TAPS;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> w: array<f32>;

@@ -135,9 +135,9 @@ impl Conv2d {
         }
     }
 
-    /// The weight gradient in shares that make some `workgroups` tiles of 64 lines (ky, kx, ci) by 16 channels.
+    /// The weight gradient in shares that make some `workgroups` tiles of 64 lines (ky, ci) by 16 channels.
     pub fn shares_for(self, workgroups: u32) -> Conv2d {
-        let tiles = self.taps().div_ceil(64) * u64::from(self.c_out.div_ceil(16));
+        let tiles = u64::from((self.kh * self.c_in).div_ceil(64) * self.c_out.div_ceil(16));
         let rows = u64::from(self.n * self.h_out);
         let shares = (u64::from(workgroups) / tiles).clamp(1, rows);
         self.shares_of_rows(rows.div_ceil(shares) as u32)

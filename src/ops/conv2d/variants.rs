@@ -111,7 +111,7 @@ fn row_blocks<const TAPS: u32, const CHANNELS: u32>(
     let stride = quads + u32::from(TAPS > 1);
     let spread = |count: u32| count - 1 + (p.kh - 1) * ((count + rows - 2) / rows) + p.kh;
     let mut count = 64 / quads;
-    while count > 1 && spread(count) * stride > 128 {
+    while count > 1 && spread(count) * stride > 36 + 28 * TAPS {
         count -= 1;
     }
     let blocks = (p.n * rows).div_ceil(count) * all_quads.div_ceil(quads);
