@@ -4,39 +4,38 @@
 // backward input: grad_x[n,ci,iy,ix] = sum dy[n,co,iy+top-ky,ix+left-kx] w[ky,kx,ci,co], zero where the ReLU before
 //                 (relu_mask) was closed: the forward sum of dy with the kernel turned around.
 //
+// Both are one sum, from x or dy (source) to y or grad_x (result); what goes in besides is the bias or the mask.
+//
 // x, grad_x (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out), relu_mask (n, mask_channels, h_in,
 // w_in): channel ranges from *_first on; w (kh, kw, c_in, c_out); bias (c_out).
 //
 // A workgroup computes CHANNELS channels of some rows, of all images one below the other, in up to 64 pixels of
-// their width. With kh - 1 rows between images, what those rows read lies in a row as well. A step brings DEPTH channels: tile[s * PLANE +
-// row * (quads + 1) + quad] holds four columns of channel s, weights[((s * TAPS + ky) * TAPS + kx) * VECTORS + v]
-// four channels of the kernel. An invocation owns four pixels of a row in all channels: it reads eight inputs for all taps of a
-// row of the kernel, and a weight is the same for all invocations.
+// their width. With kh - 1 rows between images, what those rows read lies in a row as well. A step brings DEPTH
+// channels: tile[s * PLANE + row * (quads + 1) + quad] holds four columns of channel s, weights[((s * TAPS + ky) *
+// TAPS + kx) * VECTORS + v] four channels of the kernel. An invocation owns four pixels of a row in all channels: it
+// reads eight inputs for all taps of a row of the kernel, and a weight is the same for all invocations.
 
 /// Rows and columns of the largest kernel: 1, 3 or 5.
 override TAPS: u32;
 /// Channels of a workgroup: 8, 10 or 16.
 override CHANNELS: u32;
+/// Vectors that hold them.
+override VECTORS: u32 = (CHANNELS + 3u) / 4u;
 
 /// Channels of a step: 8, 4 or 2.
 override DEPTH: u32 = 8u >> (TAPS / 2u);
-/// Vectors that a channel of a step has in workgroup memory: 64, 120 or 176, for the rows that 64 invocations read of images 48
-/// pixels wide.
+/// Vectors that a channel of a step has in workgroup memory: 64, 120 or 176, for the rows that 64 invocations read
+/// of images 48 pixels wide.
 override PLANE: u32 = 36u + 28u * TAPS;
 
 @group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> source: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read> relu_mask: array<f32>;
-@group(0) @binding(4) var<storage, read_write> grad_x: array<f32>;
+@group(0) @binding(3) var<storage, read> bias_or_mask: array<f32>;
+@group(0) @binding(4) var<storage, read_write> result: array<f32>;
 
 var<workgroup> tile: array<vec4<f32>, DEPTH * PLANE>;
-var<workgroup> weights: array<vec4<f32>, DEPTH * TAPS * TAPS * ((CHANNELS + 3u) / 4u)>;
+var<workgroup> weights: array<vec4<f32>, DEPTH * TAPS * TAPS * VECTORS>;
 
 /// Four pixels of 16 channels; those behind CHANNELS are no code at all.
 struct Sums {
@@ -58,16 +57,43 @@ struct Sums {
     c15: vec4<f32>,
 }
 
-/// The two images of a convolution: what is read, and what is written.
+/// The images of a convolution: what is read, and what is written.
 struct Images {
+    /// Is the kernel turned around, its last row and column first, as the gradient of the input asks for?
+    turned: bool,
     /// Size of what is read, and the rows and columns that lie before it.
     height: u32,
     width: u32,
     top: u32,
     left: u32,
-    /// Size of what is written.
+    /// Its channels: those of the buffer, the first of the layer, and how many.
+    source_channels: u32,
+    source_first: u32,
+    sources: u32,
+    /// Size of what is written, and its channels.
     rows: u32,
     columns: u32,
+    target_channels: u32,
+    target_first: u32,
+    targets: u32,
+}
+
+fn forward_images() -> Images {
+    return Images(
+        false,
+        params.h_in, params.w_in, params.pad_top, params.pad_left,
+        params.x_channels, params.x_first, params.c_in,
+        params.h_out, params.w_out, params.y_channels, params.y_first, params.c_out,
+    );
+}
+
+fn backward_images() -> Images {
+    return Images(
+        true,
+        params.h_out, params.w_out, params.kh - 1u - params.pad_top, params.kw - 1u - params.pad_left,
+        params.y_channels, params.y_first, params.c_out,
+        params.h_in, params.w_in, params.x_channels, params.x_first, params.c_in,
+    );
 }
 
 /// What a workgroup computes: `count` rows from `first` on, `quads` vectors of pixels from column `column` on.
@@ -108,12 +134,12 @@ fn rows_of_block(quads: u32, rows: u32) -> u32 {
     return count;
 }
 
-fn block_of(i: u32, channels: u32, of_images: Images) -> Block {
+fn block_of(i: u32, of_images: Images) -> Block {
     // Blocks of channels are fastest in the grid: they read the same rows.
     let all_quads = (of_images.columns + 3u) / 4u;
     let quads = min(all_quads, 16u);
     let count = rows_of_block(quads, of_images.rows);
-    let channel_blocks = (channels + CHANNELS - 1u) / CHANNELS;
+    let channel_blocks = (of_images.targets + CHANNELS - 1u) / CHANNELS;
     let column_blocks = (all_quads + quads - 1u) / quads;
     let column = i / channel_blocks % column_blocks * quads * 4u;
     return Block(i / channel_blocks / column_blocks * count, count, column, quads, i % channel_blocks * CHANNELS);
@@ -166,20 +192,19 @@ fn add_tap(sums: ptr<function, Sums>, inputs: vec4<f32>, at: u32) {
 
 /// Adds `depth` channels of a step, in order; the invocation's first input is tile[at].
 fn add_step(sums: ptr<function, Sums>, at: u32, row_stride: u32, depth: u32) {
-    let vectors = (CHANNELS + 3u) / 4u;
     for (var s = 0u; s < depth; s += 1u) {
         for (var ky = 0u; ky < params.kh; ky += 1u) {
             let i = at + s * PLANE + ky * row_stride;
-            let of_row = (s * TAPS + ky) * TAPS * vectors;
+            let of_row = (s * TAPS + ky) * TAPS * VECTORS;
             let a = tile[i];
             add_tap(sums, a, of_row);
             if TAPS > 1u {
                 let b = tile[i + 1u];
-                add_tap(sums, vec4<f32>(a.yzw, b.x), of_row + vectors);
-                add_tap(sums, vec4<f32>(a.zw, b.xy), of_row + 2u * vectors);
+                add_tap(sums, vec4<f32>(a.yzw, b.x), of_row + VECTORS);
+                add_tap(sums, vec4<f32>(a.zw, b.xy), of_row + 2u * VECTORS);
                 if TAPS > 3u {
-                    add_tap(sums, vec4<f32>(a.w, b.xyz), of_row + 3u * vectors);
-                    add_tap(sums, b, of_row + 4u * vectors);
+                    add_tap(sums, vec4<f32>(a.w, b.xyz), of_row + 3u * VECTORS);
+                    add_tap(sums, b, of_row + 4u * VECTORS);
                 }
             }
         }
@@ -195,66 +220,126 @@ struct Weight {
 }
 
 fn weight_at(e: u32) -> Weight {
-    let vectors = (CHANNELS + 3u) / 4u;
-    let tap = e / vectors;
-    return Weight(tap / TAPS / TAPS, tap / TAPS % TAPS, tap % TAPS, e % vectors * 4u);
-}
-
-fn forward_images() -> Images {
-    return Images(params.h_in, params.w_in, params.pad_top, params.pad_left, params.h_out, params.w_out);
+    let tap = e / VECTORS;
+    return Weight(tap / TAPS / TAPS, tap / TAPS % TAPS, tap % TAPS, e % VECTORS * 4u);
 }
 
 fn input(i: u32, inside: bool) -> f32 {
-    return select(0.0, x[select(0u, i, inside)], inside);
+    return select(0.0, source[select(0u, i, inside)], inside);
 }
 
-/// Four columns of channel ci of what is read.
-fn inputs_at(at: Place, ci: u32) -> vec4<f32> {
-    let plane = (at.image * params.x_channels + params.x_first + ci) * params.h_in * params.w_in;
-    let inside = at.inside & vec4<bool>(ci < params.c_in);
-    let i = plane + at.i;
+/// Four columns of a channel of what is read; zero outside.
+fn inputs_at(at: Place, channel: u32, of_images: Images) -> vec4<f32> {
+    let plane = at.image * of_images.source_channels + of_images.source_first + channel;
+    let inside = at.inside & vec4<bool>(channel < of_images.sources);
+    let i = plane * of_images.height * of_images.width + at.i;
     return vec4<f32>(
         input(i, inside.x), input(i + 1u, inside.y), input(i + 2u, inside.z), input(i + 3u, inside.w),
     );
 }
 
-/// The weight of a tap, an input and an output channel; zero outside.
-fn forward_weight(of_tap: Weight, ci: u32, co: u32) -> f32 {
-    let inside = (of_tap.ky < params.kh) & (of_tap.kx < params.kw) & (ci < params.c_in) & (co < params.c_out);
-    let i = ((of_tap.ky * params.kw + of_tap.kx) * params.c_in + ci) * params.c_out + co;
+/// The weight of a tap between a channel that is read and one that is written; zero outside.
+fn weight(of_tap: Weight, read: u32, written: u32, of_images: Images) -> f32 {
+    let taken = (of_tap.ky < params.kh) & (of_tap.kx < params.kw);
+    let inside = taken & (read < of_images.sources) & (written < of_images.targets);
+    var i = ((of_tap.ky * params.kw + of_tap.kx) * params.c_in + read) * params.c_out + written;
+    if of_images.turned {
+        let tap = (params.kh - 1u - of_tap.ky) * params.kw + params.kw - 1u - of_tap.kx;
+        i = (tap * params.c_in + written) * params.c_out + read;
+    }
     return select(0.0, w[select(0u, i, inside)], inside);
 }
 
-/// Brings the input channels from `first` on to workgroup memory. Barriers go around the call.
-fn share_forward(first: u32, block: Block, local: u32) {
+/// Brings the channels from `first` on to workgroup memory. Barriers go around the call.
+fn share(first: u32, block: Block, of_images: Images, local: u32) {
     for (var e = local; e < PLANE; e += 64u) {
-        let at = place(e, block, forward_images());
+        let at = place(e, block, of_images);
         for (var s = 0u; s < DEPTH; s += 1u) {
-            tile[s * PLANE + e] = inputs_at(at, first + s);
+            tile[s * PLANE + e] = inputs_at(at, first + s, of_images);
         }
     }
-    for (var e = local; e < DEPTH * TAPS * TAPS * ((CHANNELS + 3u) / 4u); e += 64u) {
+    for (var e = local; e < DEPTH * TAPS * TAPS * VECTORS; e += 64u) {
         let of_tap = weight_at(e);
-        let ci = first + of_tap.s;
-        let co = block.channel + of_tap.channel;
+        let read = first + of_tap.s;
+        let written = block.channel + of_tap.channel;
         weights[e] = vec4<f32>(
-            forward_weight(of_tap, ci, co), forward_weight(of_tap, ci, co + 1u),
-            forward_weight(of_tap, ci, co + 2u), forward_weight(of_tap, ci, co + 3u),
+            weight(of_tap, read, written, of_images), weight(of_tap, read, written + 1u, of_images),
+            weight(of_tap, read, written + 2u, of_images), weight(of_tap, read, written + 3u, of_images),
         );
     }
 }
 
-/// Writes the first `count` of four pixels of output channel co, pixel i of an image.
-fn store_forward(image: u32, i: u32, count: u32, co: u32, sums: vec4<f32>) {
-    if co < params.c_out {
-        var values = sums + bias[co];
-        if params.relu != 0u {
-            values = relu4(values);
+/// What becomes of a sum: pixel i of channel `channel` of an image.
+fn finished(image: u32, channel: u32, i: u32, sum: f32, of_images: Images) -> f32 {
+    if of_images.turned {
+        let plane = image * params.mask_channels + params.mask_first + channel;
+        let at = select(0u, plane * of_images.rows * of_images.columns + i, params.relu != 0u);
+        return select(0.0, sum, (params.relu == 0u) | (bias_or_mask[at] > 0.0));
+    }
+    let value = sum + bias_or_mask[channel];
+    return select(value, relu(value), params.relu != 0u);
+}
+
+/// Where an invocation writes: the first of four pixels, `count` of which or more there are.
+struct Own {
+    image: u32,
+    i: u32,
+    count: u32,
+}
+
+/// Writes the pixels of a channel.
+fn store(own: Own, channel: u32, sums: vec4<f32>, of_images: Images) {
+    if channel < of_images.targets {
+        let plane = own.image * of_images.target_channels + of_images.target_first + channel;
+        let to = plane * of_images.rows * of_images.columns + own.i;
+        for (var p = 0u; p < min(own.count, 4u); p += 1u) {
+            result[to + p] = finished(own.image, channel, own.i + p, sums[p], of_images);
         }
-        let to = (image * params.y_channels + params.y_first + co) * params.h_out * params.w_out + i;
-        for (var p = 0u; p < min(count, 4u); p += 1u) {
-            y[to + p] = values[p];
-        }
+    }
+}
+
+fn store_all(own: Own, channel: u32, sums: Sums, of_images: Images) {
+    store(own, channel, sums.c0, of_images);
+    store(own, channel + 1u, sums.c1, of_images);
+    store(own, channel + 2u, sums.c2, of_images);
+    store(own, channel + 3u, sums.c3, of_images);
+    store(own, channel + 4u, sums.c4, of_images);
+    store(own, channel + 5u, sums.c5, of_images);
+    store(own, channel + 6u, sums.c6, of_images);
+    store(own, channel + 7u, sums.c7, of_images);
+    if CHANNELS > 8u {
+        store(own, channel + 8u, sums.c8, of_images);
+        store(own, channel + 9u, sums.c9, of_images);
+    }
+    if CHANNELS > 10u {
+        store(own, channel + 10u, sums.c10, of_images);
+        store(own, channel + 11u, sums.c11, of_images);
+        store(own, channel + 12u, sums.c12, of_images);
+        store(own, channel + 13u, sums.c13, of_images);
+        store(own, channel + 14u, sums.c14, of_images);
+        store(own, channel + 15u, sums.c15, of_images);
+    }
+}
+
+/// Computes workgroup `i` of a convolution.
+fn convolve(i: u32, of_images: Images, local: u32) {
+    let block = block_of(i, of_images);
+    let row = block.first + min(local / block.quads, block.count - 1u);
+    let quad = local % block.quads;
+    let row_stride = stride(block.quads);
+    let own_first = (spread(row, of_images) - spread(block.first, of_images)) * row_stride + quad;
+    var sums = Sums();
+    for (var first = 0u; first < of_images.sources; first += DEPTH) {
+        workgroupBarrier();
+        share(first, block, of_images, local);
+        workgroupBarrier();
+        add_step(&sums, own_first, row_stride, min(of_images.sources - first, DEPTH));
+    }
+    let image = row / of_images.rows;
+    let column = block.column + quad * 4u;
+    let own = Own(image, row % of_images.rows * of_images.columns + column, of_images.columns - column);
+    if local < block.count * block.quads && image < params.n && column < of_images.columns {
+        store_all(own, block.channel, sums, of_images);
     }
 }
 
@@ -264,110 +349,7 @@ fn conv2d_forward_shared_rows(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let of_images = forward_images();
-    let block = block_of(workgroup_index(group, groups), params.c_out, of_images);
-    let row = block.first + min(local / block.quads, block.count - 1u);
-    let quad = local % block.quads;
-    let first_row = spread(row, of_images) - spread(block.first, of_images);
-    var sums = Sums();
-    for (var first = 0u; first < params.c_in; first += DEPTH) {
-        workgroupBarrier();
-        share_forward(first, block, local);
-        workgroupBarrier();
-        let row_stride = stride(block.quads);
-        add_step(&sums, first_row * row_stride + quad, row_stride, min(params.c_in - first, DEPTH));
-    }
-    let image = row / params.h_out;
-    let column = block.column + quad * 4u;
-    let i = row % params.h_out * params.w_out + column;
-    let co = block.channel;
-    if local < block.count * block.quads && image < params.n && column < params.w_out {
-        let count = params.w_out - column;
-        store_forward(image, i, count, co, sums.c0);
-        store_forward(image, i, count, co + 1u, sums.c1);
-        store_forward(image, i, count, co + 2u, sums.c2);
-        store_forward(image, i, count, co + 3u, sums.c3);
-        store_forward(image, i, count, co + 4u, sums.c4);
-        store_forward(image, i, count, co + 5u, sums.c5);
-        store_forward(image, i, count, co + 6u, sums.c6);
-        store_forward(image, i, count, co + 7u, sums.c7);
-        if CHANNELS > 8u {
-            store_forward(image, i, count, co + 8u, sums.c8);
-            store_forward(image, i, count, co + 9u, sums.c9);
-        }
-        if CHANNELS > 10u {
-            store_forward(image, i, count, co + 10u, sums.c10);
-            store_forward(image, i, count, co + 11u, sums.c11);
-            store_forward(image, i, count, co + 12u, sums.c12);
-            store_forward(image, i, count, co + 13u, sums.c13);
-            store_forward(image, i, count, co + 14u, sums.c14);
-            store_forward(image, i, count, co + 15u, sums.c15);
-        }
-    }
-}
-
-/// Of the gradients: the kernel is turned around, so that its last row comes first.
-fn backward_images() -> Images {
-    let top = params.kh - 1u - params.pad_top;
-    let left = params.kw - 1u - params.pad_left;
-    return Images(params.h_out, params.w_out, top, left, params.h_in, params.w_in);
-}
-
-fn gradient(i: u32, inside: bool) -> f32 {
-    return select(0.0, dy[select(0u, i, inside)], inside);
-}
-
-/// Four columns of channel co of what is read.
-fn gradients_at(at: Place, co: u32) -> vec4<f32> {
-    let plane = (at.image * params.y_channels + params.y_first + co) * params.h_out * params.w_out;
-    let inside = at.inside & vec4<bool>(co < params.c_out);
-    let i = plane + at.i;
-    return vec4<f32>(
-        gradient(i, inside.x), gradient(i + 1u, inside.y), gradient(i + 2u, inside.z), gradient(i + 3u, inside.w),
-    );
-}
-
-/// The weight of a tap of the kernel that was turned around, an output and an input channel; zero outside.
-fn backward_weight(of_tap: Weight, co: u32, ci: u32) -> f32 {
-    let inside = (of_tap.ky < params.kh) & (of_tap.kx < params.kw) & (ci < params.c_in) & (co < params.c_out);
-    let tap = (params.kh - 1u - of_tap.ky) * params.kw + params.kw - 1u - of_tap.kx;
-    let i = (tap * params.c_in + ci) * params.c_out + co;
-    return select(0.0, w[select(0u, i, inside)], inside);
-}
-
-/// Brings the output channels from `first` on to workgroup memory. Barriers go around the call.
-fn share_backward(first: u32, block: Block, local: u32) {
-    for (var e = local; e < PLANE; e += 64u) {
-        let at = place(e, block, backward_images());
-        for (var s = 0u; s < DEPTH; s += 1u) {
-            tile[s * PLANE + e] = gradients_at(at, first + s);
-        }
-    }
-    for (var e = local; e < DEPTH * TAPS * TAPS * ((CHANNELS + 3u) / 4u); e += 64u) {
-        let of_tap = weight_at(e);
-        let co = first + of_tap.s;
-        let ci = block.channel + of_tap.channel;
-        weights[e] = vec4<f32>(
-            backward_weight(of_tap, co, ci), backward_weight(of_tap, co, ci + 1u),
-            backward_weight(of_tap, co, ci + 2u), backward_weight(of_tap, co, ci + 3u),
-        );
-    }
-}
-
-/// Writes the first `count` of four pixels of input channel ci, pixel i of an image.
-fn store_backward(image: u32, i: u32, count: u32, ci: u32, sums: vec4<f32>) {
-    if ci < params.c_in {
-        let size = params.h_in * params.w_in;
-        let to = (image * params.x_channels + params.x_first + ci) * size + i;
-        for (var p = 0u; p < min(count, 4u); p += 1u) {
-            var value = sums[p];
-            if params.relu != 0u {
-                let open = relu_mask[(image * params.mask_channels + params.mask_first + ci) * size + i + p] > 0.0;
-                value = select(0.0, value, open);
-            }
-            grad_x[to + p] = value;
-        }
-    }
+    convolve(workgroup_index(group, groups), forward_images(), local);
 }
 
 @compute @workgroup_size(64)
@@ -376,44 +358,5 @@ fn conv2d_backward_input_shared_rows(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let of_images = backward_images();
-    let block = block_of(workgroup_index(group, groups), params.c_in, of_images);
-    let row = block.first + min(local / block.quads, block.count - 1u);
-    let quad = local % block.quads;
-    let first_row = spread(row, of_images) - spread(block.first, of_images);
-    var sums = Sums();
-    for (var first = 0u; first < params.c_out; first += DEPTH) {
-        workgroupBarrier();
-        share_backward(first, block, local);
-        workgroupBarrier();
-        let row_stride = stride(block.quads);
-        add_step(&sums, first_row * row_stride + quad, row_stride, min(params.c_out - first, DEPTH));
-    }
-    let image = row / params.h_in;
-    let column = block.column + quad * 4u;
-    let i = row % params.h_in * params.w_in + column;
-    let ci = block.channel;
-    if local < block.count * block.quads && image < params.n && column < params.w_in {
-        let count = params.w_in - column;
-        store_backward(image, i, count, ci, sums.c0);
-        store_backward(image, i, count, ci + 1u, sums.c1);
-        store_backward(image, i, count, ci + 2u, sums.c2);
-        store_backward(image, i, count, ci + 3u, sums.c3);
-        store_backward(image, i, count, ci + 4u, sums.c4);
-        store_backward(image, i, count, ci + 5u, sums.c5);
-        store_backward(image, i, count, ci + 6u, sums.c6);
-        store_backward(image, i, count, ci + 7u, sums.c7);
-        if CHANNELS > 8u {
-            store_backward(image, i, count, ci + 8u, sums.c8);
-            store_backward(image, i, count, ci + 9u, sums.c9);
-        }
-        if CHANNELS > 10u {
-            store_backward(image, i, count, ci + 10u, sums.c10);
-            store_backward(image, i, count, ci + 11u, sums.c11);
-            store_backward(image, i, count, ci + 12u, sums.c12);
-            store_backward(image, i, count, ci + 13u, sums.c13);
-            store_backward(image, i, count, ci + 14u, sums.c14);
-            store_backward(image, i, count, ci + 15u, sums.c15);
-        }
-    }
+    convolve(workgroup_index(group, groups), backward_images(), local);
 }

@@ -12,10 +12,10 @@
 // has at most 32 or 16 lines, two or four teams of invocations take parts of each row and add up at the end.
 //
 // It goes down the rows of an image under a segment of 16 pixels, then those of the next image, then of the next
-// segment. A step brings a row of each input channel, in place of the one that is no longer needed, and where all rows that an
-// output row reads are there, the gradients of that row. inputs[(c * TAPS + slot) * 21 + column] holds rows of channel
-// c, gradients[p * 5 + q] the channels 4 q ... 4 q + 3 of pixel p; odd strides keep both free of bank conflicts. An
-// invocation owns a line: it reads an input once for the TAPS pixels that meet it. Inputs beside a segment's last
+// segment. A step brings a row of each input channel, in place of the one that is no longer needed, and where all rows
+// that an output row reads are there, the gradients of that row. inputs[(c * TAPS + slot) * 21 + column] holds rows of
+// channel c, gradients[p * 5 + q] the channels 4 q ... 4 q + 3 of pixel p; odd strides keep both free of bank conflicts.
+// An invocation owns a line: it reads an input once for the TAPS pixels that meet it. Inputs beside a segment's last
 // pixel may meet gradients of zero.
 
 /// Columns of a line: 1, 3 or 5.
@@ -24,10 +24,13 @@ override TAPS: u32;
 override CHANNELS: u32;
 
 const LANES: u32 = 64u;
+/// Pixels of a row that a step takes.
 const SEGMENT: u32 = 16u;
+/// Numbers from a row of the inputs to the next.
 const INPUT_STRIDE: u32 = 21u;
 /// Numbers between the sums of two invocations, at the end.
 const OWN_STRIDE: u32 = 17u;
+/// Vectors from a pixel of the gradients to the next.
 const STRIDE: u32 = 5u;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -56,7 +59,8 @@ struct Sums {
     tap4: Channels,
 }
 
-/// What a workgroup computes: input channels ci ... ci + inputs - 1, kernel columns from kx on, output channels co ... end - 1.
+/// What a workgroup computes: input channels ci ... ci + inputs - 1, kernel columns from kx on, output channels co ...
+/// end - 1.
 struct Block {
     lines: u32,
     ci: u32,
@@ -148,25 +152,22 @@ fn inputs_of(i: u32, step: u32, count: i32) -> vec4<f32> {
     );
 }
 
-/// dy of a channel of the block at a pixel of the image; zero outside.
-fn gradient(plane: u32, co: u32, i: u32, inside: bool) -> f32 {
-    let there = inside & (co < params.c_out);
-    let i_dy = (plane + co) * params.h_out * params.w_out + i;
-    return select(0.0, dy[select(0u, i_dy, there)], there);
+fn gradient(i: u32, inside: bool) -> f32 {
+    return select(0.0, dy[select(0u, i, inside)], inside);
 }
 
 /// Four channels of the block from 4 q on at a pixel of the segment.
 fn gradients_of(block: Block, q: u32, at: At, p: u32) -> vec4<f32> {
     let column = at.first + p;
     let inside = (at.ky + 1u == params.kh) & (column < params.w_out);
-    let plane = at.image * params.y_channels + params.y_first;
-    let i = at.y * params.w_out + column;
     let co = block.co + 4u * q;
+    let size = params.h_out * params.w_out;
+    let i = (at.image * params.y_channels + params.y_first + co) * size + at.y * params.w_out + column;
     return vec4<f32>(
-        gradient(plane, co, i, inside & (co < block.end)),
-        gradient(plane, co + 1u, i, inside & (co + 1u < block.end)),
-        gradient(plane, co + 2u, i, inside & (co + 2u < block.end)),
-        gradient(plane, co + 3u, i, inside & (co + 3u < block.end)),
+        gradient(i, inside & (co < block.end)),
+        gradient(i + size, inside & (co + 1u < block.end)),
+        gradient(i + 2u * size, inside & (co + 2u < block.end)),
+        gradient(i + 3u * size, inside & (co + 3u < block.end)),
     );
 }
 
@@ -299,7 +300,8 @@ fn add_pixel(sums: ptr<function, Sums>, i: u32, x0: f32, x1: f32, x2: f32, x3: f
     }
 }
 
-/// Adds `count` pixels of a segment, four at a time, in order: the line's inputs begin at l, the gradients at pixel `first`.
+/// Adds `count` pixels of a segment, four at a time, in order: the line's inputs begin at l, the gradients at pixel
+/// `first`.
 fn add_step(sums: ptr<function, Sums>, l: u32, first: u32, count: u32) {
     var column = l;
     var i = first * STRIDE;

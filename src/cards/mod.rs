@@ -5,8 +5,8 @@
 
 mod read;
 
-use crate::documents::nearest;
-use crate::files;
+use crate::documents;
+pub use crate::documents::Error;
 use crate::ops::Cost;
 use crate::profile::{Class, Profile};
 use glob::{MatchOptions, Pattern};
@@ -46,30 +46,6 @@ pub struct Card {
     pub launch: f64,
     /// Key -> where its figure is from.
     pub sources: BTreeMap<String, String>,
-}
-
-/// What can be wrong with a card.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum Error {
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    File(#[from] files::Error),
-    #[error("cannot read {path}: it is no text")]
-    NoText { path: String },
-    /// Its text, with the place.
-    #[error("{report}")]
-    Text {
-        report: String,
-        #[help]
-        help: Option<String>,
-    },
-    #[error("no card `{found}`; there are: {known}")]
-    Unknown {
-        found: String,
-        known: String,
-        #[help]
-        help: String,
-    },
 }
 
 /// What keeps a dispatch from being faster still.
@@ -112,19 +88,12 @@ impl Card {
     /// # Errors
     /// If there is none, or its text is wrong.
     pub fn named(card: &str) -> Result<Card, Error> {
-        if card.ends_with(".toml") || card.contains(['/', '\\']) {
+        if documents::is_path(card) {
             return Card::read(Path::new(card));
         }
         let unknown = || {
             let names: Vec<&str> = CARDS.iter().map(|card| card.key.as_str()).collect();
-            Error::Unknown {
-                found: card.into(),
-                known: names.join(", "),
-                help: match nearest(card, names) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => "a file's name ends in .toml".into(),
-                },
-            }
+            Error::unknown("card", card, &names)
         };
         let found = CARDS.iter().find(|known| known.key == card);
         found.cloned().ok_or_else(unknown)
@@ -135,12 +104,8 @@ impl Card {
     /// # Errors
     /// If it cannot be read, or its text is wrong.
     pub fn read(path: &Path) -> Result<Card, Error> {
-        let bytes = files::read_small(path).map_err(|source| files::Error::read(path, source))?;
-        let path = path.display().to_string();
-        match String::from_utf8(bytes) {
-            Ok(text) => read::one(&path, &text),
-            Err(_) => Err(Error::NoText { path }),
-        }
+        let (path, text) = documents::read(path)?;
+        read::one(&path, &text)
     }
 
     /// The card of the box that a driver calls so.

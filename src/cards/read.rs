@@ -42,20 +42,13 @@ pub fn all(origin: &str, text: &str) -> Result<Vec<Card>, Error> {
         };
         keys.keys().map(read).collect::<Result<Vec<_>, Fault>>()
     };
-    read().map_err(|fault| told(origin, text, fault))
+    read().map_err(|fault| Error::text(origin, text, fault))
 }
 
 /// A text that is one card.
 pub fn one(origin: &str, text: &str) -> Result<Card, Error> {
     let read = || card(origin, Table::parse(text)?);
-    read().map_err(|fault| told(origin, text, fault))
-}
-
-fn told(origin: &str, text: &str, fault: Fault) -> Error {
-    Error::Text {
-        report: fault.render(origin, text),
-        help: fault.remedy(),
-    }
+    read().map_err(|fault| Error::text(origin, text, fault))
 }
 
 fn card(key: &str, mut table: Table) -> Result<Card, Fault> {

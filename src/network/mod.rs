@@ -7,8 +7,8 @@ mod boxed;
 mod builder;
 mod file;
 
-use crate::documents::{Fault, nearest};
-use crate::files;
+use crate::documents;
+pub use crate::documents::Error;
 use crate::graph::{Graph, Kind, Mode, TensorId};
 use crate::layers::Loss;
 pub use boxed::NETWORKS;
@@ -30,30 +30,6 @@ pub struct Network {
     /// Where the text stands, for errors.
     origin: String,
     definition: Arc<file::Definition>,
-}
-
-/// What can be wrong with a network.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum Error {
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    File(#[from] files::Error),
-    #[error("cannot read {path}: it is no text")]
-    NoText { path: String },
-    /// Its text, with the place.
-    #[error("{report}")]
-    Text {
-        report: String,
-        #[help]
-        help: Option<String>,
-    },
-    #[error("no model `{found}`; there are: {known}")]
-    Unknown {
-        found: String,
-        known: String,
-        #[help]
-        help: String,
-    },
 }
 
 /// Where a network says what it sees: logits with a loss of their own.
@@ -118,29 +94,17 @@ impl Network {
         names.join(", ")
     }
 
-    /// Is it a file that is meant, not a network of the box?
-    pub fn is_path(model: &str) -> bool {
-        model.ends_with(".toml") || model.contains(['/', '\\'])
-    }
-
     /// What `--model` means: a network of the box, or a file.
     ///
     /// # Errors
     /// If there is none, or its text is wrong.
     pub fn named(model: &str) -> Result<Network, Error> {
-        if Network::is_path(model) {
+        if documents::is_path(model) {
             return Network::read(Path::new(model));
         }
         let unknown = || {
-            let names = NETWORKS.iter().map(|network| network.name.as_str());
-            Error::Unknown {
-                found: model.into(),
-                known: Network::names(),
-                help: match nearest(model, names) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => "a file's name ends in .toml".into(),
-                },
-            }
+            let names: Vec<&str> = NETWORKS.iter().map(|n| n.name.as_str()).collect();
+            Error::unknown("model", model, &names)
         };
         Network::find(model).cloned().ok_or_else(unknown)
     }
@@ -150,12 +114,8 @@ impl Network {
     /// # Errors
     /// If it cannot be read, or its text is wrong.
     pub fn read(path: &Path) -> Result<Network, Error> {
-        let bytes = files::read_small(path).map_err(|source| files::Error::read(path, source))?;
-        let path = path.display().to_string();
-        match String::from_utf8(bytes) {
-            Ok(text) => Network::from_text(&path, &text),
-            Err(_) => Err(Error::NoText { path }),
-        }
+        let (path, text) = documents::read(path)?;
+        Network::from_text(&path, &text)
     }
 
     /// The network of a text; `origin` is what errors call the place where it stands.
@@ -199,15 +159,6 @@ impl Network {
     pub fn try_build_for(&self, image: [u32; 3], classes: u32) -> Result<Model, Error> {
         let model = self.definition.assemble(image, classes);
         model.map_err(|fault| Error::text(&self.origin, &self.text, fault))
-    }
-}
-
-impl Error {
-    fn text(origin: &str, text: &str, fault: Fault) -> Error {
-        Error::Text {
-            report: fault.render(origin, text),
-            help: fault.remedy(),
-        }
     }
 }
 

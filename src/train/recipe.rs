@@ -8,6 +8,7 @@ use super::regime::{ClassWeights, Decayed, Regime};
 use super::schedule::Schedule;
 use super::state::{Config, NETWORK};
 use super::watch::{EarlyStopping, ReduceOnPlateau};
+use crate::documents;
 use crate::files;
 use crate::network::Network;
 use crate::plan::Clip;
@@ -298,7 +299,7 @@ impl Recipe {
         crate::rules::find(&name, &optimizer.choices())?;
         let model = self.model.as_deref().unwrap_or("inception");
         let network = Network::named(model)?;
-        let model_file = Network::is_path(model)
+        let model_file = documents::is_path(model)
             .then(|| std::path::absolute(model).ok())
             .flatten();
         let usual = Regime::default();

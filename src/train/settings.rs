@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::state::{Config, Saved};
+use crate::documents;
 use crate::gpu::{LimitChoice, Selector};
 use crate::network::Network;
 use std::path::PathBuf;
@@ -97,7 +98,7 @@ impl Given {
         if let Some(model) = &self.model {
             let given = Network::named(model)?;
             same("model", stored.model.clone(), Some(given.name))?;
-            if Network::is_path(model) && saved.network.as_ref() != Some(&given.text) {
+            if documents::is_path(model) && saved.network.as_ref() != Some(&given.text) {
                 let stored = "with the text that it began with".to_string();
                 same(
                     "the network",

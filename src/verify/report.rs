@@ -43,6 +43,8 @@ pub struct Failure {
     pub reason: Reason,
     /// The pattern for `--op` that runs just this again.
     pub rerun: String,
+    /// Images of the step, where it is one.
+    pub batch: Option<u32>,
 }
 
 #[derive(Clone, Debug)]

@@ -237,6 +237,7 @@ impl<'a> Site<'a> {
             checks,
             reason,
             rerun: place.into(),
+            batch: None,
         }
     }
 
@@ -297,6 +298,7 @@ impl<'a> Site<'a> {
         };
         let failures = failure.map(|(place, reason)| Failure {
             rerun: named,
+            batch: Some(batch),
             ..self.failure(&place, None, reason)
         });
         self.tally().time += begun.elapsed();

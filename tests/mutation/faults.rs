@@ -56,7 +56,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "wrong comparison",
-        rewrite: |line| exchange(line, COMPARISONS),
+        rewrite: wrong_comparison,
     },
     Fault {
         name: "index off by one",
@@ -373,6 +373,13 @@ fn swapped_choice(line: &Line) -> Vec<String> {
         _ => None,
     };
     (0..line.len()).filter_map(swap).collect()
+}
+
+/// A comparison that has its end or lacks it; not where that makes a loop without end.
+fn wrong_comparison(line: &Line) -> Vec<String> {
+    let mut all = exchange(line, COMPARISONS);
+    all.retain(|text| !text.contains(" >= 0u; "));
+    all
 }
 
 /// A loop that begins one later.

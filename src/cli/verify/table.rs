@@ -81,10 +81,12 @@ fn limits_name(failure: &Failure) -> String {
 
 /// The command that runs just this again.
 pub fn rerun(report: &AdapterReport, failure: &Failure) -> String {
+    let batch = failure.batch.map(|batch| format!(" --batch {batch}"));
     format!(
-        "fer-gpu verify --device {} --limits {} --op '{}'",
+        "fer-gpu verify --device {} --limits {} --op '{}'{}",
         report.index,
         limits_name(failure),
-        failure.rerun
+        failure.rerun,
+        batch.unwrap_or_default()
     )
 }

@@ -100,6 +100,12 @@ fn fits<const CHANNELS: u32>(channels: u32) -> bool {
     CHANNELS != 10 || 10 * channels.div_ceil(10) < 8 * channels.div_ceil(8)
 }
 
+/// Can kernels from rows in workgroup memory sum that many terms? Staging included they count at most four iterations
+/// for a term; GPUs have no limit.
+fn staged_terms(terms: u64, profile: &Profile) -> bool {
+    profile.class == Class::Gpu || 4 * terms <= MAX_ITERATIONS
+}
+
 /// Workgroups of convolutions from rows in workgroup memory, for images of (rows, columns): `block_of` of the shader.
 fn row_blocks<const TAPS: u32, const CHANNELS: u32>(
     p: &Conv2d,
@@ -135,7 +141,7 @@ const fn forward_shared_rows<const TAPS: u32, const CHANNELS: u32>(
         chain: |p| p.taps() + 1,
         supports: |p, profile| {
             let suits = narrowest::<TAPS>(p.kh, p.kw) && fits::<CHANNELS>(p.c_out);
-            suits && unit_stride(p) && forward_terms(p, profile)
+            suits && unit_stride(p) && staged_terms(p.taps(), profile)
         },
     }
 }
@@ -151,7 +157,8 @@ const fn backward_input_shared_rows<const TAPS: u32, const CHANNELS: u32>(
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, profile| {
             let suits = narrowest::<TAPS>(p.kh, p.kw) && fits::<CHANNELS>(p.c_in);
-            suits && unit_stride(p) && backward_terms(p, profile)
+            let terms = (p.kh * p.kw * p.c_out) as u64;
+            suits && unit_stride(p) && staged_terms(terms, profile)
         },
         ..forward_shared_rows::<TAPS, CHANNELS>(name, constants)
     }
