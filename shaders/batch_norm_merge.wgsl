@@ -52,7 +52,7 @@ fn batch_norm_merge(
         for (var share = 0u; share < params.shares; share += 1u) {
             sum += count_of(share) * means[share * params.c + c];
         }
-        let about = sum / count_of_all();
+        let about = settled(sum / count_of_all());
         var sums = vec2<f32>();
         for (var share = 0u; share < params.shares; share += 1u) {
             sums += terms(share, c, about);
@@ -73,7 +73,7 @@ fn batch_norm_merge_tree(
     for (var share = local; share < shares; share += WORKGROUP) {
         sum += count_of(share) * means[share * params.c + c];
     }
-    let about = sum_of_group(local, vec2<f32>(sum, 0.0)).x / count_of_all();
+    let about = settled(sum_of_group(local, vec2<f32>(sum, 0.0)).x / count_of_all());
     workgroupBarrier();
     var sums = vec2<f32>();
     for (var share = local; share < shares; share += WORKGROUP) {

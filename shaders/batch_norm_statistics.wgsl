@@ -39,7 +39,7 @@ fn batch_norm_statistics(
             sum += x[at(walk, params.x_channels, channel)];
             walk = next(walk);
         }
-        let about = total(sum) / count;
+        let about = settled(total(sum) / count);
         var first = Lanes();
         var second = Lanes();
         walk = walk_to(steps.x);
@@ -68,7 +68,7 @@ fn batch_norm_statistics_tree(
     for (var s = steps.x + local; s < steps.y; s += WORKGROUP) {
         sum += x[at(walk_to(s), params.x_channels, channel)];
     }
-    let about = sum_of_group(local, vec2<f32>(total(sum), 0.0)).x / count;
+    let about = settled(sum_of_group(local, vec2<f32>(total(sum), 0.0)).x / count);
     workgroupBarrier();
     var first = Lanes();
     var second = Lanes();

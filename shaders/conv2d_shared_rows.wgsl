@@ -1,4 +1,4 @@
-// conv2d from rows staged in workgroup memory, for GPUs: stride 1, any padding, kernels of up to TAPS rows and columns.
+// conv2d from rows staged in workgroup memory, for GPUs: stride 1, any padding, kernels of TAPS by TAPS.
 //
 // forward:        y[n,co,oy,ox] = relu(bias[co] + sum x[n,ci,oy+ky-top,ox+kx-left] w[ky,kx,ci,co])
 // backward input: grad_x[n,ci,iy,ix] = sum dy[n,co,iy+top-ky,ix+left-kx] w[ky,kx,ci,co], zero where the ReLU before
@@ -9,35 +9,39 @@
 // x, grad_x (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out), relu_mask (n, mask_channels, h_in,
 // w_in): channel ranges from *_first on; w (kh, kw, c_in, c_out); bias (c_out).
 //
-// A workgroup computes CHANNELS channels of some rows, of all images one below the other, in up to 64 pixels of
-// their width. With kh - 1 rows between images, what those rows read lies in a row as well. A step brings DEPTH
+// A workgroup computes two times OWN channels of some rows, of all images one below the other, in up to 64 pixels of
+// their width. With TAPS - 1 rows between images, what those rows read lies in a row as well. A step brings DEPTH
 // channels: tile[s * PLANE + row * (quads + 1) + quad] holds four columns of channel s, weights[((s * TAPS + ky) *
-// TAPS + kx) * VECTORS + v] four channels of the kernel. An invocation owns four pixels of a row in all channels: it
-// reads eight inputs for all taps of a row of the kernel, and a weight is the same for all invocations.
+// TAPS + kx) * VECTORS + v] up to four channels of the kernel. Two teams of 64 invocations have OWN channels each, of
+// the same pixels; an invocation owns four pixels of a row in its team's channels: it reads eight inputs for all taps
+// of a row of the kernel, and a weight is the same for the whole team. While it sums a step it loads the next.
 
-/// Rows and columns of the largest kernel: 1, 3 or 5.
+/// Rows and columns of the kernel: 3 or 5.
 override TAPS: u32;
-/// Channels of a workgroup: 8, 10 or 16.
-override CHANNELS: u32;
-/// Vectors that hold them.
-override VECTORS: u32 = (CHANNELS + 3u) / 4u;
+/// Channels of a team: 4, 5 or 8.
+override OWN: u32;
+/// Vectors that hold them, and those of both teams.
+override OWN_VECTORS: u32 = (OWN + 3u) / 4u;
+override VECTORS: u32 = 2u * OWN_VECTORS;
 
-/// Channels of a step: 8, 4 or 2.
+const INVOCATIONS: u32 = 128u;
+/// Channels of a step: 4 or 2.
 override DEPTH: u32 = 8u >> (TAPS / 2u);
-/// Vectors that a channel of a step has in workgroup memory: 64, 120 or 176, for the rows that 64 invocations read
-/// of images 48 pixels wide.
-override PLANE: u32 = 36u + 28u * TAPS;
+/// Vectors that a channel of a step has in workgroup memory, for the rows that 64 invocations read of images 48 pixels
+/// wide: 128 or 192, of which an invocation brings one or two.
+override PLANE: u32 = 32u + 32u * TAPS;
+override WEIGHTS: u32 = DEPTH * TAPS * TAPS * VECTORS;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> bias_or_mask: array<f32>;
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+@group(0) @binding(4) var<storage, read_write> result: array<Stored>;
 
 var<workgroup> tile: array<vec4<f32>, DEPTH * PLANE>;
-var<workgroup> weights: array<vec4<f32>, DEPTH * TAPS * TAPS * VECTORS>;
+var<workgroup> weights: array<vec4<f32>, WEIGHTS>;
 
-/// Four pixels of 16 channels; those behind CHANNELS are no code at all.
+/// Four pixels of eight channels; those behind OWN are no code at all.
 struct Sums {
     c0: vec4<f32>,
     c1: vec4<f32>,
@@ -47,14 +51,6 @@ struct Sums {
     c5: vec4<f32>,
     c6: vec4<f32>,
     c7: vec4<f32>,
-    c8: vec4<f32>,
-    c9: vec4<f32>,
-    c10: vec4<f32>,
-    c11: vec4<f32>,
-    c12: vec4<f32>,
-    c13: vec4<f32>,
-    c14: vec4<f32>,
-    c15: vec4<f32>,
 }
 
 /// The images of a convolution: what is read, and what is written.
@@ -90,7 +86,7 @@ fn forward_images() -> Images {
 fn backward_images() -> Images {
     return Images(
         true,
-        params.h_out, params.w_out, params.kh - 1u - params.pad_top, params.kw - 1u - params.pad_left,
+        params.h_out, params.w_out, TAPS - 1u - params.pad_top, TAPS - 1u - params.pad_left,
         params.y_channels, params.y_first, params.c_out,
         params.h_in, params.w_in, params.x_channels, params.x_first, params.c_in,
     );
@@ -107,7 +103,7 @@ struct Block {
 
 /// Rows that stand in workgroup memory for each row of an image and those between images.
 fn pitch(of_images: Images) -> u32 {
-    return of_images.rows + params.kh - 1u;
+    return of_images.rows + TAPS - 1u;
 }
 
 /// The place of row `row` of all images among those.
@@ -115,20 +111,15 @@ fn spread(row: u32, of_images: Images) -> u32 {
     return row / of_images.rows * pitch(of_images) + row % of_images.rows;
 }
 
-/// Vectors of columns that a row has in workgroup memory.
-fn stride(quads: u32) -> u32 {
-    return select(quads + 1u, quads, TAPS == 1u);
-}
-
 /// Rows that `count` rows read at the most, wherever in images of `rows` rows they begin.
 fn most_rows(count: u32, rows: u32) -> u32 {
-    return count - 1u + (params.kh - 1u) * ((count + rows - 2u) / rows) + params.kh;
+    return count - 1u + (TAPS - 1u) * ((count + rows - 2u) / rows) + TAPS;
 }
 
 /// Rows of a workgroup: as many as it has invocations for, and as fit into workgroup memory wherever they begin.
 fn rows_of_block(quads: u32, rows: u32) -> u32 {
     var count = 64u / quads;
-    while (count > 1u) & (most_rows(count, rows) * stride(quads) > PLANE) {
+    while (count > 1u) & (most_rows(count, rows) * (quads + 1u) > PLANE) {
         count -= 1u;
     }
     return count;
@@ -139,89 +130,59 @@ fn block_of(i: u32, of_images: Images) -> Block {
     let all_quads = (of_images.columns + 3u) / 4u;
     let quads = min(all_quads, 16u);
     let count = rows_of_block(quads, of_images.rows);
-    let channel_blocks = (of_images.targets + CHANNELS - 1u) / CHANNELS;
+    let channel_blocks = (of_images.targets + 2u * OWN - 1u) / (2u * OWN);
     let column_blocks = (all_quads + quads - 1u) / quads;
     let column = i / channel_blocks % column_blocks * quads * 4u;
-    return Block(i / channel_blocks / column_blocks * count, count, column, quads, i % channel_blocks * CHANNELS);
+    return Block(i / channel_blocks / column_blocks * count, count, column, quads, i % channel_blocks * 2u * OWN);
 }
 
-/// Where four columns lie in what is read: the index of the first in an image's first channel, and which exist.
+/// Where four columns lie in what is read: the first of them, its number in an image's first channel, and if there
+/// is such a row.
 struct Place {
-    inside: vec4<bool>,
+    inside: bool,
+    column: u32,
     image: u32,
     i: u32,
 }
 
 /// What vector `e` of a channel in workgroup memory holds.
 fn place(e: u32, block: Block, of_images: Images) -> Place {
-    let row = spread(block.first, of_images) + e / stride(block.quads);
+    let row = spread(block.first, of_images) + e / (block.quads + 1u);
     let image = row / pitch(of_images);
     let y = row % pitch(of_images) - of_images.top;
-    let column = block.column + e % stride(block.quads) * 4u - of_images.left + vec4<u32>(0u, 1u, 2u, 3u);
-    let inside = (column < vec4<u32>(of_images.width)) & vec4<bool>(image < params.n) & vec4<bool>(y < of_images.height);
-    return Place(inside, image, y * of_images.width + column.x);
+    let column = block.column + e % (block.quads + 1u) * 4u - of_images.left;
+    return Place((image < params.n) & (y < of_images.height), column, image, y * of_images.width + column);
 }
 
-/// Adds one column of the kernel: four pixels times each channel's weight.
-fn add_tap(sums: ptr<function, Sums>, inputs: vec4<f32>, at: u32) {
-    let first = weights[at];
-    let second = weights[at + 1u];
-    (*sums).c0 += first.x * inputs;
-    (*sums).c1 += first.y * inputs;
-    (*sums).c2 += first.z * inputs;
-    (*sums).c3 += first.w * inputs;
-    (*sums).c4 += second.x * inputs;
-    (*sums).c5 += second.y * inputs;
-    (*sums).c6 += second.z * inputs;
-    (*sums).c7 += second.w * inputs;
-    if CHANNELS > 8u {
-        let third = weights[at + 2u];
-        (*sums).c8 += third.x * inputs;
-        (*sums).c9 += third.y * inputs;
-        if CHANNELS > 10u {
-            let fourth = weights[at + 3u];
-            (*sums).c10 += third.z * inputs;
-            (*sums).c11 += third.w * inputs;
-            (*sums).c12 += fourth.x * inputs;
-            (*sums).c13 += fourth.y * inputs;
-            (*sums).c14 += fourth.z * inputs;
-            (*sums).c15 += fourth.w * inputs;
-        }
-    }
-}
-
-/// Adds `depth` channels of a step, in order; the invocation's first input is tile[at].
-fn add_step(sums: ptr<function, Sums>, at: u32, row_stride: u32, depth: u32) {
-    for (var s = 0u; s < depth; s += 1u) {
-        for (var ky = 0u; ky < params.kh; ky += 1u) {
-            let i = at + s * PLANE + ky * row_stride;
-            let of_row = (s * TAPS + ky) * TAPS * VECTORS;
-            let a = tile[i];
-            add_tap(sums, a, of_row);
-            if TAPS > 1u {
-                let b = tile[i + 1u];
-                add_tap(sums, vec4<f32>(a.yzw, b.x), of_row + VECTORS);
-                add_tap(sums, vec4<f32>(a.zw, b.xy), of_row + 2u * VECTORS);
-                if TAPS > 3u {
-                    add_tap(sums, vec4<f32>(a.w, b.xyz), of_row + 3u * VECTORS);
-                    add_tap(sums, b, of_row + 4u * VECTORS);
-                }
-            }
-        }
-    }
-}
-
-/// A number of a kernel in workgroup memory: its channel of the step, row, column and first channel of the block.
-struct Weight {
+/// Where a vector of weights lies: its first number for the first channel that is read, the channel of the step, and
+/// how many of its channels are the team's.
+struct Tap {
+    i: u32,
     s: u32,
-    ky: u32,
-    kx: u32,
-    channel: u32,
+    count: u32,
 }
 
-fn weight_at(e: u32) -> Weight {
-    let tap = e / VECTORS;
-    return Weight(tap / TAPS / TAPS, tap / TAPS % TAPS, tap % TAPS, e % VECTORS * 4u);
+/// What vector `e` of the weights of a step holds.
+fn tap(e: u32, block: Block, of_images: Images) -> Tap {
+    let number = e / VECTORS;
+    let v = e % VECTORS;
+    let s = number / TAPS / TAPS;
+    var place = number % (TAPS * TAPS);
+    if of_images.turned {
+        place = TAPS * TAPS - 1u - place;
+    }
+    let written = block.channel + v / OWN_VECTORS * OWN + v % OWN_VECTORS * 4u;
+    let left = min(OWN - v % OWN_VECTORS * 4u, max(of_images.targets, written) - written);
+    let first = select(s * params.c_out + written, written * params.c_out + s, of_images.turned);
+    return Tap(place * params.c_in * params.c_out + first, s, select(0u, left, e < WEIGHTS));
+}
+
+/// What an invocation brings to workgroup memory in each step.
+struct Brings {
+    near: Place,
+    far: Place,
+    tap0: Tap,
+    tap1: Tap,
 }
 
 fn input(i: u32, inside: bool) -> f32 {
@@ -231,53 +192,121 @@ fn input(i: u32, inside: bool) -> f32 {
 /// Four columns of a channel of what is read; zero outside.
 fn inputs_at(at: Place, channel: u32, of_images: Images) -> vec4<f32> {
     let plane = at.image * of_images.source_channels + of_images.source_first + channel;
-    let inside = at.inside & vec4<bool>(channel < of_images.sources);
     let i = plane * of_images.height * of_images.width + at.i;
+    let columns = vec4<u32>(at.column) + vec4<u32>(0u, 1u, 2u, 3u);
+    let inside = vec4<bool>(at.inside & (channel < of_images.sources)) & (columns < vec4<u32>(of_images.width));
     return vec4<f32>(
         input(i, inside.x), input(i + 1u, inside.y), input(i + 2u, inside.z), input(i + 3u, inside.w),
     );
 }
 
-/// The weight of a tap between a channel that is read and one that is written; zero outside.
-fn weight(of_tap: Weight, read: u32, written: u32, of_images: Images) -> f32 {
-    let taken = (of_tap.ky < params.kh) & (of_tap.kx < params.kw);
-    let inside = taken & (read < of_images.sources) & (written < of_images.targets);
-    var i = ((of_tap.ky * params.kw + of_tap.kx) * params.c_in + read) * params.c_out + written;
-    if of_images.turned {
-        let tap = (params.kh - 1u - of_tap.ky) * params.kw + params.kw - 1u - of_tap.kx;
-        i = (tap * params.c_in + written) * params.c_out + read;
-    }
+fn weight(i: u32, inside: bool) -> f32 {
     return select(0.0, w[select(0u, i, inside)], inside);
 }
 
-/// Brings the channels from `first` on to workgroup memory. Barriers go around the call.
-fn share(first: u32, block: Block, of_images: Images, local: u32) {
-    for (var e = local; e < PLANE; e += 64u) {
-        let at = place(e, block, of_images);
-        for (var s = 0u; s < DEPTH; s += 1u) {
-            tile[s * PLANE + e] = inputs_at(at, first + s, of_images);
-        }
+/// Weights of a tap between channel `first` + s of what is read and those of the team; zero outside.
+fn weights_at(of_tap: Tap, first: u32, of_images: Images) -> vec4<f32> {
+    let count = select(0u, of_tap.count, first + of_tap.s < of_images.sources);
+    let step = select(1u, params.c_out, of_images.turned);
+    let i = of_tap.i + first * select(params.c_out, 1u, of_images.turned);
+    return vec4<f32>(
+        weight(i, count > 0u), weight(i + step, count > 1u), weight(i + 2u * step, count > 2u),
+        weight(i + 3u * step, count > 3u),
+    );
+}
+
+/// What an invocation has loaded for one step, on its way to workgroup memory.
+struct Loaded {
+    v0: vec4<f32>,
+    v1: vec4<f32>,
+    v2: vec4<f32>,
+    v3: vec4<f32>,
+    taps0: vec4<f32>,
+    taps1: vec4<f32>,
+}
+
+/// The channels from `first` on.
+fn load_step(first: u32, brings: Brings, of_images: Images) -> Loaded {
+    var loaded = Loaded();
+    loaded.v0 = inputs_at(brings.near, first, of_images);
+    loaded.v1 = inputs_at(brings.near, first + 1u, of_images);
+    if TAPS == 3u {
+        loaded.v2 = inputs_at(brings.near, first + 2u, of_images);
+        loaded.v3 = inputs_at(brings.near, first + 3u, of_images);
+    } else {
+        loaded.v2 = inputs_at(brings.far, first, of_images);
+        loaded.v3 = inputs_at(brings.far, first + 1u, of_images);
     }
-    for (var e = local; e < DEPTH * TAPS * TAPS * VECTORS; e += 64u) {
-        let of_tap = weight_at(e);
-        let read = first + of_tap.s;
-        let written = block.channel + of_tap.channel;
-        weights[e] = vec4<f32>(
-            weight(of_tap, read, written, of_images), weight(of_tap, read, written + 1u, of_images),
-            weight(of_tap, read, written + 2u, of_images), weight(of_tap, read, written + 3u, of_images),
-        );
+    loaded.taps0 = weights_at(brings.tap0, first, of_images);
+    loaded.taps1 = weights_at(brings.tap1, first, of_images);
+    return loaded;
+}
+
+/// Writes a step to workgroup memory. Barriers go around the call.
+fn share(loaded: Loaded, local: u32) {
+    tile[local] = loaded.v0;
+    tile[PLANE + local] = loaded.v1;
+    if TAPS == 3u {
+        tile[2u * PLANE + local] = loaded.v2;
+        tile[3u * PLANE + local] = loaded.v3;
+    } else if local + INVOCATIONS < PLANE {
+        tile[local + INVOCATIONS] = loaded.v2;
+        tile[PLANE + local + INVOCATIONS] = loaded.v3;
+    }
+    if local < WEIGHTS {
+        weights[local] = loaded.taps0;
+    }
+    if local + INVOCATIONS < WEIGHTS {
+        weights[local + INVOCATIONS] = loaded.taps1;
     }
 }
 
-/// What becomes of a sum: pixel i of channel `channel` of an image.
-fn finished(image: u32, channel: u32, i: u32, sum: f32, of_images: Images) -> f32 {
-    if of_images.turned {
-        let plane = image * params.mask_channels + params.mask_first + channel;
-        let at = select(0u, plane * of_images.rows * of_images.columns + i, params.relu != 0u);
-        return select(0.0, sum, (params.relu == 0u) | (bias_or_mask[at] > 0.0));
+/// Adds one column of the kernel: four pixels times each channel's weight.
+fn add_tap(sums: ptr<function, Sums>, inputs: vec4<f32>, at: u32) {
+    let first = weights[at];
+    (*sums).c0 += first.x * inputs;
+    (*sums).c1 += first.y * inputs;
+    (*sums).c2 += first.z * inputs;
+    (*sums).c3 += first.w * inputs;
+    if OWN > 4u {
+        let second = weights[at + 1u];
+        (*sums).c4 += second.x * inputs;
+        if OWN > 5u {
+            (*sums).c5 += second.y * inputs;
+            (*sums).c6 += second.z * inputs;
+            (*sums).c7 += second.w * inputs;
+        }
     }
-    let value = sum + bias_or_mask[channel];
-    return select(value, relu(value), params.relu != 0u);
+}
+
+/// Adds a row of the kernel: its inputs begin at tile[at], the team's weights at `of_row`.
+fn add_row(sums: ptr<function, Sums>, at: u32, of_row: u32) {
+    let a = tile[at];
+    let b = tile[at + 1u];
+    add_tap(sums, a, of_row);
+    add_tap(sums, vec4<f32>(a.yzw, b.x), of_row + VECTORS);
+    add_tap(sums, vec4<f32>(a.zw, b.xy), of_row + 2u * VECTORS);
+    if TAPS > 3u {
+        add_tap(sums, vec4<f32>(a.w, b.xyz), of_row + 3u * VECTORS);
+        add_tap(sums, b, of_row + 4u * VECTORS);
+    }
+}
+
+/// Adds `depth` channels of a step, in order; the invocation's first input is tile[at], its team's first vector of a
+/// tap `team`.
+fn add_step(sums: ptr<function, Sums>, at: u32, team: u32, row_stride: u32, depth: u32) {
+    let row = TAPS * VECTORS;
+    for (var s = 0u; s < depth; s += 1u) {
+        let i = at + s * PLANE;
+        let first = s * TAPS * row + team;
+        add_row(sums, i, first);
+        add_row(sums, i + row_stride, first + row);
+        add_row(sums, i + 2u * row_stride, first + 2u * row);
+        if TAPS > 3u {
+            add_row(sums, i + 3u * row_stride, first + 3u * row);
+            add_row(sums, i + 4u * row_stride, first + 4u * row);
+        }
+    }
 }
 
 /// Where an invocation writes: the first of four pixels, `count` of which or more there are.
@@ -287,63 +316,77 @@ struct Own {
     count: u32,
 }
 
-/// Writes the pixels of a channel.
-fn store(own: Own, channel: u32, sums: vec4<f32>, of_images: Images) {
-    if channel < of_images.targets {
+/// What becomes of the sums of four pixels of a channel.
+fn finished(own: Own, channel: u32, sums: vec4<f32>, of_images: Images) -> vec4<f32> {
+    if of_images.turned {
+        if params.relu == 0u {
+            return sums;
+        }
+        let plane = own.image * params.mask_channels + params.mask_first + channel;
+        let at = plane * of_images.rows * of_images.columns + own.i;
+        let last = min(own.count, 4u) - 1u;
+        let mask = vec4<f32>(
+            bias_or_mask[at], bias_or_mask[at + min(last, 1u)],
+            bias_or_mask[at + min(last, 2u)], bias_or_mask[at + min(last, 3u)],
+        );
+        return select(vec4<f32>(), sums, mask > vec4<f32>());
+    }
+    let values = sums + bias_or_mask[channel];
+    return select(values, relu4(values), params.relu != 0u);
+}
+
+/// Writes the pixels of channel `channel`, the team's number `number`.
+fn store(own: Own, number: u32, channel: u32, sums: vec4<f32>, of_images: Images) {
+    if number < OWN && channel < of_images.targets {
         let plane = own.image * of_images.target_channels + of_images.target_first + channel;
         let to = plane * of_images.rows * of_images.columns + own.i;
-        for (var p = 0u; p < min(own.count, 4u); p += 1u) {
-            result[to + p] = finished(own.image, channel, own.i + p, sums[p], of_images);
-        }
+        store_four(to, own.count, finished(own, channel, sums, of_images));
     }
 }
 
 fn store_all(own: Own, channel: u32, sums: Sums, of_images: Images) {
-    store(own, channel, sums.c0, of_images);
-    store(own, channel + 1u, sums.c1, of_images);
-    store(own, channel + 2u, sums.c2, of_images);
-    store(own, channel + 3u, sums.c3, of_images);
-    store(own, channel + 4u, sums.c4, of_images);
-    store(own, channel + 5u, sums.c5, of_images);
-    store(own, channel + 6u, sums.c6, of_images);
-    store(own, channel + 7u, sums.c7, of_images);
-    if CHANNELS > 8u {
-        store(own, channel + 8u, sums.c8, of_images);
-        store(own, channel + 9u, sums.c9, of_images);
-    }
-    if CHANNELS > 10u {
-        store(own, channel + 10u, sums.c10, of_images);
-        store(own, channel + 11u, sums.c11, of_images);
-        store(own, channel + 12u, sums.c12, of_images);
-        store(own, channel + 13u, sums.c13, of_images);
-        store(own, channel + 14u, sums.c14, of_images);
-        store(own, channel + 15u, sums.c15, of_images);
-    }
+    store(own, 0u, channel, sums.c0, of_images);
+    store(own, 1u, channel + 1u, sums.c1, of_images);
+    store(own, 2u, channel + 2u, sums.c2, of_images);
+    store(own, 3u, channel + 3u, sums.c3, of_images);
+    store(own, 4u, channel + 4u, sums.c4, of_images);
+    store(own, 5u, channel + 5u, sums.c5, of_images);
+    store(own, 6u, channel + 6u, sums.c6, of_images);
+    store(own, 7u, channel + 7u, sums.c7, of_images);
 }
 
 /// Computes workgroup `i` of a convolution.
 fn convolve(i: u32, of_images: Images, local: u32) {
     let block = block_of(i, of_images);
-    let row = block.first + min(local / block.quads, block.count - 1u);
-    let quad = local % block.quads;
-    let row_stride = stride(block.quads);
+    let lane = local % 64u;
+    let team = local / 64u;
+    let row = block.first + min(lane / block.quads, block.count - 1u);
+    let quad = lane % block.quads;
+    let row_stride = block.quads + 1u;
     let own_first = (spread(row, of_images) - spread(block.first, of_images)) * row_stride + quad;
+    let brings = Brings(
+        place(local, block, of_images), place(local + INVOCATIONS, block, of_images),
+        tap(local, block, of_images), tap(local + INVOCATIONS, block, of_images),
+    );
     var sums = Sums();
+    var loaded = load_step(0u, brings, of_images);
     for (var first = 0u; first < of_images.sources; first += DEPTH) {
         workgroupBarrier();
-        share(first, block, of_images, local);
+        share(loaded, local);
         workgroupBarrier();
-        add_step(&sums, own_first, row_stride, min(of_images.sources - first, DEPTH));
+        // Behind the last step nothing is inside: a branch would keep registers apart.
+        loaded = load_step(first + DEPTH, brings, of_images);
+        add_step(&sums, own_first, team * OWN_VECTORS, row_stride, min(of_images.sources - first, DEPTH));
     }
     let image = row / of_images.rows;
     let column = block.column + quad * 4u;
     let own = Own(image, row % of_images.rows * of_images.columns + column, of_images.columns - column);
-    if local < block.count * block.quads && image < params.n && column < of_images.columns {
-        store_all(own, block.channel, sums, of_images);
+    if lane < block.count * block.quads && image < params.n && column < of_images.columns {
+        store_all(own, block.channel + team * OWN, sums, of_images);
     }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(128)
 fn conv2d_forward_shared_rows(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -352,7 +395,7 @@ fn conv2d_forward_shared_rows(
     convolve(workgroup_index(group, groups), forward_images(), local);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(128)
 fn conv2d_backward_input_shared_rows(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,

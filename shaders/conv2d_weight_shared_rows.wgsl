@@ -8,30 +8,39 @@
 // partial (splits, kh * kw * c_in + 1, c_out).
 //
 // A line is TAPS columns of the kernel in one row ky and input channel. A workgroup computes up to 64 lines, those of
-// as many input channels as have all their rows among them, by CHANNELS output channels of a share. Where the kernel
-// has at most 32 or 16 lines, two or four teams of invocations take parts of each row and add up at the end.
+// as many input channels as have all their rows among them, by two times OWN output channels of a share. Two teams of
+// 64 invocations have OWN channels each, of the same lines. Where the kernel has at most 32 or 16 lines, two or four
+// squads of a team take parts of each row and add up at the end.
 //
 // It goes down the rows of an image under a segment of 16 pixels, then those of the next image, then of the next
 // segment. A step brings a row of each input channel, in place of the one that is no longer needed, and where all rows
 // that an output row reads are there, the gradients of that row. inputs[(c * TAPS + slot) * 21 + column] holds rows of
-// channel c, gradients[p * 5 + q] the channels 4 q ... 4 q + 3 of pixel p; odd strides keep both free of bank conflicts.
-// An invocation owns a line: it reads an input once for the TAPS pixels that meet it. Inputs beside a segment's last
-// pixel may meet gradients of zero.
+// channel c, gradients[p * 5 + 2 * team + v] the team's channels 4 v ... 4 v + 3 of pixel p; odd strides keep both free
+// of bank conflicts. An invocation owns a line: it reads an input once for the TAPS pixels that meet it. Inputs beside
+// a segment's last pixel may meet gradients of zero.
 
-/// Columns of a line: 1, 3 or 5.
+/// Columns of a line: 3 or 5.
 override TAPS: u32;
-/// Channels of a workgroup: 8, 10 or 16.
-override CHANNELS: u32;
+/// Output channels of a team: 5 or 8.
+override OWN: u32;
 
+/// Invocations of a team, and of both.
 const LANES: u32 = 64u;
+const INVOCATIONS: u32 = 128u;
+/// Vectors that hold the channels of a team.
+const OWN_VECTORS: u32 = 2u;
 /// Pixels of a row that a step takes.
 const SEGMENT: u32 = 16u;
 /// Numbers from a row of the inputs to the next.
 const INPUT_STRIDE: u32 = 21u;
 /// Numbers between the sums of two invocations, at the end.
-const OWN_STRIDE: u32 = 17u;
+const OWN_STRIDE: u32 = 9u;
 /// Vectors from a pixel of the gradients to the next.
 const STRIDE: u32 = 5u;
+/// Invocations that bring the same pixel of a segment, of channels or of vectors of channels.
+const RANKS: u32 = INVOCATIONS / SEGMENT;
+/// Columns behind a segment that its taps reach.
+override BEHIND: u32 = TAPS - 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -41,13 +50,11 @@ const STRIDE: u32 = 5u;
 var<workgroup> inputs: array<f32, LANES * INPUT_STRIDE>;
 var<workgroup> gradients: array<vec4<f32>, SEGMENT * STRIDE>;
 
-/// Numbers of 16 channels; those behind CHANNELS are no code at all.
+/// Numbers of a team's channels; those behind OWN are no code at all.
 struct Channels {
     a: vec4<f32>,
-    b: vec4<f32>,
-    c: vec2<f32>,
-    d: vec2<f32>,
-    e: vec4<f32>,
+    b: f32,
+    c: vec3<f32>,
 }
 
 /// The sums of a line.
@@ -85,29 +92,21 @@ struct At {
 
 /// What an invocation has loaded for one step, on its way to workgroup memory.
 struct Loaded {
-    inputs0: vec4<f32>,
-    inputs1: vec4<f32>,
-    inputs2: vec4<f32>,
-    inputs3: vec4<f32>,
+    inputs: vec3<f32>,
     /// A column behind the segment.
     behind: f32,
     gradients: vec4<f32>,
 }
 
-/// Lines of a team: 64, 32 or 16, as few as hold all.
-fn lines_of_team() -> u32 {
+/// Lines of a squad: 64, 32 or 16, as few as hold all.
+fn lines_of_squad() -> u32 {
     let all = params.kh * params.c_in;
     return select(select(64u, 32u, all <= 32u), 16u, all <= 16u);
 }
 
-/// Input channels of a block: an invocation loads up to 16, 6 or 3 of their columns.
+/// Input channels of a block: an invocation loads up to three of their columns.
 fn inputs_of_block() -> u32 {
     return min(LANES / TAPS, params.c_in);
-}
-
-/// Columns behind a segment that its taps reach, where there are any.
-fn behind() -> u32 {
-    return max(TAPS, 2u) - 1u;
 }
 
 fn start(begin: u32, first: u32) -> At {
@@ -145,35 +144,35 @@ fn input(i: u32, inside: bool) -> f32 {
     return select(0.0, x[select(0u, i, inside)], inside);
 }
 
-/// The inputs at i, i + step, i + 2 step and i + 3 step, of which the first `count` are inside.
-fn inputs_of(i: u32, step: u32, count: i32) -> vec4<f32> {
-    return vec4<f32>(
-        input(i, count > 0), input(i + step, count > 1), input(i + 2u * step, count > 2), input(i + 3u * step, count > 3),
-    );
+/// The inputs at i, i + step and i + 2 step, of which the first `count` are inside.
+fn inputs_of(i: u32, step: u32, count: u32) -> vec3<f32> {
+    return vec3<f32>(input(i, count > 0u), input(i + step, count > 1u), input(i + 2u * step, count > 2u));
 }
 
 fn gradient(i: u32, inside: bool) -> f32 {
     return select(0.0, dy[select(0u, i, inside)], inside);
 }
 
-/// Four channels of the block from 4 q on at a pixel of the segment.
-fn gradients_of(block: Block, q: u32, at: At, p: u32) -> vec4<f32> {
+/// Vector `v` of the channels at a pixel of the segment.
+fn gradients_of(block: Block, v: u32, at: At, p: u32) -> vec4<f32> {
     let column = at.first + p;
-    let inside = (at.ky + 1u == params.kh) & (column < params.w_out);
-    let co = block.co + 4u * q;
+    let inside = (at.ky + 1u == params.kh) & (column < params.w_out) & (v < 2u * OWN_VECTORS);
+    let team = block.co + v / OWN_VECTORS * OWN;
+    let co = team + v % OWN_VECTORS * 4u;
+    let end = min(team + OWN, block.end);
     let size = params.h_out * params.w_out;
     let i = (at.image * params.y_channels + params.y_first + co) * size + at.y * params.w_out + column;
     return vec4<f32>(
-        gradient(i, inside & (co < block.end)),
-        gradient(i + size, inside & (co + 1u < block.end)),
-        gradient(i + 2u * size, inside & (co + 2u < block.end)),
-        gradient(i + 3u * size, inside & (co + 3u < block.end)),
+        gradient(i, inside & (co < end)),
+        gradient(i + size, inside & (co + 1u < end)),
+        gradient(i + 2u * size, inside & (co + 2u < end)),
+        gradient(i + 3u * size, inside & (co + 3u < end)),
     );
 }
 
-/// How many of the block's channels c, c + 4, c + 8, ... there are.
-fn every_fourth(block: Block, c: u32) -> i32 {
-    return i32((block.inputs + 3u - c) / 4u);
+/// How many of the block's channels c, c + RANKS, c + 2 RANKS, ... there are.
+fn every_rank(block: Block, c: u32) -> u32 {
+    return (block.inputs + RANKS - 1u - c) / RANKS;
 }
 
 /// A step.
@@ -187,40 +186,16 @@ fn load_step(block: Block, at: At, local: u32) -> Loaded {
     let first = at.first + block.kx - params.pad_left;
     let c = local / SEGMENT;
     let column = first + local % SEGMENT;
-    let count = select(0, every_fourth(block, c), there & (column < params.w_in));
+    let count = select(0u, every_rank(block, c), there & (column < params.w_in));
     let i = origin + c * plane + column;
-    loaded.inputs0 = inputs_of(i, 4u * plane, count);
-    if TAPS < 5u {
-        loaded.inputs1 = inputs_of(i + 16u * plane, 4u * plane, count - 4);
-    }
-    if TAPS < 3u {
-        loaded.inputs2 = inputs_of(i + 32u * plane, 4u * plane, count - 8);
-        loaded.inputs3 = inputs_of(i + 48u * plane, 4u * plane, count - 12);
-    }
-    if TAPS > 1u {
-        let c = local / behind();
-        let column = first + SEGMENT + local % behind();
-        loaded.behind = input(origin + c * plane + column, there & (c < block.inputs) & (column < params.w_in));
-    }
+    loaded.inputs = inputs_of(i, RANKS * plane, count);
+    let c_behind = local / BEHIND;
+    let column_behind = first + SEGMENT + local % BEHIND;
+    let is_behind = there & (c_behind < block.inputs) & (column_behind < params.w_in);
+    loaded.behind = input(origin + c_behind * plane + column_behind, is_behind);
     // The pixels likewise, then the vectors of channels.
     loaded.gradients = gradients_of(block, c, at, local % SEGMENT);
     return loaded;
-}
-
-/// Writes what four channels have in a column, `step` numbers apart, of which the first `count` are the block's.
-fn share_inputs(i: u32, step: u32, count: i32, values: vec4<f32>) {
-    if count > 0 {
-        inputs[i] = values.x;
-    }
-    if count > 1 {
-        inputs[i + step] = values.y;
-    }
-    if count > 2 {
-        inputs[i + 2u * step] = values.z;
-    }
-    if count > 3 {
-        inputs[i + 3u * step] = values.w;
-    }
 }
 
 /// Writes the inputs of a step to a slot of workgroup memory.
@@ -228,21 +203,20 @@ fn share_rows(block: Block, slot: u32, loaded: Loaded, local: u32) {
     let origin = slot * INPUT_STRIDE;
     let c = local / SEGMENT;
     let channel = TAPS * INPUT_STRIDE;
-    let count = every_fourth(block, c);
+    let count = every_rank(block, c);
     let i = origin + c * channel + local % SEGMENT;
-    share_inputs(i, 4u * channel, count, loaded.inputs0);
-    if TAPS < 5u {
-        share_inputs(i + 16u * channel, 4u * channel, count - 4, loaded.inputs1);
+    if count > 0u {
+        inputs[i] = loaded.inputs.x;
     }
-    if TAPS < 3u {
-        share_inputs(i + 32u * channel, 4u * channel, count - 8, loaded.inputs2);
-        share_inputs(i + 48u * channel, 4u * channel, count - 12, loaded.inputs3);
+    if count > 1u {
+        inputs[i + RANKS * channel] = loaded.inputs.y;
     }
-    if TAPS > 1u {
-        let c = local / behind();
-        if c < block.inputs {
-            inputs[origin + c * channel + SEGMENT + local % behind()] = loaded.behind;
-        }
+    if count > 2u {
+        inputs[i + 2u * RANKS * channel] = loaded.inputs.z;
+    }
+    let c_behind = local / BEHIND;
+    if c_behind < block.inputs {
+        inputs[origin + c_behind * channel + SEGMENT + local % BEHIND] = loaded.behind;
     }
 }
 
@@ -254,34 +228,22 @@ fn share(block: Block, slot: u32, loaded: Loaded, local: u32) {
             share_rows(block, s, loaded, local);
         }
     }
-    gradients[local % SEGMENT * STRIDE + local / SEGMENT] = loaded.gradients;
+    if local / SEGMENT < 2u * OWN_VECTORS {
+        gradients[local % SEGMENT * STRIDE + local / SEGMENT] = loaded.gradients;
+    }
 }
 
 fn channels_at(i: u32) -> Channels {
-    var values = Channels();
-    values.a = gradients[i];
-    values.b = gradients[i + 1u];
-    if CHANNELS > 8u {
-        let third = gradients[i + 2u];
-        values.c = third.xy;
-        values.d = third.zw;
-    }
-    if CHANNELS > 10u {
-        values.e = gradients[i + 3u];
-    }
-    return values;
+    let second = gradients[i + 1u];
+    return Channels(gradients[i], second.x, second.yzw);
 }
 
 fn plus(sums: Channels, input: f32, values: Channels) -> Channels {
     var next = sums;
     next.a += input * values.a;
     next.b += input * values.b;
-    if CHANNELS > 8u {
+    if OWN > 5u {
         next.c += input * values.c;
-    }
-    if CHANNELS > 10u {
-        next.d += input * values.d;
-        next.e += input * values.e;
     }
     return next;
 }
@@ -290,21 +252,19 @@ fn plus(sums: Channels, input: f32, values: Channels) -> Channels {
 fn add_pixel(sums: ptr<function, Sums>, i: u32, x0: f32, x1: f32, x2: f32, x3: f32, x4: f32) {
     let values = channels_at(i);
     (*sums).tap0 = plus((*sums).tap0, x0, values);
-    if TAPS > 1u {
-        (*sums).tap1 = plus((*sums).tap1, x1, values);
-        (*sums).tap2 = plus((*sums).tap2, x2, values);
-    }
+    (*sums).tap1 = plus((*sums).tap1, x1, values);
+    (*sums).tap2 = plus((*sums).tap2, x2, values);
     if TAPS > 3u {
         (*sums).tap3 = plus((*sums).tap3, x3, values);
         (*sums).tap4 = plus((*sums).tap4, x4, values);
     }
 }
 
-/// Adds `count` pixels of a segment, four at a time, in order: the line's inputs begin at l, the gradients at pixel
-/// `first`.
-fn add_step(sums: ptr<function, Sums>, l: u32, first: u32, count: u32) {
+/// Adds `count` pixels of a segment, four at a time, in order: the line's inputs begin at l, the gradients of the team
+/// at g.
+fn add_step(sums: ptr<function, Sums>, l: u32, g: u32, count: u32) {
     var column = l;
-    var i = first * STRIDE;
+    var i = g;
     var x0 = inputs[column];
     var x1 = inputs[column + 1u];
     var x2 = inputs[column + 2u];
@@ -335,35 +295,30 @@ fn store(split: u32, row: u32, co: u32, sum: f32) {
     }
 }
 
-/// Adds up tap `tap` of all lines over the teams and writes it where the kernel has it.
+/// Adds up tap `tap` of all lines over the squads and writes it where the kernel has it.
 fn store_tap(block: Block, split: u32, tap: u32, sums: Channels, local: u32) {
     workgroupBarrier();
     let own = local * OWN_STRIDE;
     for (var i = 0u; i < 4u; i += 1u) {
         inputs[own + i] = sums.a[i];
-        inputs[own + 4u + i] = sums.b[i];
     }
-    if CHANNELS > 8u {
-        inputs[own + 8u] = sums.c.x;
-        inputs[own + 9u] = sums.c.y;
-    }
-    if CHANNELS > 10u {
-        inputs[own + 10u] = sums.d.x;
-        inputs[own + 11u] = sums.d.y;
-        for (var i = 0u; i < 4u; i += 1u) {
-            inputs[own + 12u + i] = sums.e[i];
+    inputs[own + 4u] = sums.b;
+    if OWN > 5u {
+        for (var i = 0u; i < 3u; i += 1u) {
+            inputs[own + 5u + i] = sums.c[i];
         }
     }
     workgroupBarrier();
     let outputs = block.end - block.co;
     let kx = block.kx + tap;
     if kx < params.kw {
-        for (var i = local; i < params.kh * block.inputs * outputs; i += LANES) {
+        for (var i = local; i < params.kh * block.inputs * outputs; i += INVOCATIONS) {
             let line = i / outputs;
             let c = i % outputs;
+            let first = c / OWN * LANES;
             var sum = 0.0;
             for (var lane = line; lane < LANES; lane += block.lines) {
-                sum += inputs[lane * OWN_STRIDE + c];
+                sum += inputs[(first + lane) * OWN_STRIDE + c % OWN];
             }
             let row = (line % params.kh * params.kw + kx) * params.c_in + block.ci + line / params.kh;
             store(split, row, block.co + c, sum);
@@ -375,35 +330,38 @@ fn store_tap(block: Block, split: u32, tap: u32, sums: Channels, local: u32) {
 fn store_bias(block: Block, split: u32, own: f32, local: u32) {
     workgroupBarrier();
     // From behind, so that where invocations run in turn the loss of the barrier before would show.
-    let last = LANES - 1u - local;
-    inputs[last] = own;
+    let last = INVOCATIONS - 1u;
+    inputs[last - local] = own;
     workgroupBarrier();
     if local < block.end - block.co {
-        let sum = inputs[last] + inputs[last - 16u] + inputs[last - 32u] + inputs[last - 48u];
+        var sum = 0.0;
+        for (var i = local / OWN * OWN_VECTORS * 4u + local % OWN; i < INVOCATIONS; i += 16u) {
+            sum += inputs[last - i];
+        }
         store(split, params.kh * params.kw * params.c_in, block.co + local, sum);
     }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(128)
 fn conv2d_backward_weight_shared_rows(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
     // Blocks of one share lie together in the grid: they read the same rows.
-    let lines = lines_of_team();
+    let lines = lines_of_squad();
     let inputs_each = inputs_of_block();
     let input_blocks = (params.c_in + inputs_each - 1u) / inputs_each;
     let column_blocks = (params.kw + TAPS - 1u) / TAPS;
-    let output_blocks = (params.c_out + CHANNELS - 1u) / CHANNELS;
+    let output_blocks = (params.c_out + 2u * OWN - 1u) / (2u * OWN);
     var i = workgroup_index(group, groups);
-    let co = i % output_blocks * CHANNELS;
+    let co = i % output_blocks * 2u * OWN;
     i /= output_blocks;
     let kx = i % column_blocks * TAPS;
     i /= column_blocks;
     let ci = i % input_blocks * inputs_each;
     let split = i / input_blocks;
-    let block = Block(lines, ci, min(inputs_each, params.c_in - ci), kx, co, min(co + CHANNELS, params.c_out));
+    let block = Block(lines, ci, min(inputs_each, params.c_in - ci), kx, co, min(co + 2u * OWN, params.c_out));
 
     let all_rows = params.n * params.h_out;
     let begin = min(split * params.share_rows, all_rows);
@@ -413,13 +371,15 @@ fn conv2d_backward_weight_shared_rows(
     let steps = (end - begin + images * (params.kh - 1u)) * ((params.w_out + SEGMENT - 1u) / SEGMENT);
 
     // The line, its row of the kernel and its pixels of a segment. Lanes behind the last line read what there is.
-    let line = local % lines;
+    let lane = local % LANES;
+    let line = lane % lines;
     let ky = line % params.kh;
-    let pixel = local / lines * (lines / 4u);
+    let pixel = lane / lines * (lines / 4u);
+    let team_first = pixel * STRIDE + local / LANES * OWN_VECTORS;
     let inputs_first = line / params.kh * TAPS * INPUT_STRIDE + pixel;
 
     var sums = Sums();
-    // An invocation adds up every fourth pixel of one channel.
+    // An invocation adds up every eighth pixel of one channel.
     var bias = 0.0;
     var at = start(begin, 0u);
     var loaded = load_step(block, at, local);
@@ -431,16 +391,14 @@ fn conv2d_backward_weight_shared_rows(
         let l = inputs_first + wrapped(at.slot + ky) * INPUT_STRIDE;
         at = next(at, begin, end);
         loaded = load_step(block, at, local);
-        add_step(&sums, l, pixel, min(count, lines / 4u));
-        for (var p = local / 16u; p < min(count, SEGMENT); p += 4u) {
+        add_step(&sums, l, team_first, min(count, lines / 4u));
+        for (var p = local / 16u; p < min(count, SEGMENT); p += RANKS) {
             bias += gradients[p * STRIDE + local % 16u / 4u][local % 4u];
         }
     }
     store_tap(block, split, 0u, sums.tap0, local);
-    if TAPS > 1u {
-        store_tap(block, split, 1u, sums.tap1, local);
-        store_tap(block, split, 2u, sums.tap2, local);
-    }
+    store_tap(block, split, 1u, sums.tap1, local);
+    store_tap(block, split, 2u, sums.tap2, local);
     if TAPS > 3u {
         store_tap(block, split, 3u, sums.tap3, local);
         store_tap(block, split, 4u, sums.tap4, local);

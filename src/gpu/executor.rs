@@ -312,8 +312,12 @@ impl<'g> Executor<'g> {
             None
         };
         self.upload(work, batch);
-        self.encode_all(work);
-        self.read_metrics(work, batch.step.valid_rows);
+        let mut submits = self.submits(work);
+        let last = submits.pop().unwrap_or_default();
+        for part in submits {
+            self.encode(&self.launches(work)[part], &[]);
+        }
+        self.read_metrics(work, last, batch.step.valid_rows);
         self.gpu.check(STEP)?;
         Ok(oldest)
     }
@@ -365,7 +369,7 @@ impl<'g> Executor<'g> {
 
     /// Waits for the metrics of that program which the device holds now.
     pub fn metrics(&mut self, work: Work, rows: u32) -> Result<Metrics, Error> {
-        self.read_metrics(work, rows);
+        self.read_metrics(work, 0..0, rows);
         let metrics = self.finish_oldest()?.expect("a step is pending");
         self.estimate.pause();
         Ok(metrics)
@@ -445,7 +449,8 @@ impl<'g> Executor<'g> {
         self.gpu.submit(encoder)
     }
 
-    fn read_metrics(&mut self, work: Work, rows: u32) {
+    /// Submits the last launches of a work, and the copy of its metrics with them.
+    fn read_metrics(&mut self, work: Work, last: std::ops::Range<usize>, rows: u32) {
         let slot = self
             .free_slots
             .pop()
@@ -454,7 +459,7 @@ impl<'g> Executor<'g> {
         let copies: Vec<_> = metrics
             .map(|(i, buffer)| (&buffer.0, &self.slots[slot], (4 * METRICS * i) as u64))
             .collect();
-        let submission = self.encode(&[], &copies);
+        let submission = self.encode(&self.launches(work)[last], &copies);
         self.await_metrics(work, slot, 1, rows, submission);
     }
 

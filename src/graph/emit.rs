@@ -61,11 +61,12 @@ pub struct Schedule {
     /// Images that one share of a convolution's weight gradient adds up: a GPU wants many
     /// workgroups, a CPU few partial sums.
     pub images_per_split: u32,
-    /// Workgroups that a convolution's weight gradient makes of shares that may begin and end within images, whatever
-    /// the batch: what fills a GPU. `None`: shares are images.
+    /// Workgroups that shares are to make of a convolution's weight gradient, where they may begin and end within
+    /// images, and of a dense product: what fills a GPU, whatever the batch. `None`: shares are images, and
+    /// `split_k` inputs.
     #[serde(default)]
     pub workgroups: Option<u32>,
-    /// Inputs that one share of a dense product adds up: short shares make many workgroups and
+    /// Inputs that one share of a dense product adds up at the most: short shares make many workgroups and
     /// keep the operands in a cache, long ones have fewer partial sums.
     pub split_k: u32,
 }

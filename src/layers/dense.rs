@@ -55,7 +55,8 @@ impl Dense {
             relu: emit.relu().into(),
             ..self.params(node, emit)
         };
-        let params = whole.split(whole.k.div_ceil(emit.schedule().split_k));
+        let schedule = emit.schedule();
+        let params = whole.shares_for(schedule.split_k, schedule.workgroups);
         let x = emit.whole(node.inputs[0]);
         let bias = match node.own.get(1) {
             Some(&bias) => emit.held(bias),

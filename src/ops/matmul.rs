@@ -17,6 +17,10 @@ use std::ops::Range;
 /// Columns of a panel.
 pub const PANEL: u32 = 32;
 
+/// Columns of the tiles that are to fill a GPU, and inputs of the shortest share that is worth its partial sums.
+const TILE: u32 = 64;
+const SHORTEST_SHARE: u32 = 128;
+
 params! {
     Matmul {
         /// Rows of x: the batch.
@@ -88,6 +92,14 @@ impl Matmul {
                 ..self
             }
         }
+    }
+
+    /// Sums k in shares of some `longest` inputs at the most, and of fewer where it takes that to make `workgroups`
+    /// workgroups. The rows do not count: what is predicted must not depend on the batch.
+    pub fn shares_for(self, longest: u32, workgroups: Option<u32>) -> Matmul {
+        let filling = workgroups.map_or(1, |all| all / self.n.div_ceil(TILE));
+        let worth = filling.min(self.k / SHORTEST_SHARE).max(1);
+        self.split(self.k.div_ceil(longest).max(worth))
     }
 
     /// Columns of the window that exist.

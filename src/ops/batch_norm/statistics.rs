@@ -5,8 +5,10 @@ use super::{BatchNorm, ORDER, PARAMS, SCALARS, STEP, Shader, TREE, VECTORS, Vari
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Step, out, read, shader};
 
+static SETTLED: Shader = shader!("batch_norm_settled.wgsl");
 static BY_ONE: Shader = shader!(
     "batch_norm_statistics.wgsl",
+    SETTLED,
     SCALARS,
     WALK,
     ORDER,
@@ -16,6 +18,7 @@ static BY_ONE: Shader = shader!(
 );
 static BY_FOUR: Shader = shader!(
     "batch_norm_statistics.wgsl",
+    SETTLED,
     VECTORS,
     WALK,
     ORDER,
@@ -23,7 +26,7 @@ static BY_FOUR: Shader = shader!(
     PARAMS,
     STEP
 );
-static MERGE: Shader = shader!("batch_norm_merge.wgsl", TREE, PARAMS, STEP);
+static MERGE: Shader = shader!("batch_norm_merge.wgsl", SETTLED, TREE, PARAMS, STEP);
 
 /// Mean and variance of each share of each channel, over its elements in valid rows.
 pub struct Statistics;

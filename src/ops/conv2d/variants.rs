@@ -20,7 +20,10 @@ static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_T
 static WEIGHT_ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS, PARAMS);
 static SHARED: Shader = shader!("conv2d_shared.wgsl", PARAMS);
 static SHARED_ROWS_WEIGHT: Shader = shader!("conv2d_weight_shared_rows.wgsl", PARAMS);
-static SHARED_ROWS: Shader = shader!("conv2d_shared_rows.wgsl", PARAMS);
+static ROWS_SCALARS: Shader = shader!("conv2d_shared_rows_scalars.wgsl");
+static ROWS_VECTORS: Shader = shader!("conv2d_shared_rows_vectors.wgsl");
+static SHARED_ROWS: Shader = shader!("conv2d_shared_rows.wgsl", ROWS_SCALARS, PARAMS);
+static SHARED_ROWS4: Shader = shader!("conv2d_shared_rows.wgsl", ROWS_VECTORS, PARAMS);
 static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl", PARAMS);
 static REDUCE: Shader = shader!("conv2d_reduce.wgsl", PARAMS);
 
@@ -87,17 +90,25 @@ const fn backward_input_rows<const TAPS: u32>(
     }
 }
 
-/// Is a kernel of at most TAPS rows and columns, and of no fewer than such that there are kernels for? Workgroup memory
-/// holds TAPS rows.
-fn narrowest<const TAPS: u32>(rows: u32, columns: u32) -> bool {
-    let larger = rows.max(columns);
-    [1, 3, 5].into_iter().find(|&taps| larger <= taps) == Some(TAPS)
+/// Workgroups of convolutions from rows that are some waves of a large card.
+const WAVES: u64 = 400;
+
+/// Channels of a workgroup that suit a layer best: as few as possible are wasted; and of kernels of 3 by 3, where there
+/// is work for many workgroups, a workgroup has more of it.
+fn width<const TAPS: u32>(p: &Conv2d, size: [u32; 2], channels: u32) -> u32 {
+    let [of_8, of_10, of_16] = [8, 10, 16].map(|width| channels.next_multiple_of(width));
+    if of_10 < of_8 {
+        10
+    } else if TAPS == 3 && of_16 == of_8 && row_blocks::<3, 16>(p, size, channels) >= WAVES {
+        16
+    } else {
+        8
+    }
 }
 
-/// Do tiles of that many channels waste the fewest of `channels`? There are tiles of 8 and 10, and for kernels of one
-/// pixel of 16 alone.
-fn fits<const CHANNELS: u32>(channels: u32) -> bool {
-    CHANNELS != 10 || 10 * channels.div_ceil(10) < 8 * channels.div_ceil(8)
+/// Is it a kernel of TAPS by TAPS?
+fn is_square<const TAPS: u32>(p: &Conv2d) -> bool {
+    p.kh == TAPS && p.kw == TAPS
 }
 
 /// Can kernels from rows in workgroup memory sum that many terms? Staging included they count at most four iterations
@@ -114,62 +125,68 @@ fn row_blocks<const TAPS: u32, const CHANNELS: u32>(
 ) -> u64 {
     let all_quads = columns.div_ceil(4);
     let quads = all_quads.min(16);
-    let stride = quads + u32::from(TAPS > 1);
-    let spread = |count: u32| count - 1 + (p.kh - 1) * ((count + rows - 2) / rows) + p.kh;
+    let spread = |count: u32| count - 1 + (TAPS - 1) * ((count + rows - 2) / rows) + TAPS;
     let mut count = 64 / quads;
-    while count > 1 && spread(count) * stride > 36 + 28 * TAPS {
+    while count > 1 && spread(count) * (quads + 1) > 32 + 32 * TAPS {
         count -= 1;
     }
     let blocks = (p.n * rows).div_ceil(count) * all_quads.div_ceil(quads);
     blocks as u64 * channels.div_ceil(CHANNELS) as u64
 }
 
-/// The forward pass from rows in workgroup memory, CHANNELS channels in a workgroup.
-const fn forward_shared_rows<const TAPS: u32, const CHANNELS: u32>(
+/// The `override` constants of kernels from rows in workgroup memory: two teams have half the channels each.
+const fn rows_constants(taps: u32, channels: u32) -> &'static [(&'static str, f64)] {
+    match (taps, channels) {
+        (3, 8) => &[("TAPS", 3.0), ("OWN", 4.0)],
+        (3, 10) => &[("TAPS", 3.0), ("OWN", 5.0)],
+        (3, 16) => &[("TAPS", 3.0), ("OWN", 8.0)],
+        (5, 8) => &[("TAPS", 5.0), ("OWN", 4.0)],
+        (5, 10) => &[("TAPS", 5.0), ("OWN", 5.0)],
+        (5, 16) => &[("TAPS", 5.0), ("OWN", 8.0)],
+        _ => panic!("no kernel of that shape"),
+    }
+}
+
+/// The forward pass from rows in workgroup memory, CHANNELS channels in a workgroup. Rows of whole VECTORS are stored
+/// as such; for others, small images' as a rule, there is one width of channels.
+const fn forward_shared_rows<const TAPS: u32, const CHANNELS: u32, const VECTORS: bool>(
     name: &'static str,
-    constants: &'static [(&'static str, f64)],
 ) -> Variant<Conv2d> {
     Variant {
         name,
         family: Family::Shared,
-        suits: crate::ops::always,
+        suits: |p| !VECTORS || width::<TAPS>(p, [p.h_out, p.w_out], p.c_out) == CHANNELS,
         twin: None,
-        shader: &SHARED_ROWS,
+        shader: if VECTORS { &SHARED_ROWS4 } else { &SHARED_ROWS },
         entry: "conv2d_forward_shared_rows",
-        constants,
+        constants: rows_constants(TAPS, CHANNELS),
         workgroups: |p| row_blocks::<TAPS, CHANNELS>(p, [p.h_out, p.w_out], p.c_out),
         chain: |p| p.taps() + 1,
         supports: |p, profile| {
-            let suits = narrowest::<TAPS>(p.kh, p.kw) && fits::<CHANNELS>(p.c_out);
-            suits && unit_stride(p) && staged_terms(p.taps(), profile)
+            let stores = !VECTORS || p.w_out.is_multiple_of(4);
+            let suits = is_square::<TAPS>(p) && unit_stride(p) && stores;
+            suits && staged_terms(p.taps(), profile)
         },
     }
 }
 
 /// The gradient of the input likewise.
-const fn backward_input_shared_rows<const TAPS: u32, const CHANNELS: u32>(
+const fn backward_input_shared_rows<const TAPS: u32, const CHANNELS: u32, const VECTORS: bool>(
     name: &'static str,
-    constants: &'static [(&'static str, f64)],
 ) -> Variant<Conv2d> {
     Variant {
         entry: "conv2d_backward_input_shared_rows",
+        suits: |p| !VECTORS || width::<TAPS>(p, [p.h_in, p.w_in], p.c_in) == CHANNELS,
         workgroups: |p| row_blocks::<TAPS, CHANNELS>(p, [p.h_in, p.w_in], p.c_in),
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, profile| {
-            let suits = narrowest::<TAPS>(p.kh, p.kw) && fits::<CHANNELS>(p.c_in);
-            let terms = (p.kh * p.kw * p.c_out) as u64;
-            suits && unit_stride(p) && staged_terms(terms, profile)
+            let stores = !VECTORS || p.w_in.is_multiple_of(4);
+            let suits = is_square::<TAPS>(p) && unit_stride(p) && stores;
+            suits && staged_terms((p.kh * p.kw * p.c_out) as u64, profile)
         },
-        ..forward_shared_rows::<TAPS, CHANNELS>(name, constants)
+        ..forward_shared_rows::<TAPS, CHANNELS, VECTORS>(name)
     }
 }
-
-/// Constants of kernels from rows in workgroup memory.
-const ROWS1_16: &[(&str, f64)] = &[("TAPS", 1.0), ("CHANNELS", 16.0)];
-const ROWS3_8: &[(&str, f64)] = &[("TAPS", 3.0), ("CHANNELS", 8.0)];
-const ROWS3_10: &[(&str, f64)] = &[("TAPS", 3.0), ("CHANNELS", 10.0)];
-const ROWS5_8: &[(&str, f64)] = &[("TAPS", 5.0), ("CHANNELS", 8.0)];
-const ROWS5_10: &[(&str, f64)] = &[("TAPS", 5.0), ("CHANNELS", 10.0)];
 
 /// Channels of half a workgroup of the shared tiles.
 const HALF_OF_10: &[(&str, f64)] = &[("HALF", 5.0)];
@@ -247,11 +264,13 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         chain: |p| p.taps() + 1,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
-    forward_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
-    forward_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
-    forward_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
-    forward_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
-    forward_shared_rows::<5, 8>("shared_rows5_8", ROWS5_8),
+    forward_shared_rows::<3, 10, true>("shared_rows3_10_4"),
+    forward_shared_rows::<3, 16, true>("shared_rows3_16_4"),
+    forward_shared_rows::<3, 8, true>("shared_rows3_8_4"),
+    forward_shared_rows::<3, 8, false>("shared_rows3_8"),
+    forward_shared_rows::<5, 10, true>("shared_rows5_10_4"),
+    forward_shared_rows::<5, 8, true>("shared_rows5_8_4"),
+    forward_shared_rows::<5, 8, false>("shared_rows5_8"),
     Variant {
         name: "shared10",
         family: Family::Shared,
@@ -318,11 +337,13 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
-    backward_input_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
-    backward_input_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
-    backward_input_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
-    backward_input_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
-    backward_input_shared_rows::<5, 8>("shared_rows5_8", ROWS5_8),
+    backward_input_shared_rows::<3, 10, true>("shared_rows3_10_4"),
+    backward_input_shared_rows::<3, 16, true>("shared_rows3_16_4"),
+    backward_input_shared_rows::<3, 8, true>("shared_rows3_8_4"),
+    backward_input_shared_rows::<3, 8, false>("shared_rows3_8"),
+    backward_input_shared_rows::<5, 10, true>("shared_rows5_10_4"),
+    backward_input_shared_rows::<5, 8, true>("shared_rows5_8_4"),
+    backward_input_shared_rows::<5, 8, false>("shared_rows5_8"),
     Variant {
         name: "shared10",
         family: Family::Shared,
@@ -438,19 +459,19 @@ fn inputs_of_block<const TAPS: u32>(p: &Conv2d) -> u32 {
     (64 / TAPS).min(p.c_in)
 }
 
-/// The weight gradient from rows in workgroup memory, in lines of TAPS columns by CHANNELS output channels.
+/// The weight gradient from rows in workgroup memory, in lines of TAPS columns by CHANNELS output channels. Its
+/// segments of rows are 16 pixels: it suits images that are wide enough for most of one.
 const fn weight_shared_rows<const TAPS: u32, const CHANNELS: u32>(
     name: &'static str,
-    constants: &'static [(&'static str, f64)],
 ) -> Variant<Conv2d> {
     Variant {
         name,
         family: Family::Shared,
-        suits: crate::ops::always,
+        suits: |p| p.w_out > 8 && (CHANNELS == 10) == (p.c_out <= 10),
         twin: None,
         shader: &SHARED_ROWS_WEIGHT,
         entry: "conv2d_backward_weight_shared_rows",
-        constants,
+        constants: rows_constants(TAPS, CHANNELS),
         workgroups: |p| {
             let inputs = p.c_in.div_ceil(inputs_of_block::<TAPS>(p));
             let blocks = inputs * p.kw.div_ceil(TAPS) * p.c_out.div_ceil(CHANNELS);
@@ -461,8 +482,9 @@ const fn weight_shared_rows<const TAPS: u32, const CHANNELS: u32>(
         supports: |p, profile| {
             let steps = (p.share_rows + p.n * p.kh) as u64 * p.w_out.div_ceil(16) as u64;
             let short = profile.class == Class::Gpu || 8 * steps <= MAX_ITERATIONS;
-            let suits = narrowest::<TAPS>(p.kh, p.kw.min(5)) && fits::<CHANNELS>(p.c_out);
-            suits && unit_stride(p) && short
+            let larger = p.kh.max(p.kw.min(5));
+            let narrowest = [3, 5].into_iter().find(|&taps| larger <= taps) == Some(TAPS);
+            narrowest && larger > 1 && unit_stride(p) && short
         },
     }
 }
@@ -489,11 +511,10 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
     weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
     weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
-    weight_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
-    weight_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
-    weight_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
-    weight_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
-    weight_shared_rows::<5, 8>("shared_rows5_8", ROWS5_8),
+    weight_shared_rows::<3, 10>("shared_rows3_10"),
+    weight_shared_rows::<3, 16>("shared_rows3_16"),
+    weight_shared_rows::<5, 10>("shared_rows5_10"),
+    weight_shared_rows::<5, 16>("shared_rows5_16"),
     Variant {
         name: "shared",
         family: Family::Shared,
@@ -531,7 +552,7 @@ pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[
     Variant {
         name: "tree",
         family: Family::Tree,
-        suits: |p| p.splits >= 8,
+        suits: |p| p.splits >= 64,
         twin: None,
         shader: &REDUCE,
         entry: "conv2d_reduce_weight_tree",

@@ -1,6 +1,7 @@
 //! The dense products in tiles over workgroup memory, for GPUs: shapes of tiles, each with rows in whole vectors
-//! or of any length. `fer-gpu tune` chooses on the card at hand; where nobody has, the largest tile does
-//! that still fills it.
+//! or of any length. `fer-gpu tune` chooses on the card at hand; where nobody has, tiles of 64 x 64 do where they
+//! fill it, smaller ones elsewhere: those of 64 x 128 take fewer instructions, but on the one card that was timed
+//! too few of them run at once.
 
 use super::variants::{PARAMS, WEIGHT_PARAMS, window_columns};
 use super::{Matmul, MatmulWeight, PANEL};

@@ -199,11 +199,11 @@ pub const FORWARD: &[Variant<Matmul>] = &[
         chain: |p| p.k_chunk as u64 + 1,
         supports: |p, _| p.k % 4 == 0,
     },
-    shared::forward::<64, 128, true>("shared64x128_4"),
     shared::forward::<64, 64, true>("shared_4"),
     shared::forward::<64, 64, false>("shared"),
     shared::forward::<32, 32, true>("shared32x32_4"),
     shared::forward::<32, 32, false>("shared32x32"),
+    shared::forward::<64, 128, true>("shared64x128_4"),
 ];
 
 pub const REDUCE_FORWARD: &[Variant<Matmul>] = &[Variant {
@@ -280,11 +280,11 @@ pub const BACKWARD_INPUT: &[Variant<Matmul>] = &[
         chain: window_columns,
         supports: |p, _| p.k % 4 == 0 && p.n % 4 == 0,
     },
-    shared::backward_input::<64, 128, true>("shared64x128_4"),
     shared::backward_input::<64, 64, true>("shared_4"),
     shared::backward_input::<64, 64, false>("shared"),
     shared::backward_input::<32, 32, true>("shared32x32_4"),
     shared::backward_input::<32, 32, false>("shared32x32"),
+    shared::backward_input::<64, 128, true>("shared64x128_4"),
 ];
 
 pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
@@ -348,11 +348,11 @@ pub const BACKWARD_WEIGHT: &[Variant<MatmulWeight>] = &[
         chain: |p| p.m as u64,
         supports: |p, _| p.k % 4 == 0,
     },
-    shared::backward_weight::<64, 128, true>("shared64x128_4"),
     shared::backward_weight::<64, 64, true>("shared_4"),
     shared::backward_weight::<64, 64, false>("shared"),
     shared::backward_weight::<32, 32, true>("shared32x32_4"),
     shared::backward_weight::<32, 32, false>("shared32x32"),
+    shared::backward_weight::<64, 128, true>("shared64x128_4"),
 ];
 
 pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
@@ -368,11 +368,11 @@ pub const BACKWARD_WEIGHT_ADAM: &[Variant<MatmulWeight>] = &[
         chain: |p| p.m as u64,
         supports: anywhere,
     },
-    shared::backward_weight_adam::<64, 128, true>("shared64x128_4"),
     shared::backward_weight_adam::<64, 64, true>("shared_4"),
     shared::backward_weight_adam::<64, 64, false>("shared"),
     shared::backward_weight_adam::<32, 32, true>("shared32x32_4"),
     shared::backward_weight_adam::<32, 32, false>("shared32x32"),
+    shared::backward_weight_adam::<64, 128, true>("shared64x128_4"),
     Variant {
         name: "subgroup8_wide4",
         family: Family::Subgroup,
