@@ -15,16 +15,16 @@
 // TAPS + kx) * VECTORS + v] four channels of the kernel. An invocation owns four pixels of a row in all channels: it
 // reads eight inputs for all taps of a row of the kernel, and a weight is the same for all invocations.
 
-/// Rows and columns of the largest kernel: 1, 3 or 5.
+/// Rows and columns of the largest kernel: 3 or 5.
 override TAPS: u32;
-/// Channels of a workgroup: 8, 10 or 16.
+/// Channels of a workgroup: 8 or 10.
 override CHANNELS: u32;
 /// Vectors that hold them.
 override VECTORS: u32 = (CHANNELS + 3u) / 4u;
 
-/// Channels of a step: 8, 4 or 2.
+/// Channels of a step: 4 or 2.
 override DEPTH: u32 = 8u >> (TAPS / 2u);
-/// Vectors that a channel of a step has in workgroup memory: 64, 120 or 176, for the rows that 64 invocations read
+/// Vectors that a channel of a step has in workgroup memory: 120 or 176, for the rows that 64 invocations read
 /// of images 48 pixels wide.
 override PLANE: u32 = 36u + 28u * TAPS;
 
@@ -37,7 +37,7 @@ override PLANE: u32 = 36u + 28u * TAPS;
 var<workgroup> tile: array<vec4<f32>, DEPTH * PLANE>;
 var<workgroup> weights: array<vec4<f32>, DEPTH * TAPS * TAPS * VECTORS>;
 
-/// Four pixels of 16 channels; those behind CHANNELS are no code at all.
+/// Four pixels of 10 channels; those behind CHANNELS are no code at all.
 struct Sums {
     c0: vec4<f32>,
     c1: vec4<f32>,
@@ -49,12 +49,6 @@ struct Sums {
     c7: vec4<f32>,
     c8: vec4<f32>,
     c9: vec4<f32>,
-    c10: vec4<f32>,
-    c11: vec4<f32>,
-    c12: vec4<f32>,
-    c13: vec4<f32>,
-    c14: vec4<f32>,
-    c15: vec4<f32>,
 }
 
 /// The images of a convolution: what is read, and what is written.
@@ -117,7 +111,7 @@ fn spread(row: u32, of_images: Images) -> u32 {
 
 /// Vectors of columns that a row has in workgroup memory.
 fn stride(quads: u32) -> u32 {
-    return select(quads + 1u, quads, TAPS == 1u);
+    return quads + 1u;
 }
 
 /// Rows that `count` rows read at the most, wherever in images of `rows` rows they begin.
@@ -178,15 +172,6 @@ fn add_tap(sums: ptr<function, Sums>, inputs: vec4<f32>, at: u32) {
         let third = weights[at + 2u];
         (*sums).c8 += third.x * inputs;
         (*sums).c9 += third.y * inputs;
-        if CHANNELS > 10u {
-            let fourth = weights[at + 3u];
-            (*sums).c10 += third.z * inputs;
-            (*sums).c11 += third.w * inputs;
-            (*sums).c12 += fourth.x * inputs;
-            (*sums).c13 += fourth.y * inputs;
-            (*sums).c14 += fourth.z * inputs;
-            (*sums).c15 += fourth.w * inputs;
-        }
     }
 }
 
@@ -197,15 +182,13 @@ fn add_step(sums: ptr<function, Sums>, at: u32, row_stride: u32, depth: u32) {
             let i = at + s * PLANE + ky * row_stride;
             let of_row = (s * TAPS + ky) * TAPS * VECTORS;
             let a = tile[i];
+            let b = tile[i + 1u];
             add_tap(sums, a, of_row);
-            if TAPS > 1u {
-                let b = tile[i + 1u];
-                add_tap(sums, vec4<f32>(a.yzw, b.x), of_row + VECTORS);
-                add_tap(sums, vec4<f32>(a.zw, b.xy), of_row + 2u * VECTORS);
-                if TAPS > 3u {
-                    add_tap(sums, vec4<f32>(a.w, b.xyz), of_row + 3u * VECTORS);
-                    add_tap(sums, b, of_row + 4u * VECTORS);
-                }
+            add_tap(sums, vec4<f32>(a.yzw, b.x), of_row + VECTORS);
+            add_tap(sums, vec4<f32>(a.zw, b.xy), of_row + 2u * VECTORS);
+            if TAPS > 3u {
+                add_tap(sums, vec4<f32>(a.w, b.xyz), of_row + 3u * VECTORS);
+                add_tap(sums, b, of_row + 4u * VECTORS);
             }
         }
     }
@@ -310,14 +293,6 @@ fn store_all(own: Own, channel: u32, sums: Sums, of_images: Images) {
     if CHANNELS > 8u {
         store(own, channel + 8u, sums.c8, of_images);
         store(own, channel + 9u, sums.c9, of_images);
-    }
-    if CHANNELS > 10u {
-        store(own, channel + 10u, sums.c10, of_images);
-        store(own, channel + 11u, sums.c11, of_images);
-        store(own, channel + 12u, sums.c12, of_images);
-        store(own, channel + 13u, sums.c13, of_images);
-        store(own, channel + 14u, sums.c14, of_images);
-        store(own, channel + 15u, sums.c15, of_images);
     }
 }
 

@@ -18,9 +18,9 @@
 // An invocation owns a line: it reads an input once for the TAPS pixels that meet it. Inputs beside a segment's last
 // pixel may meet gradients of zero.
 
-/// Columns of a line: 1, 3 or 5.
+/// Columns of a line: 3 or 5.
 override TAPS: u32;
-/// Channels of a workgroup: 8, 10 or 16.
+/// Channels of a workgroup: 8 or 10.
 override CHANNELS: u32;
 
 const LANES: u32 = 64u;
@@ -41,13 +41,11 @@ const STRIDE: u32 = 5u;
 var<workgroup> inputs: array<f32, LANES * INPUT_STRIDE>;
 var<workgroup> gradients: array<vec4<f32>, SEGMENT * STRIDE>;
 
-/// Numbers of 16 channels; those behind CHANNELS are no code at all.
+/// Numbers of 10 channels; those behind CHANNELS are no code at all.
 struct Channels {
     a: vec4<f32>,
     b: vec4<f32>,
     c: vec2<f32>,
-    d: vec2<f32>,
-    e: vec4<f32>,
 }
 
 /// The sums of a line.
@@ -87,8 +85,6 @@ struct At {
 struct Loaded {
     inputs0: vec4<f32>,
     inputs1: vec4<f32>,
-    inputs2: vec4<f32>,
-    inputs3: vec4<f32>,
     /// A column behind the segment.
     behind: f32,
     gradients: vec4<f32>,
@@ -100,14 +96,14 @@ fn lines_of_team() -> u32 {
     return select(select(64u, 32u, all <= 32u), 16u, all <= 16u);
 }
 
-/// Input channels of a block: an invocation loads up to 16, 6 or 3 of their columns.
+/// Input channels of a block: an invocation loads up to 6 or 3 of their columns.
 fn inputs_of_block() -> u32 {
     return min(LANES / TAPS, params.c_in);
 }
 
-/// Columns behind a segment that its taps reach, where there are any.
+/// Columns behind a segment that its taps reach.
 fn behind() -> u32 {
-    return max(TAPS, 2u) - 1u;
+    return TAPS - 1u;
 }
 
 fn start(begin: u32, first: u32) -> At {
@@ -193,15 +189,9 @@ fn load_step(block: Block, at: At, local: u32) -> Loaded {
     if TAPS < 5u {
         loaded.inputs1 = inputs_of(i + 16u * plane, 4u * plane, count - 4);
     }
-    if TAPS < 3u {
-        loaded.inputs2 = inputs_of(i + 32u * plane, 4u * plane, count - 8);
-        loaded.inputs3 = inputs_of(i + 48u * plane, 4u * plane, count - 12);
-    }
-    if TAPS > 1u {
-        let c = local / behind();
-        let column = first + SEGMENT + local % behind();
-        loaded.behind = input(origin + c * plane + column, there & (c < block.inputs) & (column < params.w_in));
-    }
+    let channel = local / behind();
+    let next = first + SEGMENT + local % behind();
+    loaded.behind = input(origin + channel * plane + next, there & (channel < block.inputs) & (next < params.w_in));
     // The pixels likewise, then the vectors of channels.
     loaded.gradients = gradients_of(block, c, at, local % SEGMENT);
     return loaded;
@@ -234,15 +224,9 @@ fn share_rows(block: Block, slot: u32, loaded: Loaded, local: u32) {
     if TAPS < 5u {
         share_inputs(i + 16u * channel, 4u * channel, count - 4, loaded.inputs1);
     }
-    if TAPS < 3u {
-        share_inputs(i + 32u * channel, 4u * channel, count - 8, loaded.inputs2);
-        share_inputs(i + 48u * channel, 4u * channel, count - 12, loaded.inputs3);
-    }
-    if TAPS > 1u {
-        let c = local / behind();
-        if c < block.inputs {
-            inputs[origin + c * channel + SEGMENT + local % behind()] = loaded.behind;
-        }
+    let of_behind = local / behind();
+    if of_behind < block.inputs {
+        inputs[origin + of_behind * channel + SEGMENT + local % behind()] = loaded.behind;
     }
 }
 
@@ -262,12 +246,7 @@ fn channels_at(i: u32) -> Channels {
     values.a = gradients[i];
     values.b = gradients[i + 1u];
     if CHANNELS > 8u {
-        let third = gradients[i + 2u];
-        values.c = third.xy;
-        values.d = third.zw;
-    }
-    if CHANNELS > 10u {
-        values.e = gradients[i + 3u];
+        values.c = gradients[i + 2u].xy;
     }
     return values;
 }
@@ -279,10 +258,6 @@ fn plus(sums: Channels, input: f32, values: Channels) -> Channels {
     if CHANNELS > 8u {
         next.c += input * values.c;
     }
-    if CHANNELS > 10u {
-        next.d += input * values.d;
-        next.e += input * values.e;
-    }
     return next;
 }
 
@@ -290,10 +265,8 @@ fn plus(sums: Channels, input: f32, values: Channels) -> Channels {
 fn add_pixel(sums: ptr<function, Sums>, i: u32, x0: f32, x1: f32, x2: f32, x3: f32, x4: f32) {
     let values = channels_at(i);
     (*sums).tap0 = plus((*sums).tap0, x0, values);
-    if TAPS > 1u {
-        (*sums).tap1 = plus((*sums).tap1, x1, values);
-        (*sums).tap2 = plus((*sums).tap2, x2, values);
-    }
+    (*sums).tap1 = plus((*sums).tap1, x1, values);
+    (*sums).tap2 = plus((*sums).tap2, x2, values);
     if TAPS > 3u {
         (*sums).tap3 = plus((*sums).tap3, x3, values);
         (*sums).tap4 = plus((*sums).tap4, x4, values);
@@ -346,13 +319,6 @@ fn store_tap(block: Block, split: u32, tap: u32, sums: Channels, local: u32) {
     if CHANNELS > 8u {
         inputs[own + 8u] = sums.c.x;
         inputs[own + 9u] = sums.c.y;
-    }
-    if CHANNELS > 10u {
-        inputs[own + 10u] = sums.d.x;
-        inputs[own + 11u] = sums.d.y;
-        for (var i = 0u; i < 4u; i += 1u) {
-            inputs[own + 12u + i] = sums.e[i];
-        }
     }
     workgroupBarrier();
     let outputs = block.end - block.co;
@@ -437,10 +403,8 @@ fn conv2d_backward_weight_shared_rows(
         }
     }
     store_tap(block, split, 0u, sums.tap0, local);
-    if TAPS > 1u {
-        store_tap(block, split, 1u, sums.tap1, local);
-        store_tap(block, split, 2u, sums.tap2, local);
-    }
+    store_tap(block, split, 1u, sums.tap1, local);
+    store_tap(block, split, 2u, sums.tap2, local);
     if TAPS > 3u {
         store_tap(block, split, 3u, sums.tap3, local);
         store_tap(block, split, 4u, sums.tap4, local);

@@ -1,6 +1,6 @@
 //! The implementations of the convolution kernels, the readable one first.
 
-use super::Conv2d;
+use super::{Conv2d, pointwise};
 use crate::ops::{
     ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
 };
@@ -27,7 +27,7 @@ static REDUCE: Shader = shader!("conv2d_reduce.wgsl", PARAMS);
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
 
 /// The register tiles slide over the input a pixel at a time, and turn the kernel around.
-fn unit_stride(p: &Conv2d) -> bool {
+pub(super) fn unit_stride(p: &Conv2d) -> bool {
     p.stride_h == 1 && p.stride_w == 1 && p.pad_top < p.kh && p.pad_left < p.kw
 }
 
@@ -87,15 +87,14 @@ const fn backward_input_rows<const TAPS: u32>(
     }
 }
 
-/// Is a kernel of at most TAPS rows and columns, and of no fewer than such that there are kernels for? Workgroup memory
-/// holds TAPS rows.
+/// Is a kernel of at most TAPS rows and columns, and of no fewer than such that there are kernels for (those of one pixel
+/// have their own)? Workgroup memory holds TAPS rows.
 fn narrowest<const TAPS: u32>(rows: u32, columns: u32) -> bool {
     let larger = rows.max(columns);
     [1, 3, 5].into_iter().find(|&taps| larger <= taps) == Some(TAPS)
 }
 
-/// Do tiles of that many channels waste the fewest of `channels`? There are tiles of 8 and 10, and for kernels of one
-/// pixel of 16 alone.
+/// Do tiles of that many channels waste the fewest of `channels`? There are tiles of 8 and 10.
 fn fits<const CHANNELS: u32>(channels: u32) -> bool {
     CHANNELS != 10 || 10 * channels.div_ceil(10) < 8 * channels.div_ceil(8)
 }
@@ -114,7 +113,7 @@ fn row_blocks<const TAPS: u32, const CHANNELS: u32>(
 ) -> u64 {
     let all_quads = columns.div_ceil(4);
     let quads = all_quads.min(16);
-    let stride = quads + u32::from(TAPS > 1);
+    let stride = quads + 1;
     let spread = |count: u32| count - 1 + (p.kh - 1) * ((count + rows - 2) / rows) + p.kh;
     let mut count = 64 / quads;
     while count > 1 && spread(count) * stride > 36 + 28 * TAPS {
@@ -165,7 +164,6 @@ const fn backward_input_shared_rows<const TAPS: u32, const CHANNELS: u32>(
 }
 
 /// Constants of kernels from rows in workgroup memory.
-const ROWS1_16: &[(&str, f64)] = &[("TAPS", 1.0), ("CHANNELS", 16.0)];
 const ROWS3_8: &[(&str, f64)] = &[("TAPS", 3.0), ("CHANNELS", 8.0)];
 const ROWS3_10: &[(&str, f64)] = &[("TAPS", 3.0), ("CHANNELS", 10.0)];
 const ROWS5_8: &[(&str, f64)] = &[("TAPS", 5.0), ("CHANNELS", 8.0)];
@@ -247,7 +245,13 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         chain: |p| p.taps() + 1,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
-    forward_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
+    pointwise::forward_few::<true>("pointwise_few_4"),
+    pointwise::forward_few::<false>("pointwise_few"),
+    pointwise::forward::<64, 1, true>("pointwise64_4"),
+    pointwise::forward::<32, 4, true>("pointwise_teams_4"),
+    pointwise::forward::<32, 1, true>("pointwise_4"),
+    pointwise::forward::<32, 4, false>("pointwise_teams"),
+    pointwise::forward::<32, 1, false>("pointwise"),
     forward_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
     forward_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
     forward_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
@@ -318,7 +322,11 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
-    backward_input_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
+    pointwise::backward_input::<64, 1, true>("pointwise64_4"),
+    pointwise::backward_input::<32, 4, true>("pointwise_teams_4"),
+    pointwise::backward_input::<32, 1, true>("pointwise_4"),
+    pointwise::backward_input::<32, 4, false>("pointwise_teams"),
+    pointwise::backward_input::<32, 1, false>("pointwise"),
     backward_input_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
     backward_input_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
     backward_input_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
@@ -350,7 +358,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
 ];
 
 /// Outputs that one share of the batch adds up.
-fn share(p: &Conv2d) -> u64 {
+pub(super) fn share(p: &Conv2d) -> u64 {
     p.share_rows as u64 * p.w_out as u64
 }
 
@@ -489,7 +497,9 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
     weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
     weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
-    weight_shared_rows::<1, 16>("shared_rows1_16", ROWS1_16),
+    pointwise::backward_weight_few("pointwise_few_4"),
+    pointwise::backward_weight::<true>("pointwise_4"),
+    pointwise::backward_weight::<false>("pointwise"),
     weight_shared_rows::<3, 10>("shared_rows3_10", ROWS3_10),
     weight_shared_rows::<3, 8>("shared_rows3_8", ROWS3_8),
     weight_shared_rows::<5, 10>("shared_rows5_10", ROWS5_10),
