@@ -131,21 +131,19 @@ fn weights_of(channel: u32, product: Product) -> vec4<u32> {
     return near * product.target_stride;
 }
 
-/// A short sum has one step: behind its last term that one is loaded again.
-fn reads_of(pixel: u32, channel: u32, product: Product, local: u32) -> Reads {
+/// Of weights an invocation loads the vector of channels `vector` at term `of_weights`. A short sum has one step: behind
+/// its last term that one is loaded again.
+fn reads_of(pixel: u32, channel: u32, product: Product, of_weights: u32, vector: u32, local: u32) -> Reads {
     let last = product.terms - 1u;
-    let of_pixels = min(local / GROUP_PIXELS, last);
-    let more_pixels = min(local / GROUP_PIXELS + PIXEL_TERMS, last);
+    let of_pixels = local / GROUP_PIXELS;
+    let near_pixels = min(of_pixels, last);
+    let near_weights = min(of_weights, last);
     let first = pixel + local % GROUP_PIXELS * 4u;
-    // Lanes run along what lies in a row: the weights of a channel that is read or of one that is written.
-    let term = select(local / TILE_CHANNELS, local % WEIGHT_TERMS, product.backward);
-    let vector = select(local % TILE_CHANNELS, local / WEIGHT_TERMS, product.backward);
-    let near = min(term, last);
     return Reads(
-        places(first, product.source_channels, product.source_first) + of_pixels * plane(),
-        (more_pixels - of_pixels) * plane(),
-        weights_of(channel + vector * 4u, product) + near * product.term_stride,
-        (min(term + WEIGHT_TERMS, last) - near) * product.term_stride,
+        places(first, product.source_channels, product.source_first) + near_pixels * plane(),
+        (min(of_pixels + PIXEL_TERMS, last) - near_pixels) * plane(),
+        weights_of(channel + vector * 4u, product) + near_weights * product.term_stride,
+        (min(of_weights + WEIGHT_TERMS, last) - near_weights) * product.term_stride,
     );
 }
 
@@ -192,10 +190,14 @@ fn add_products(sums: ptr<function, Sums>, inputs: vec4<f32>, near: vec4<f32>) {
 
 /// Adds a term, whose vectors lie there.
 fn add_term(sums: ptr<function, Sums>, of_pixels: u32, of_weights: u32) {
-    let inputs = pixels[of_pixels];
-    add_products(sums, inputs, weights[of_weights]);
+    let near = weights[of_weights];
+    var far = vec4<f32>();
     if CHANNEL_VECTORS > 1u {
-        let far = weights[of_weights + GROUP_CHANNELS];
+        far = weights[of_weights + GROUP_CHANNELS];
+    }
+    let inputs = pixels[of_pixels];
+    add_products(sums, inputs, near);
+    if CHANNEL_VECTORS > 1u {
         (*sums).c4 += far.x * inputs;
         (*sums).c5 += far.y * inputs;
         (*sums).c6 += far.z * inputs;
@@ -215,10 +217,10 @@ fn member_of(local: u32) -> Member {
 }
 
 /// The sums of an invocation, for the tile that begins at that pixel and channel.
-fn sum_up(pixel: u32, channel: u32, product: Product, member: Member, local: u32) -> Sums {
-    let reads = reads_of(pixel, channel, product, local);
-    let forward_to = local / TILE_CHANNELS * WEIGHT_STRIDE + local % TILE_CHANNELS;
-    let to = select(forward_to, local % WEIGHT_TERMS * WEIGHT_STRIDE + local / WEIGHT_TERMS, product.backward);
+fn sum_up(pixel: u32, channel: u32, product: Product, of_weights: u32, vector: u32, local: u32) -> Sums {
+    let reads = reads_of(pixel, channel, product, of_weights, vector, local);
+    let to = of_weights * WEIGHT_STRIDE + vector;
+    let member = member_of(local);
     let own_pixels = member.team * SHARE * GROUP_PIXELS + member.pixels;
     let own_weights = member.team * SHARE * WEIGHT_STRIDE + member.channels;
     var sums = Sums();
@@ -295,13 +297,13 @@ fn store(own: Own, channel: u32, sum: vec4<f32>, product: Product) {
 }
 
 /// Computes workgroup `i` of a product.
-fn multiply(i: u32, product: Product, local: u32) {
+fn multiply(i: u32, product: Product, of_weights: u32, vector: u32, local: u32) {
     // Blocks of channels are fastest in the grid: they read the same pixels.
     let channel_blocks = (product.targets + 4u * TILE_CHANNELS - 1u) / (4u * TILE_CHANNELS);
     let pixel = i / channel_blocks * 4u * GROUP_PIXELS;
     let first = i % channel_blocks * 4u * TILE_CHANNELS;
+    let sums = sum_up(pixel, first, product, of_weights, vector, local);
     let member = member_of(local);
-    let sums = sum_up(pixel, first, product, member, local);
     let own = own_of(pixel + 4u * member.pixels, product);
     let channel = first + 4u * member.channels;
     if TEAMS > 1u {
@@ -331,7 +333,9 @@ fn conv2d_forward_pointwise(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    multiply(workgroup_index(group, groups), forward_product(), local);
+    // Lanes run along the channels that are written: their weights lie in a row.
+    let i = workgroup_index(group, groups);
+    multiply(i, forward_product(), local / TILE_CHANNELS, local % TILE_CHANNELS, local);
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -340,7 +344,9 @@ fn conv2d_backward_input_pointwise(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    multiply(workgroup_index(group, groups), backward_product(), local);
+    // Lanes run along the terms.
+    let i = workgroup_index(group, groups);
+    multiply(i, backward_product(), local % WEIGHT_TERMS, local / WEIGHT_TERMS, local);
 }
 
 /// Few terms: an invocation computes four pixels of four channels on its own, without workgroup memory.
