@@ -11,11 +11,11 @@
 // A workgroup computes 4 GROUP_PIXELS pixels, of all images one behind the other, in 4 CHANNEL_VECTORS GROUP_CHANNELS
 // channels. A step of the sum takes DEPTH terms, channels that are read: each invocation loads one or two vectors of
 // either operand while it sums those of the step before, and then stages them. An invocation owns four pixels in four
-// neighbouring channels, and in the four that lie 4 GROUP_CHANNELS further on, if it has them. Where there are four
-// teams, each sums a quarter of a step's terms; at the end each adds up and stores one channel of the four.
+// neighbouring channels, and in the four that lie 4 GROUP_CHANNELS further on, if it has them. Where there are teams, each
+// sums its share of a step's terms; at the end each of the first four adds up and stores one channel of the four.
 
 override DEPTH: u32;
-/// One or four.
+/// One, four or eight.
 override TEAMS: u32;
 override GROUP_PIXELS: u32;
 override GROUP_CHANNELS: u32;
@@ -255,8 +255,11 @@ fn over_teams(before: vec4<f32>, own: vec4<f32>, team: u32, local: u32) -> vec4<
     if local / MEMBERS != team {
         return before;
     }
-    let i = local % MEMBERS;
-    return pixels[i] + pixels[i + MEMBERS] + pixels[i + 2u * MEMBERS] + pixels[i + 3u * MEMBERS];
+    var sum = vec4<f32>();
+    for (var i = local % MEMBERS; i < INVOCATIONS; i += MEMBERS) {
+        sum += pixels[i];
+    }
+    return sum;
 }
 
 /// Where an invocation writes: four pixels in the first channel of the layer, `count` of which or more there are.
@@ -311,7 +314,9 @@ fn multiply(i: u32, product: Product, of_weights: u32, vector: u32, local: u32) 
         sum = over_teams(sum, sums.c1, 1u, local);
         sum = over_teams(sum, sums.c2, 2u, local);
         sum = over_teams(sum, sums.c3, 3u, local);
-        store(own, channel + member.team, sum, product);
+        if member.team < 4u {
+            store(own, channel + member.team, sum, product);
+        }
     } else {
         store(own, channel, sums.c0, product);
         store(own, channel + 1u, sums.c1, product);

@@ -144,7 +144,11 @@ impl Conv2d {
         let share = rows.div_ceil(shares) as u32;
         // Kernels of one pixel load whole vectors where shares and images hold them.
         let vectors = self.kh * self.kw == 1 && (self.h_out * self.w_out).is_multiple_of(4);
-        let rows_of_vectors = if vectors { [1, 4, 2, 4][self.w_out as usize % 4] } else { 1 };
+        let rows_of_vectors = if vectors {
+            [1, 4, 2, 4][self.w_out as usize % 4]
+        } else {
+            1
+        };
         self.shares_of_rows(share.next_multiple_of(rows_of_vectors))
     }
 

@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 44] = [
+    let list: [Config; 46] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -64,6 +64,8 @@ fn shapes() -> Vec<(String, Conv2d)> {
         ([1, 5, 13, 3], 65, [1, 1], [1, 1], Same),
         ([5, 6, 6, 70], 10, [1, 1], [1, 1], Same),
         ([3, 2, 30, 4], 5, [1, 1], [1, 1], Same),
+        ([2, 1, 20, 130], 17, [1, 1], [1, 1], Same),
+        ([1, 3, 5, 16], 129, [1, 1], [1, 1], Same),
     ];
     let mut all: Vec<_> = list
         .into_iter()

@@ -19,19 +19,17 @@ static WEIGHT_FEW: Shader = shader!("conv2d_weight_pointwise_few.wgsl", PARAMS);
 /// Tiles of 64 pixels by 64 channels that occupy a large card.
 const FILL: u64 = 256;
 
-/// Tiles of 32 by 32 that occupy it without teams.
+/// Smaller ones that occupy it without teams, with four teams.
 const FILL_ALONE: u64 = 640;
-
-/// The fewest terms that teams share.
-const TEAM_TERMS: u32 = 64;
+const FILL_TEAMS: u64 = 300;
 
 /// The most input channels that are few.
 const FEW: u32 = 4;
 
-/// The `override` constants of tiles of SIDE pixels by as many channels: 4 pixels by 8 channels an invocation, or 4
-/// by 4. An invocation loads at most two vectors of either operand for a step.
-const fn constants(side: u32, teams: u32) -> &'static [(&'static str, f64)] {
-    match (side, teams) {
+/// The `override` constants of tiles of 64 pixels by 64 channels, or of 32 by 32 or 16: an invocation owns 4 pixels of 8
+/// channels, or 4 by 4. It loads at most two vectors of either operand for a step.
+const fn constants(channels: u32, teams: u32) -> &'static [(&'static str, f64)] {
+    match (channels, teams) {
         (64, 1) => &[
             ("DEPTH", 16.0),
             ("TEAMS", 1.0),
@@ -53,6 +51,13 @@ const fn constants(side: u32, teams: u32) -> &'static [(&'static str, f64)] {
             ("GROUP_CHANNELS", 8.0),
             ("CHANNEL_VECTORS", 1.0),
         ],
+        (16, 8) => &[
+            ("DEPTH", 64.0),
+            ("TEAMS", 8.0),
+            ("GROUP_PIXELS", 8.0),
+            ("GROUP_CHANNELS", 4.0),
+            ("CHANNEL_VECTORS", 1.0),
+        ],
         _ => panic!("no tile of that shape"),
     }
 }
@@ -68,42 +73,48 @@ fn takes_terms(terms: u64, profile: &Profile) -> bool {
     profile.class == Class::Gpu || terms < MAX_ITERATIONS
 }
 
-fn tiles<const SIDE: u32>(p: &Conv2d, channels: u32) -> u64 {
-    let pixels = p.n as u64 * (p.h_in * p.w_in) as u64;
-    pixels.div_ceil(SIDE as u64) * channels.div_ceil(SIDE) as u64
+/// Pixels of all images.
+fn pixels(p: &Conv2d) -> u64 {
+    p.n as u64 * (p.h_in * p.w_in) as u64
 }
 
-/// Is such a tile worth it for `channels` that are written, each a sum of `terms`?
-fn is_worth<const SIDE: u32, const TEAMS: u32>(p: &Conv2d, channels: u32, terms: u32) -> bool {
-    let tiles = tiles::<SIDE>(p, channels);
-    match (SIDE, TEAMS) {
-        (64, _) => tiles >= FILL && 4 * channels >= 3 * channels.next_multiple_of(SIDE),
-        (_, 4) => tiles < FILL_ALONE && terms >= TEAM_TERMS,
+fn tiles<const CHANNELS: u32>(p: &Conv2d, channels: u32) -> u64 {
+    let side = if CHANNELS == 64 { 64 } else { 32 };
+    pixels(p).div_ceil(side) * channels.div_ceil(CHANNELS) as u64
+}
+
+/// Is such a tile worth it for `channels` that are written, each a sum of `terms`? Teams are for long sums in few tiles.
+fn is_worth<const CHANNELS: u32, const TEAMS: u32>(p: &Conv2d, channels: u32, terms: u32) -> bool {
+    let tiles = tiles::<CHANNELS>(p, channels);
+    match (CHANNELS, TEAMS) {
+        (64, _) => tiles >= FILL && 4 * channels >= 3 * channels.next_multiple_of(64),
+        (_, 8) => tiles < FILL_TEAMS && terms >= 128,
+        (_, 4) => tiles < FILL_ALONE && terms >= 64,
         _ => true,
     }
 }
 
-/// The additions behind a sum: each team has a quarter of every step.
+/// The additions behind a sum: a team has eight terms of a step.
 fn terms_of_chain<const TEAMS: u32>(terms: u32) -> u64 {
     let terms = match TEAMS {
-        4 => 8 * terms.div_ceil(32) + 3,
-        _ => terms,
+        1 => terms,
+        _ => 8 * terms.div_ceil(8 * TEAMS) + TEAMS - 1,
     };
     terms as u64
 }
 
-pub(super) const fn forward<const SIDE: u32, const TEAMS: u32, const VECTORS: bool>(
+pub(super) const fn forward<const CHANNELS: u32, const TEAMS: u32, const VECTORS: bool>(
     name: &'static str,
 ) -> Variant<Conv2d> {
     Variant {
         name,
         family: Family::Shared,
-        suits: |p| is_worth::<SIDE, TEAMS>(p, p.c_out, p.c_in),
+        suits: |p| is_worth::<CHANNELS, TEAMS>(p, p.c_out, p.c_in),
         twin: None,
         shader: if VECTORS { &POINTWISE4 } else { &POINTWISE },
         entry: "conv2d_forward_pointwise",
-        constants: constants(SIDE, TEAMS),
-        workgroups: |p| tiles::<SIDE>(p, p.c_out),
+        constants: constants(CHANNELS, TEAMS),
+        workgroups: |p| tiles::<CHANNELS>(p, p.c_out),
         chain: |p| terms_of_chain::<TEAMS>(p.c_in) + 1,
         supports: |p, profile| is_product::<VECTORS>(p) && takes_terms(p.c_in as u64, profile),
     }
@@ -114,24 +125,21 @@ pub(super) const fn forward_few<const VECTORS: bool>(name: &'static str) -> Vari
     Variant {
         suits: |p| p.c_in <= FEW,
         entry: "conv2d_forward_pointwise_few",
-        workgroups: |p| {
-            let pixels = p.n as u64 * (p.h_in * p.w_in) as u64;
-            pixels.div_ceil(256) * p.c_out.div_ceil(4) as u64
-        },
+        workgroups: |p| pixels(p).div_ceil(256) * p.c_out.div_ceil(4) as u64,
         ..forward::<32, 1, VECTORS>(name)
     }
 }
 
-pub(super) const fn backward_input<const SIDE: u32, const TEAMS: u32, const VECTORS: bool>(
+pub(super) const fn backward_input<const CHANNELS: u32, const TEAMS: u32, const VECTORS: bool>(
     name: &'static str,
 ) -> Variant<Conv2d> {
     Variant {
-        suits: |p| is_worth::<SIDE, TEAMS>(p, p.c_in, p.c_out),
+        suits: |p| is_worth::<CHANNELS, TEAMS>(p, p.c_in, p.c_out),
         entry: "conv2d_backward_input_pointwise",
-        workgroups: |p| tiles::<SIDE>(p, p.c_in),
+        workgroups: |p| tiles::<CHANNELS>(p, p.c_in),
         chain: |p| terms_of_chain::<TEAMS>(p.c_out),
         supports: |p, profile| is_product::<VECTORS>(p) && takes_terms(p.c_out as u64, profile),
-        ..forward::<SIDE, TEAMS, VECTORS>(name)
+        ..forward::<CHANNELS, TEAMS, VECTORS>(name)
     }
 }
 
@@ -155,9 +163,7 @@ pub(super) const fn backward_weight<const VECTORS: bool>(name: &'static str) -> 
         },
         // Of weights: a team has eight of 32 pixels, and there are four. A bias has shorter ones.
         chain: |p| 8 * share(p).div_ceil(32) + 3 + 8,
-        supports: |p, profile| {
-            is_product_in_shares::<VECTORS>(p) && takes_terms(share(p), profile)
-        },
+        supports: |p, profile| is_product_in_shares::<VECTORS>(p) && takes_terms(share(p), profile),
     }
 }
 
