@@ -252,12 +252,11 @@ fn over_teams(before: vec4<f32>, own: vec4<f32>, team: u32, local: u32) -> vec4<
     workgroupBarrier();
     pixels[local] = own;
     workgroupBarrier();
-    if local / MEMBERS != team {
-        return before;
-    }
-    var sum = vec4<f32>();
-    for (var i = local % MEMBERS; i < INVOCATIONS; i += MEMBERS) {
-        sum += pixels[i];
+    var sum = before;
+    if local / MEMBERS == team {
+        for (var i = local % MEMBERS; i < INVOCATIONS; i += MEMBERS) {
+            sum += pixels[i];
+        }
     }
     return sum;
 }

@@ -126,11 +126,13 @@ fn over_teams(before: vec4<f32>, own: vec4<f32>, team: u32, local: u32) -> vec4<
     workgroupBarrier();
     lines[local] = own;
     workgroupBarrier();
-    if local / MEMBERS != team {
-        return before;
+    var sum = before;
+    if local / MEMBERS == team {
+        for (var i = local % MEMBERS; i < INVOCATIONS; i += MEMBERS) {
+            sum += lines[i];
+        }
     }
-    let i = local % MEMBERS;
-    return lines[i] + lines[i + MEMBERS] + lines[i + 2u * MEMBERS] + lines[i + 3u * MEMBERS];
+    return sum;
 }
 
 /// Writes `sum` as a number of row `row` of a share.
