@@ -5,6 +5,7 @@
 //! weight gradient is summed in shares of the batch, then reduced in a fixed order.
 
 mod cases;
+mod pointwise;
 mod variants;
 
 pub(super) use variants::PARAMS;
@@ -140,7 +141,15 @@ impl Conv2d {
         let tiles = u64::from((self.kh * self.c_in).div_ceil(64) * self.c_out.div_ceil(16));
         let rows = u64::from(self.n * self.h_out);
         let shares = (u64::from(workgroups) / tiles).clamp(1, rows);
-        self.shares_of_rows(rows.div_ceil(shares) as u32)
+        let share = rows.div_ceil(shares) as u32;
+        // Kernels of one pixel load whole vectors where shares and images hold them.
+        let vectors = self.kh * self.kw == 1 && (self.h_out * self.w_out).is_multiple_of(4);
+        let rows_of_vectors = if vectors {
+            [1, 4, 2, 4][self.w_out as usize % 4]
+        } else {
+            1
+        };
+        self.shares_of_rows(share.next_multiple_of(rows_of_vectors))
     }
 
     /// Images of one share of the weight gradient, where shares are whole images.

@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 36] = [
+    let list: [Config; 46] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -54,6 +54,18 @@ fn shapes() -> Vec<(String, Conv2d)> {
         ([1, 3, 70, 2], 3, [3, 3], [1, 1], Same),
         ([9, 2, 6, 5], 18, [5, 5], [1, 1], Same),
         ([17, 3, 3, 9], 6, [3, 3], [1, 1], Valid),
+        // Kernels of one pixel: 31, 32 and 33 pixels and channels, 63 to 65, images that end within a vector of pixels and
+        // many that end within a step; odd sums of some steps, and of fewer terms than a team has.
+        ([31, 1, 1, 31], 33, [1, 1], [1, 1], Same),
+        ([1, 4, 8, 32], 31, [1, 1], [1, 1], Same),
+        ([11, 3, 1, 33], 32, [1, 1], [1, 1], Valid),
+        ([7, 3, 3, 63], 64, [1, 1], [1, 1], Same),
+        ([16, 2, 2, 64], 63, [1, 1], [1, 1], Same),
+        ([1, 5, 13, 3], 65, [1, 1], [1, 1], Same),
+        ([5, 6, 6, 70], 10, [1, 1], [1, 1], Same),
+        ([3, 2, 30, 4], 5, [1, 1], [1, 1], Same),
+        ([2, 1, 20, 130], 17, [1, 1], [1, 1], Same),
+        ([1, 3, 5, 16], 129, [1, 1], [1, 1], Same),
     ];
     let mut all: Vec<_> = list
         .into_iter()
@@ -78,13 +90,17 @@ fn shapes() -> Vec<(String, Conv2d)> {
     all.push(("ranges".into(), ranges(all[1].1)));
     all.push(("ranges_stride".into(), ranges(all[4].1)));
     all.push(("ranges_rows".into(), ranges(all[29].1)));
+    all.push(("ranges_pointwise".into(), ranges(all[42].1)));
+    all.push(("ranges_pointwise_odd".into(), ranges(all[39].1)));
     all
 }
 
 /// Shapes, one at least for every variant, whose ReLU meets numbers next to zero and NaN.
 fn around_zero() -> impl Iterator<Item = (String, Conv2d)> {
     let rows = |p: &Conv2d| p.w_in.is_multiple_of(4) && p.w_out == p.w_in;
-    let of_shapes = move |(name, p): &(String, Conv2d)| name == "ranges" || rows(p) && p.w_in > 4;
+    let of_shapes = move |(name, p): &(String, Conv2d)| {
+        name == "ranges" || name == "ranges_pointwise_odd" || rows(p) && p.w_in > 4
+    };
     shapes().into_iter().filter(of_shapes)
 }
 

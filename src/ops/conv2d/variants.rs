@@ -1,6 +1,6 @@
 //! The implementations of the convolution kernels, the readable one first.
 
-use super::Conv2d;
+use super::{Conv2d, pointwise};
 use crate::ops::{
     ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
 };
@@ -30,7 +30,7 @@ static REDUCE: Shader = shader!("conv2d_reduce.wgsl", PARAMS);
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
 
 /// The register tiles slide over the input a pixel at a time, and turn the kernel around.
-fn unit_stride(p: &Conv2d) -> bool {
+pub(super) fn unit_stride(p: &Conv2d) -> bool {
     p.stride_h == 1 && p.stride_w == 1 && p.pad_top < p.kh && p.pad_left < p.kw
 }
 
@@ -264,6 +264,15 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         chain: |p| p.taps() + 1,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
+    pointwise::forward_few::<true>("pointwise_few_4"),
+    pointwise::forward_few::<false>("pointwise_few"),
+    pointwise::forward::<64, 1, true>("pointwise64_4"),
+    pointwise::forward::<16, 8, true>("pointwise_teams8_4"),
+    pointwise::forward::<32, 4, true>("pointwise_teams4_4"),
+    pointwise::forward::<32, 1, true>("pointwise_4"),
+    pointwise::forward::<16, 8, false>("pointwise_teams8"),
+    pointwise::forward::<32, 4, false>("pointwise_teams4"),
+    pointwise::forward::<32, 1, false>("pointwise"),
     forward_shared_rows::<3, 10, true>("shared_rows3_10_4"),
     forward_shared_rows::<3, 16, true>("shared_rows3_16_4"),
     forward_shared_rows::<3, 8, true>("shared_rows3_8_4"),
@@ -337,6 +346,13 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, profile| unit_stride(p) && profile.has_subgroup(8),
     },
+    pointwise::backward_input::<64, 1, true>("pointwise64_4"),
+    pointwise::backward_input::<16, 8, true>("pointwise_teams8_4"),
+    pointwise::backward_input::<32, 4, true>("pointwise_teams4_4"),
+    pointwise::backward_input::<32, 1, true>("pointwise_4"),
+    pointwise::backward_input::<16, 8, false>("pointwise_teams8"),
+    pointwise::backward_input::<32, 4, false>("pointwise_teams4"),
+    pointwise::backward_input::<32, 1, false>("pointwise"),
     backward_input_shared_rows::<3, 10, true>("shared_rows3_10_4"),
     backward_input_shared_rows::<3, 16, true>("shared_rows3_16_4"),
     backward_input_shared_rows::<3, 8, true>("shared_rows3_8_4"),
@@ -371,7 +387,7 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
 ];
 
 /// Outputs that one share of the batch adds up.
-fn share(p: &Conv2d) -> u64 {
+pub(super) fn share(p: &Conv2d) -> u64 {
     p.share_rows as u64 * p.w_out as u64
 }
 
@@ -511,6 +527,9 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
     weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
     weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
+    pointwise::backward_weight_few("pointwise_few_4"),
+    pointwise::backward_weight::<true>("pointwise_4"),
+    pointwise::backward_weight::<false>("pointwise"),
     weight_shared_rows::<3, 10>("shared_rows3_10"),
     weight_shared_rows::<3, 16>("shared_rows3_16"),
     weight_shared_rows::<5, 10>("shared_rows5_10"),

@@ -1,0 +1,27 @@
+
+// How convolutions of one pixel reach four pixels that follow one another, where images hold whole vectors. The
+// kernels declare source, bias_or_mask and result.
+
+alias Stored = vec4<f32>;
+/// Where four pixels lie, in Stored.
+alias Places = u32;
+const UNIT: u32 = 4u;
+
+/// Pixel `first` of all images and its three neighbours; behind the last those before it.
+fn four_pixels(first: u32, all: u32) -> Places {
+    return min(first, all - 4u);
+}
+
+fn source_four(at: Places) -> vec4<f32> {
+    return source[at];
+}
+
+fn mask_four(at: Places) -> vec4<f32> {
+    let i = 4u * at;
+    return vec4<f32>(bias_or_mask[i], bias_or_mask[i + 1u], bias_or_mask[i + 2u], bias_or_mask[i + 3u]);
+}
+
+/// Stores the first `count` of four pixels, which is all of them.
+fn store_four(at: Places, count: u32, four: vec4<f32>) {
+    result[at] = four;
+}
