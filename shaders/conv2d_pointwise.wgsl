@@ -12,10 +12,10 @@
 // channels. A step of the sum takes DEPTH terms, channels that are read: each invocation loads one or two vectors of
 // either operand while it sums those of the step before, and then stages them. An invocation owns four pixels in four
 // neighbouring channels, and in the four that lie 4 GROUP_CHANNELS further on, if it has them. Where there are teams, each
-// sums its share of a step's terms; at the end each of the first four adds up and stores one channel of the four.
+// sums its share of a step's terms; at the end each adds up and stores one channel of the four.
 
 override DEPTH: u32;
-/// One, four or eight.
+/// One or four.
 override TEAMS: u32;
 override GROUP_PIXELS: u32;
 override GROUP_CHANNELS: u32;

@@ -71,6 +71,14 @@ pub struct Schedule {
     pub split_k: u32,
 }
 
+impl Schedule {
+    /// Do dispatches run side by side where no barrier keeps them apart? Then what nobody waits for comes late, and
+    /// memory is shared out with more buffers.
+    pub fn overlaps(&self) -> bool {
+        self.workgroups.is_some()
+    }
+}
+
 /// A program under construction, seen from the layer whose node is being lowered.
 pub trait Emit {
     fn schedule(&self) -> &Schedule;
@@ -126,6 +134,9 @@ pub trait Emit {
     /// Adds a dispatch. The length of each binding is the op's own word. What cannot run here fails the
     /// whole plan, later.
     fn dispatch_bytes(&mut self, op: &'static dyn AnyOp, params: Vec<u8>, places: &[Place]);
+    /// Puts the last dispatch, which makes these gradients, off to the end of the backward pass if only the update reads
+    /// them and dispatches run side by side here: what it would wait for then does.
+    fn put_off_last(&mut self, gradients: &[TensorId]);
 }
 
 impl dyn Emit + '_ {
@@ -137,5 +148,17 @@ impl dyn Emit + '_ {
     /// [`Emit::dispatch_bytes`] with a typed block.
     pub fn dispatch<P: Params>(&mut self, op: &'static dyn AnyOp, params: &P, places: &[Place]) {
         self.dispatch_bytes(op, bytemuck::bytes_of(params).to_vec(), places);
+    }
+
+    /// Adds a dispatch that makes gradients, at the end of the backward pass where that is better.
+    pub fn put_off<P: Params>(
+        &mut self,
+        op: &'static dyn AnyOp,
+        params: &P,
+        places: &[Place],
+        gradients: &[TensorId],
+    ) {
+        self.dispatch(op, params, places);
+        self.put_off_last(gradients);
     }
 }

@@ -58,12 +58,12 @@ impl Convolution {
                 self.forward([first, made], node.own[0], bias, relu, emit);
             }
             Pass::Backward(0) => {
-                let between = [first, node.inputs[1]];
-                self.backward_weight(&node.name, between, &node.outputs, emit);
-            }
-            _ => {
                 let mask = emit.mask();
                 self.backward_input([first, made], node.own[0], mask, emit);
+            }
+            _ => {
+                let between = [first, node.inputs[1]];
+                self.backward_weight(&node.name, between, &node.outputs, emit);
             }
         }
     }
@@ -136,7 +136,8 @@ impl Convolution {
         let bias = made.next();
         let unread = || emit.scratch(format!("{name} no bias"), self.filters as usize);
         let bias = bias.unwrap_or_else(unread);
-        emit.dispatch(&conv2d::ReduceWeight, &reduce, &[partial, kernel, bias]);
+        let places = [partial, kernel, bias];
+        emit.put_off(&conv2d::ReduceWeight, &reduce, &places, gradients);
     }
 
     /// dy, kernel -> dx, stopped by the mask
@@ -164,14 +165,14 @@ impl Convolution {
     }
 }
 
-/// The gradients of a layer that is one convolution: of kernel and bias, then of x.
+/// The gradients of a layer that is one convolution: of x, then of kernel and bias, which nobody waits for.
 pub(super) fn gradients(use_bias: bool) -> Vec<Gradient> {
     use Slot::{GradIn, GradOut, GradOwn, In, Own};
     let own = [GradOwn(0), GradOwn(1)];
     let own = &own[..1 + usize::from(use_bias)];
     vec![
-        Gradient::new(&[In(0), GradOut(0)], own),
         Gradient::new(&[GradOut(0), Own(0)], &[GradIn(0)]),
+        Gradient::new(&[In(0), GradOut(0)], own),
     ]
 }
 
@@ -184,7 +185,7 @@ pub(super) fn caps(pass: Pass) -> Caps {
             kernel: Some(0),
             ..Caps::default()
         },
-        Pass::Backward(1) => Caps {
+        Pass::Backward(0) => Caps {
             mask: Mask::Range,
             ..Caps::default()
         },

@@ -33,6 +33,8 @@ pub(super) struct Emitter<'a> {
     pub of: HashMap<TensorId, Place>,
     pub transients: Transients,
     pub dispatches: Vec<Dispatch>,
+    /// Those that come at the end of the backward pass.
+    pub put_off: Vec<Dispatch>,
     /// What is being lowered.
     pub phase: Phase,
     pub label: String,
@@ -285,6 +287,20 @@ impl Emit for Emitter<'_> {
 
     fn metrics(&self, logits: TensorId) -> Place {
         self.metrics[&logits]
+    }
+
+    fn put_off_last(&mut self, gradients: &[TensorId]) {
+        let is_complete = |gradient: &TensorId| match self.graph.tensors[*gradient].kind {
+            Kind::Gradient { of } => self.finals.get(&of) == Some(gradient),
+            _ => false,
+        };
+        if self.options.schedule.overlaps() && gradients.iter().all(is_complete) {
+            let last = self.dispatches.pop();
+            for range in last.iter().flat_map(|dispatch| &dispatch.bindings) {
+                self.transients.keep(range.buffer);
+            }
+            self.put_off.extend(last);
+        }
     }
 
     fn dispatch_bytes(&mut self, op: &'static dyn AnyOp, params: Vec<u8>, places: &[Place]) {

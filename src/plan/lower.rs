@@ -54,7 +54,14 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
         let mut emitter = lowering.emitter(&graph, &fusion, buffers.len());
         lowering.program(&graph, &fusion, &mut emitter);
         let (mut dispatches, transients) = emitter.finish()?;
-        memory::assign(&mut dispatches, &transients, &mut buffers, &mut pool);
+        let overlaps = options.schedule.overlaps() && wanted.mode == Mode::Train;
+        memory::assign(
+            &mut dispatches,
+            &transients,
+            overlaps,
+            &mut buffers,
+            &mut pool,
+        );
         programs.push(Program {
             name: wanted.name,
             mode: wanted.mode,
@@ -210,6 +217,7 @@ impl<'a> Lowering<'a> {
             of,
             transients: memory::Transients::behind(fixed),
             dispatches: Vec::new(),
+            put_off: Vec::new(),
             phase: Phase::Input,
             label: String::new(),
             index: 0,

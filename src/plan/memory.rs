@@ -3,6 +3,7 @@
 //! reads and writes the same buffer.
 
 use super::{BufferId, BufferSpec, Dispatch};
+use std::collections::BTreeSet;
 
 /// The short-lived tensors of a program. Until [`assign`] gives them buffers they have the numbers behind those
 /// of the buffers that are there.
@@ -11,7 +12,12 @@ pub(super) struct Transients {
     specs: Vec<BufferSpec>,
     /// The one that nobody writes.
     zeros: Option<usize>,
+    /// Those whose buffers are theirs for the whole program.
+    kept: BTreeSet<usize>,
 }
+
+/// Bytes of a program's tensors that are small altogether.
+const SMALL: u64 = 128 << 20;
 
 /// The buffer that nobody writes: it begins as zeros.
 const ZEROS: &str = "zeros";
@@ -24,6 +30,7 @@ impl Transients {
             fixed,
             specs,
             zeros: None,
+            kept: BTreeSet::new(),
         }
     }
 
@@ -50,6 +57,12 @@ impl Transients {
         }
     }
 
+    /// Says that no other of the program may have that buffer, before or after: whoever writes it first waits for
+    /// nobody.
+    pub fn keep(&mut self, buffer: BufferId) {
+        self.kept.extend(self.index(buffer));
+    }
+
     /// Which of them a buffer number means, if one.
     fn index(&self, buffer: BufferId) -> Option<usize> {
         buffer.checked_sub(self.fixed)
@@ -57,13 +70,17 @@ impl Transients {
 }
 
 /// Gives every transient buffer of `program` a real one. `pool` holds the shared buffers made
-/// so far, for other programs of the same plan to use again.
+/// so far, for other programs of the same plan to use again. Where dispatches overlap, a program whose tensors are
+/// small altogether has a buffer for each: a barrier stands before every dispatch that writes what another one used.
 pub(super) fn assign(
     program: &mut [Dispatch],
     transients: &Transients,
+    overlaps: bool,
     buffers: &mut Vec<BufferSpec>,
     pool: &mut Vec<BufferId>,
 ) {
+    let all: u64 = transients.specs.iter().map(|spec| spec.bytes).sum();
+    let apart = overlaps && all <= SMALL;
     let mut lives = lifetimes(program, transients);
     let mut free = pool.clone();
     let mut chosen = vec![usize::MAX; lives.len()];
@@ -74,11 +91,15 @@ pub(super) fn assign(
     for step in 0..program.len() {
         for (id, tensor) in transients.specs.iter().enumerate() {
             if lives[id].is_some_and(|(born, _)| born == step) {
-                chosen[id] = take(tensor, &mut free, buffers, pool);
+                chosen[id] = match apart || transients.kept.contains(&id) {
+                    true => fresh(tensor, buffers, pool),
+                    false => take(tensor, &mut free, buffers, pool),
+                };
             }
         }
         for (id, life) in lives.iter().enumerate() {
-            if life.is_some_and(|(_, dies)| dies == step) {
+            let kept = apart || transients.kept.contains(&id);
+            if life.is_some_and(|(_, dies)| dies == step) && !kept {
                 free.push(chosen[id]);
             }
         }
@@ -135,6 +156,11 @@ fn take(
         buffers[id].bytes = buffers[id].bytes.max(tensor.bytes);
         return id;
     }
+    fresh(tensor, buffers, pool)
+}
+
+/// A new buffer.
+fn fresh(tensor: &BufferSpec, buffers: &mut Vec<BufferSpec>, pool: &mut Vec<BufferId>) -> BufferId {
     buffers.push(BufferSpec {
         name: format!("shared {}", pool.len()),
         bytes: tensor.bytes,

@@ -90,6 +90,8 @@ pub(super) fn penalty(emitter: &mut Emitter, metrics: Place) {
 
 /// What is left of a training step once all gradients that are kept are there.
 pub(super) fn finish(emitter: &mut Emitter) {
+    let put_off = std::mem::take(&mut emitter.put_off);
+    emitter.dispatches.extend(put_off);
     let kept = kept(emitter);
     emitter.begin(0, "parameters", Phase::Update);
     for Kept { run, at, gradient } in kept.clone() {

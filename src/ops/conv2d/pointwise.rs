@@ -19,14 +19,13 @@ static WEIGHT_FEW: Shader = shader!("conv2d_weight_pointwise_few.wgsl", PARAMS);
 /// Tiles of 64 pixels by 64 channels that occupy a large card.
 const FILL: u64 = 256;
 
-/// Smaller ones that occupy it without teams, with four teams.
+/// Smaller ones that occupy it without teams.
 const FILL_ALONE: u64 = 640;
-const FILL_TEAMS: u64 = 300;
 
 /// The most input channels that are few.
 const FEW: u32 = 4;
 
-/// The `override` constants of tiles of 64 pixels by 64 channels, or of 32 by 32 or 16: an invocation owns 4 pixels of 8
+/// The `override` constants of tiles of 64 pixels by 64 channels, or of 32 by 32: an invocation owns 4 pixels of 8
 /// channels, or 4 by 4. It loads at most two vectors of either operand for a step.
 const fn constants(channels: u32, teams: u32) -> &'static [(&'static str, f64)] {
     match (channels, teams) {
@@ -49,13 +48,6 @@ const fn constants(channels: u32, teams: u32) -> &'static [(&'static str, f64)] 
             ("TEAMS", 4.0),
             ("GROUP_PIXELS", 8.0),
             ("GROUP_CHANNELS", 8.0),
-            ("CHANNEL_VECTORS", 1.0),
-        ],
-        (16, 8) => &[
-            ("DEPTH", 64.0),
-            ("TEAMS", 8.0),
-            ("GROUP_PIXELS", 8.0),
-            ("GROUP_CHANNELS", 4.0),
             ("CHANNEL_VECTORS", 1.0),
         ],
         _ => panic!("no tile of that shape"),
@@ -88,7 +80,6 @@ fn is_worth<const CHANNELS: u32, const TEAMS: u32>(p: &Conv2d, channels: u32, te
     let tiles = tiles::<CHANNELS>(p, channels);
     match (CHANNELS, TEAMS) {
         (64, _) => tiles >= FILL && 4 * channels >= 3 * channels.next_multiple_of(64),
-        (_, 8) => tiles < FILL_TEAMS && terms >= 128,
         (_, 4) => tiles < FILL_ALONE && terms >= 64,
         _ => true,
     }
