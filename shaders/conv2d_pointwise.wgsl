@@ -313,9 +313,7 @@ fn multiply(i: u32, product: Product, of_weights: u32, vector: u32, local: u32) 
         sum = over_teams(sum, sums.c1, 1u, local);
         sum = over_teams(sum, sums.c2, 2u, local);
         sum = over_teams(sum, sums.c3, 3u, local);
-        if member.team < 4u {
-            store(own, channel + member.team, sum, product);
-        }
+        store(own, channel + member.team, sum, product);
     } else {
         store(own, channel, sums.c0, product);
         store(own, channel + 1u, sums.c1, product);

@@ -19,7 +19,7 @@ static WEIGHT_FEW: Shader = shader!("conv2d_weight_pointwise_few.wgsl", PARAMS);
 /// Tiles of 64 pixels by 64 channels that occupy a large card.
 const FILL: u64 = 256;
 
-/// Smaller ones that occupy it without teams.
+/// Tiles of 32 by 32 that occupy it without teams.
 const FILL_ALONE: u64 = 640;
 
 /// The most input channels that are few.
@@ -152,8 +152,9 @@ pub(super) const fn backward_weight<const VECTORS: bool>(name: &'static str) -> 
             let blocks = p.c_in.div_ceil(32) * p.c_out.div_ceil(32);
             p.splits as u64 * blocks as u64
         },
-        // Of weights: a team has eight of 32 pixels, and there are four. A bias has shorter ones.
-        chain: |p| 8 * share(p).div_ceil(32) + 3 + 8,
+        // Of a weight: a team has eight pixels of a step's 32, and there are four. Of a bias: eight invocations add up one
+        // vector of each step.
+        chain: |p| 8 * share(p).div_ceil(32) + 4,
         supports: |p, profile| is_product_in_shares::<VECTORS>(p) && takes_terms(share(p), profile),
     }
 }
