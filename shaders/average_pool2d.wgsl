@@ -1,9 +1,10 @@
 // average_pool2d: y[n,c,oy,ox] = the mean of x over the cells of window (oy, ox), which begins at
 // (oy*stride - pad_top, ox*stride - pad_left); cells outside the image do not count.
-// grad_x[pixel] = sum of dy / cells over the windows that hold the pixel.
+// grad_x[pixel] = sum of dy / cells over the windows that hold the pixel, zero where the ReLU before (relu_mask)
+// was closed.
 //
-// x, grad_x (n, x_channels, h_in, w_in) and y, dy (n, y_channels, h_out, w_out), of which c channels
-// from x_first and y_first on. An invocation owns one element of y (forward) or grad_x (backward).
+// x, grad_x (n, x_channels, h_in, w_in), y, dy (n, y_channels, h_out, w_out) and relu_mask (n, mask_channels,
+// h_in, w_in), of which c channels from *_first on. An invocation owns one element of y (forward) or grad_x (backward).
 
 override WORKGROUP: u32;
 
@@ -13,7 +14,8 @@ override WORKGROUP: u32;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> grad_x: array<f32>;
+@group(0) @binding(2) var<storage, read> relu_mask: array<f32>;
+@group(0) @binding(3) var<storage, read_write> grad_x: array<f32>;
 
 /// Where window `o` begins and ends inside the image, along one axis.
 fn cells(o: u32, stride: u32, pad: u32, size: u32, image: u32) -> vec2<u32> {
@@ -87,6 +89,10 @@ fn average_pool2d_backward(
                 let count = (rows.y - rows.x) * (columns.y - columns.x);
                 sum += dy[gradients + oy * params.w_out + ox] / f32(count);
             }
+        }
+        if params.masked != 0u {
+            let mask = (n * params.mask_channels + params.mask_first + c) * pixels + i % pixels;
+            sum = select(0.0, sum, relu_mask[mask] > 0.0);
         }
         grad_x[(n * params.x_channels + params.x_first + c) * pixels + i % pixels] = sum;
     }

@@ -18,4 +18,7 @@ struct Params {
     x_first: u32,
     y_channels: u32,
     y_first: u32,
+    masked: u32,
+    mask_channels: u32,
+    mask_first: u32,
 }

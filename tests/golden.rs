@@ -161,7 +161,7 @@ fn max_pool2d_agrees_with_keras() {
         agree(
             &case,
             &dx,
-            &reference::max_pool2d::max_pool2d_backward(&p, &words(&x), &words(&dy)),
+            &reference::max_pool2d::max_pool2d_backward(&p, &words(&x), &words(&dy), &[]),
         );
     }
 }
@@ -186,7 +186,7 @@ fn average_pool2d_agrees_with_keras() {
         );
         use reference::average_pool2d::*;
         agree(&case, &y, &average_pool2d_forward(&p, &words(&x)));
-        agree(&case, &dx, &average_pool2d_backward(&p, &words(&dy)));
+        agree(&case, &dx, &average_pool2d_backward(&p, &words(&dy), &[]));
     }
 }
 
@@ -532,7 +532,7 @@ fn gradients_agree_with_finite_differences() {
     }
     let p = MaxPool2d::new([1, 6, 5, 2], [3, 3], [1, 1], Padding::Same);
     let (x, dy) = (random(5, 60), random(6, 60));
-    let dx = reference::max_pool2d::max_pool2d_backward(&p, &words(&x), &words(&dy));
+    let dx = reference::max_pool2d::max_pool2d_backward(&p, &words(&x), &words(&dy), &[]);
     close(
         "max_pool2d dx",
         &dx,
@@ -550,7 +550,7 @@ fn gradients_agree_with_finite_differences() {
         let p = MaxPool2d::new([2, 5, 6, 2], size, stride, pad);
         let outputs = (p.n * p.c * p.h_out * p.w_out) as usize;
         let (x, dy) = (random(15, 120), random(16, outputs));
-        let dx = reference::average_pool2d::average_pool2d_backward(&p, &words(&dy));
+        let dx = reference::average_pool2d::average_pool2d_backward(&p, &words(&dy), &[]);
         close(
             "average_pool2d dx",
             &dx,

@@ -1,6 +1,6 @@
 //! AveragePooling2D: the mean of each window, channel by channel (Keras `AveragePooling2D`).
 
-use super::max_pooling2d::{pool_params, pooled};
+use super::max_pooling2d::{pool_caps, pool_params, pooled, stopped};
 use super::read::pool_config;
 use super::{Arguments, Unreadable};
 use crate::graph::{Caps, Emit, Gradient, Layer, Node, Outline, Pass, Refusal, Slot, Window};
@@ -37,10 +37,7 @@ impl Layer for AveragePooling2D {
     }
 
     fn caps(&self, pass: Pass, _: &[&Shape]) -> Caps {
-        Caps {
-            ranged: pass == Pass::Forward,
-            ..Caps::default()
-        }
+        pool_caps(pass)
     }
 
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {
@@ -50,7 +47,9 @@ impl Layer for AveragePooling2D {
             let params = pool_params(&self.0, emit, from, to);
             return emit.dispatch(&average_pool2d::Forward, &params, &places);
         }
+        let [dy, dx] = places;
         let params = pool_params(&self.0, emit, to, from);
-        emit.dispatch(&average_pool2d::Backward, &params, &places);
+        let (params, mask) = stopped(params, dy, emit);
+        emit.dispatch(&average_pool2d::Backward, &params, &[dy, mask, dx]);
     }
 }

@@ -3,7 +3,7 @@
 use super::read::pool_config;
 use super::{Arguments, Unreadable};
 use crate::graph::{
-    Caps, Emit, Gradient, Layer, Node, Outline, Pass, Refusal, Slot, TensorId, Window,
+    Caps, Emit, Gradient, Layer, Mask, Node, Outline, Pass, Place, Refusal, Slot, TensorId, Window,
 };
 use crate::ops::max_pool2d::{self, MaxPool2d};
 use crate::tensor::Shape;
@@ -39,6 +39,34 @@ pub(super) fn pool_params(
         y_channels: to.channels,
         y_first: to.first,
         ..MaxPool2d::new(emit.nhwc(x), size, stride, padding)
+    }
+}
+
+/// The block of a gradient with what is to stop it, and where the mask lies; where nothing stops it, anywhere.
+pub(super) fn stopped(
+    params: MaxPool2d,
+    anywhere: Place,
+    emit: &mut dyn Emit,
+) -> (MaxPool2d, Place) {
+    let Some(mask) = emit.mask() else {
+        return (params, anywhere);
+    };
+    let params = MaxPool2d {
+        masked: 1,
+        mask_channels: mask.channels,
+        mask_first: mask.first,
+        ..params
+    };
+    (params, mask.place)
+}
+
+/// What the passes of any pooling over windows allow.
+pub(super) fn pool_caps(pass: Pass) -> Caps {
+    let forward = pass == Pass::Forward;
+    Caps {
+        ranged: forward,
+        mask: if forward { Mask::No } else { Mask::Range },
+        ..Caps::default()
     }
 }
 
@@ -81,10 +109,7 @@ impl Layer for MaxPooling2D {
     }
 
     fn caps(&self, pass: Pass, _: &[&Shape]) -> Caps {
-        Caps {
-            ranged: pass == Pass::Forward,
-            ..Caps::default()
-        }
+        pool_caps(pass)
     }
 
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {
@@ -105,6 +130,7 @@ impl Layer for MaxPooling2D {
             x_first: 0,
             ..params
         };
-        emit.dispatch(&max_pool2d::Backward, &params, &[x, dy, dx]);
+        let (params, mask) = stopped(params, dy, emit);
+        emit.dispatch(&max_pool2d::Backward, &params, &[x, dy, mask, dx]);
     }
 }

@@ -196,7 +196,7 @@ impl Op for Backward {
     type Params = MaxPool2d;
     const NAME: &'static str = "average_pool2d_backward";
     const PHASE: Phase = Phase::Backward;
-    const BINDINGS: &'static [Binding] = &[read("dy"), out("grad_x")];
+    const BINDINGS: &'static [Binding] = &[read("dy"), read("relu_mask"), out("grad_x")];
     const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
         name: "naive",
         family: Family::Naive,
@@ -211,18 +211,40 @@ impl Op for Backward {
     }];
 
     fn lengths(p: &MaxPool2d) -> Vec<usize> {
-        vec![p.y_len(), p.x_len()]
+        vec![p.y_len(), p.mask_len(), p.x_len()]
     }
     fn reference(p: &MaxPool2d, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
-        vec![reference::average_pool2d_backward(p, bindings[0])]
+        let [dy, mask] = [bindings[0], bindings[1]];
+        vec![reference::average_pool2d_backward(p, dy, mask)]
     }
     fn cost(p: &MaxPool2d) -> Cost {
         Cost {
             flops: 2 * p.outputs() * cells(p).iter().product::<u64>(),
-            bytes: 4 * (p.inputs() + p.outputs()),
+            bytes: 4 * (p.inputs() + p.outputs()) + p.mask_bytes(),
         }
     }
     fn cases() -> Vec<Case<MaxPool2d>> {
-        cases(MaxPool2d::y_len)
+        let mut all = cases(MaxPool2d::y_len);
+        for case in &mut all {
+            case.fills.push(Fill::Integers(-1, 1));
+        }
+        let masked = |(name, params): (String, MaxPool2d), mask: Fill| Case {
+            name,
+            params: params.masked(),
+            step: Step::default(),
+            fills: vec![Fill::Integers(-9, 9), mask],
+            exact: true,
+        };
+        for (name, params) in powers_of_two() {
+            all.push(masked(
+                (format!("{name}_mask"), params),
+                Fill::Integers(-1, 1),
+            ));
+            all.push(masked(
+                (format!("{name}_tiny_mask"), params),
+                Fill::Tiny(-1, 1),
+            ));
+        }
+        all
     }
 }

@@ -1,12 +1,15 @@
 //! max_pool2d: any window, stride and padding, overlapping windows included.
 
+mod backward;
+
 use super::conv2d::{Padding, output_size};
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Family, Fill, Op, Phase, ROW_TAPS, Step, Variant, anywhere, out,
+    Binding, Case, Cost, Family, Fill, Op, ROW_TAPS, Step, UNUSED, Variant, anywhere, out,
     per_element, read, shader,
 };
 use crate::ops::reference::{Expected, max_pool2d as reference};
+pub use backward::Backward;
 
 params! {
     MaxPool2d {
@@ -26,6 +29,11 @@ params! {
         x_first: u32 as place,
         y_channels: u32 as detail,
         y_first: u32 as place,
+        /// Backward: is the gradient stopped where `relu_mask` is not positive?
+        masked: u32,
+        /// Of the buffer that holds `relu_mask`, a range of which goes with x.
+        mask_channels: u32 as detail,
+        mask_first: u32 as place,
     }
 }
 
@@ -39,7 +47,7 @@ impl MaxPool2d {
     ) -> MaxPool2d {
         let (h_out, pad_top) = output_size(h_in, kh, stride_h, padding);
         let (w_out, pad_left) = output_size(w_in, kw, stride_w, padding);
-        let (x_channels, y_channels, x_first, y_first) = (c, c, 0, 0);
+        let (x_channels, y_channels, mask_channels) = (c, c, c);
         MaxPool2d {
             n,
             c,
@@ -54,9 +62,9 @@ impl MaxPool2d {
             pad_top,
             pad_left,
             x_channels,
-            x_first,
             y_channels,
-            y_first,
+            mask_channels,
+            ..MaxPool2d::default()
         }
     }
 
@@ -71,6 +79,26 @@ impl MaxPool2d {
     }
     pub(super) fn y_len(&self) -> usize {
         self.n as usize * self.y_channels as usize * (self.h_out * self.w_out) as usize
+    }
+    pub(super) fn mask_len(&self) -> usize {
+        match self.masked {
+            0 => UNUSED,
+            _ => self.n as usize * self.mask_channels as usize * (self.h_in * self.w_in) as usize,
+        }
+    }
+    /// Bytes of the mask that a backward pass reads.
+    pub(super) fn mask_bytes(&self) -> u64 {
+        4 * u64::from(self.masked != 0) * self.inputs()
+    }
+
+    /// The same, its gradient stopped by a range of a wider buffer.
+    pub(super) fn masked(&self) -> MaxPool2d {
+        MaxPool2d {
+            masked: 1,
+            mask_channels: self.c + 4,
+            mask_first: 3,
+            ..*self
+        }
     }
 }
 
@@ -110,7 +138,7 @@ type Config = ([u32; 4], [u32; 2], [u32; 2], Padding);
 
 fn shapes() -> Vec<(String, MaxPool2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 12] = [
+    let list: [Config; 28] = [
         ([2, 9, 8, 3], [3, 3], [1, 1], Same),
         ([2, 8, 8, 4], [2, 2], [2, 2], Valid),
         ([1, 12, 12, 6], [3, 3], [2, 2], Same),
@@ -124,6 +152,25 @@ fn shapes() -> Vec<(String, MaxPool2d)> {
         ([2, 5, 4, 3], [3, 3], [1, 1], Same),
         ([1, 7, 8, 2], [2, 5], [1, 1], Same),
         ([3, 1, 12, 1], [5, 3], [1, 1], Same),
+        // Windows of 3x3: images of one row or column, odd and even, with and without padding.
+        ([2, 1, 5, 2], [3, 3], [1, 1], Same),
+        ([2, 7, 1, 2], [3, 3], [1, 1], Same),
+        ([1, 2, 2, 3], [3, 3], [1, 1], Same),
+        ([2, 3, 3, 7], [3, 3], [1, 1], Same),
+        ([2, 6, 6, 5], [3, 3], [1, 1], Same),
+        ([1, 14, 11, 2], [3, 3], [1, 1], Valid),
+        ([1, 1, 1, 5], [3, 3], [2, 2], Same),
+        ([1, 2, 1, 2], [3, 3], [2, 2], Same),
+        ([2, 5, 9, 3], [3, 3], [2, 2], Same),
+        ([1, 13, 7, 2], [3, 3], [2, 2], Same),
+        ([2, 8, 6, 3], [3, 3], [2, 2], Valid),
+        ([3, 6, 6, 3], [3, 3], [2, 2], Same),
+        // Windows that share no pixel, some with a border or gaps.
+        ([2, 3, 3, 5], [3, 3], [3, 3], Same),
+        ([2, 9, 7, 2], [2, 2], [2, 2], Same),
+        ([1, 11, 9, 2], [2, 1], [3, 2], Same),
+        // Windows larger than the image.
+        ([2, 3, 2, 2], [9, 7], [1, 1], Same),
     ];
     let name = |s: &Config| {
         let ([n, h, w, c], [kh, kw], [sh, sw], padding) = s;
@@ -213,65 +260,6 @@ impl Op for Forward {
             add("", Fill::Uniform(1.0));
             for (suffix, fill) in near_ties(&params) {
                 add(suffix, fill);
-            }
-        }
-        cases
-    }
-}
-
-/// dx = the sum of dy over the windows that an element won; ties go to the first in row-major order
-pub struct Backward;
-
-impl Op for Backward {
-    type Params = MaxPool2d;
-    const NAME: &'static str = "max_pool2d_backward";
-    const PHASE: Phase = Phase::Backward;
-    const BINDINGS: &'static [Binding] = &[read("x"), read("dy"), out("grad_x")];
-    const VARIANTS: &'static [Variant<MaxPool2d>] = &[Variant {
-        name: "naive",
-        family: Family::Naive,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SHADER,
-        entry: "max_pool2d_backward",
-        constants: &[("WORKGROUP", super::ELEMENTWISE as f64)],
-        workgroups: |p| per_element(p.inputs()),
-        chain: |p| (p.kh * p.kw) as u64,
-        supports: anywhere,
-    }];
-
-    fn lengths(p: &MaxPool2d) -> Vec<usize> {
-        vec![p.x_len(), p.y_len(), p.x_len()]
-    }
-    fn reference(p: &MaxPool2d, _: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
-        vec![reference::max_pool2d_backward(p, bindings[0], bindings[1])]
-    }
-    fn cost(p: &MaxPool2d) -> Cost {
-        Cost {
-            flops: p.outputs() * (p.kh * p.kw) as u64,
-            bytes: 4 * (2 * p.inputs() + p.outputs()),
-        }
-    }
-    fn cases() -> Vec<Case<MaxPool2d>> {
-        let mut cases = Vec::new();
-        for (name, params) in shapes() {
-            let case = |suffix: &str, x, dy, exact| Case {
-                name: format!("{name}{suffix}"),
-                params,
-                step: Step::default(),
-                fills: vec![x, dy],
-                exact,
-            };
-            cases.push(case("", Fill::Uniform(1.0), Fill::Uniform(1.0), false));
-            // Few distinct values: most windows hold ties.
-            cases.push(case(
-                "_ties",
-                Fill::Integers(0, 2),
-                Fill::Integers(-50, 50),
-                true,
-            ));
-            for (suffix, fill) in near_ties(&params) {
-                cases.push(case(suffix, fill, Fill::Integers(-50, 50), true));
             }
         }
         cases

@@ -5,6 +5,7 @@
 //! K + 2 of a chain of K. Backward each of K terms is divided, which costs every one the 2.5, and then summed:
 //! the same.
 
+use super::max_pool2d::mask_view;
 use super::{Expected, Sum, View, floats};
 use crate::ops::max_pool2d::MaxPool2d;
 
@@ -63,9 +64,11 @@ pub fn average_pool2d_forward(p: &MaxPool2d, x: &[u32]) -> Expected {
     Expected::sum(to.embed(p.n, p.c, values))
 }
 
-/// `dx[n,c,pixel]` = sum of dy / cells over the windows that hold the pixel, windows in row-major order.
-pub fn average_pool2d_backward(p: &MaxPool2d, dy: &[u32]) -> Expected {
-    let dy = floats(dy);
+/// `dx[n,c,pixel]` = sum of dy / cells over the windows that hold the pixel, windows in row-major order;
+/// zero where the ReLU before (`mask`) was closed.
+pub fn average_pool2d_backward(p: &MaxPool2d, dy: &[u32], mask: &[u32]) -> Expected {
+    let (dy, mask) = (floats(dy), floats(mask));
+    let masks = mask_view(p);
     let (to, from) = views(p);
     let windows: Vec<Vec<u32>> = (0..from.pixels).map(|pixel| cells(p, pixel)).collect();
     let mut values = Vec::new();
@@ -80,7 +83,9 @@ pub fn average_pool2d_backward(p: &MaxPool2d, dy: &[u32]) -> Expected {
                     *magnitude += share.abs();
                 }
             }
-            values.extend(sums);
+            let open = |pixel| p.masked == 0 || mask[masks.at(n, c, pixel)] > 0.0;
+            let stopped = |(pixel, sum)| if open(pixel) { sum } else { (0.0, 0.0) };
+            values.extend((0..).zip(sums).map(stopped));
         }
     }
     Expected::sum(to.embed(p.n, p.c, values))

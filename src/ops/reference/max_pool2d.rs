@@ -19,6 +19,15 @@ fn views(p: &MaxPool2d) -> (View, View) {
     )
 }
 
+/// Where the mask of the gradient of x lies.
+pub(super) fn mask_view(p: &MaxPool2d) -> View {
+    View {
+        channels: p.mask_channels,
+        first: p.mask_first,
+        pixels: p.h_in * p.w_in,
+    }
+}
+
 /// The winning input pixel of output pixel (oy, ox).
 fn winner(p: &MaxPool2d, x: &[f32], plane: usize, oy: u32, ox: u32) -> u32 {
     let rows = (oy * p.stride_h).saturating_sub(p.pad_top)
@@ -54,10 +63,12 @@ pub fn max_pool2d_forward(p: &MaxPool2d, x: &[u32]) -> Expected {
     Expected::exact(values.into_iter().map(|(value, _)| value).collect())
 }
 
-/// `dx[pixel]` = sum of dy over the windows that the pixel won, windows in row-major order.
-pub fn max_pool2d_backward(p: &MaxPool2d, x: &[u32], dy: &[u32]) -> Expected {
-    let (x, dy) = (floats(x), floats(dy));
+/// `dx[pixel]` = sum of dy over the windows that the pixel won, windows in row-major order; zero where the ReLU
+/// before (`mask`) was closed.
+pub fn max_pool2d_backward(p: &MaxPool2d, x: &[u32], dy: &[u32], mask: &[u32]) -> Expected {
+    let (x, dy, mask) = (floats(x), floats(dy), floats(mask));
     let (to, from) = views(p);
+    let masks = mask_view(p);
     let mut values = Vec::new();
     for n in 0..p.n {
         for c in 0..p.c {
@@ -67,7 +78,8 @@ pub fn max_pool2d_backward(p: &MaxPool2d, x: &[u32], dy: &[u32]) -> Expected {
                 let best = winner(p, x, plane, pixel / p.w_out, pixel % p.w_out);
                 sums[best as usize].add(dy[from.at(n, c, pixel)]);
             }
-            values.extend(sums.iter().map(|s| (s.value, s.magnitude)));
+            let open = |pixel| p.masked == 0 || mask[masks.at(n, c, pixel)] > 0.0;
+            values.extend((0..).zip(sums).map(|(i, sum)| sum.masked(open(i))));
         }
     }
     Expected::sum(to.embed(p.n, p.c, values))
