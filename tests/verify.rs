@@ -6,9 +6,8 @@ mod common;
 mod run;
 
 use fer_gpu::gpu::LimitChoice;
-use fer_gpu::ops::add::Add;
+use fer_gpu::ops::add::{Add, Sum};
 use fer_gpu::ops::reference::Expected;
-use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::{Binding, Case, Cost, Op, Step, Variant};
 use fer_gpu::verify::{self, Device, KnownFault, Pattern, Reason, Subject};
 use run::{fer_gpu, stderr};
@@ -18,25 +17,25 @@ use serde_json::Value;
 struct Wrong;
 
 impl Op for Wrong {
-    type Params = Planes;
+    type Params = Sum;
     const NAME: &'static str = "wrong_add";
     const BINDINGS: &'static [Binding] = Add::BINDINGS;
-    const VARIANTS: &'static [Variant<Planes>] = Add::VARIANTS;
+    const VARIANTS: &'static [Variant<Sum>] = Add::VARIANTS;
 
-    fn lengths(p: &Planes) -> Vec<usize> {
+    fn lengths(p: &Sum) -> Vec<usize> {
         Add::lengths(p)
     }
-    fn reference(p: &Planes, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+    fn reference(p: &Sum, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         let mut expected = Add::reference(p, step, bindings);
         // Channels outside the kernel's range are no numbers.
         let first = expected[0].values.iter_mut().find(|v| v.is_finite());
         *first.expect("a sum") += 1.0;
         expected
     }
-    fn cost(p: &Planes) -> Cost {
+    fn cost(p: &Sum) -> Cost {
         Add::cost(p)
     }
-    fn cases() -> Vec<Case<Planes>> {
+    fn cases() -> Vec<Case<Sum>> {
         Add::cases().into_iter().take(1).collect()
     }
 }

@@ -1,10 +1,12 @@
 //! Add: the sum of tensors of one shape (Keras `Add`). Reverse mode uses it too, where a tensor feeds several
 //! layers: the tensor's gradient is the sum of theirs.
 
-use super::{Arguments, Unreadable, planes};
-use crate::graph::{Alias, Caps, Emit, Gradient, Kind, Layer, Node, Outline, Pass, Refusal, Slot};
-use crate::ops::add;
-use crate::ops::relu::Planes;
+use super::{Arguments, Unreadable};
+use crate::graph::{
+    Alias, Caps, Emit, Gradient, Kind, Layer, Mask, Node, Outline, Pass, Place, Refusal, Slot,
+    TensorId, View,
+};
+use crate::ops::add::{self, Sum, TERMS};
 use crate::tensor::Shape;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -18,15 +20,53 @@ impl Add {
         Ok(Arc::new(Add))
     }
 
-    /// The sum of two gradients of a held tensor, in the order in which that lies in memory.
+    /// The sum of gradients of a held tensor, in the order in which that lies in memory.
     fn flat(node: &Node, emit: &mut dyn Emit) {
-        let [a, b, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map(|gradient| {
-            emit.gradient(gradient)
-                .expect("a shared tensor's is stored")
-        });
-        let params = Planes::whole(1, 1, y.1 as u32);
-        emit.dispatch(&add::Add, &params, &[a.0, b.0, y.0]);
+        let of = |gradient: TensorId, emit: &mut dyn Emit| {
+            let stored = emit.gradient(gradient);
+            stored.expect("a shared tensor's is stored")
+        };
+        let (to, words) = of(node.outputs[0], emit);
+        let view = |place| View {
+            place,
+            channels: 1,
+            first: 0,
+        };
+        let terms = node.inputs.iter();
+        let terms = terms.map(|&gradient| view(of(gradient, emit).0)).collect();
+        sum(terms, view(to), [1, 1, words as u32], &node.name, emit);
     }
+}
+
+/// Emits the sum of `terms`, from the left, over (n, channels, pixels), stopped by the node's mask. All but the
+/// last dispatch go through memory of this node.
+fn sum(mut terms: Vec<View>, y: View, [n, c, pixels]: [u32; 3], name: &str, emit: &mut dyn Emit) {
+    let block = |terms: &[View], y: View| {
+        let places: Vec<_> = terms.iter().map(|v| [v.channels, v.first]).collect();
+        Sum::new([n, c, pixels], &places, [y.channels, y.first])
+    };
+    // What is not read may be any buffer.
+    let places = |terms: &[View], mask: Place, y: View| {
+        let term = |at: usize| terms.get(at).unwrap_or(&terms[0]).place;
+        [term(0), term(1), term(2), term(3), mask, y.place]
+    };
+    while terms.len() > TERMS {
+        let rest = terms.split_off(TERMS);
+        let partial = View {
+            place: emit.scratch(format!("{name} partial"), (n * c * pixels) as usize),
+            channels: c,
+            first: 0,
+        };
+        let all = places(&terms, terms[0].place, partial);
+        emit.dispatch(&add::Add, &block(&terms, partial), &all);
+        terms = [vec![partial], rest].concat();
+    }
+    let (mut params, mut mask) = (block(&terms, y), terms[0].place);
+    if let Some(view) = emit.mask() {
+        params = params.masked([view.channels, view.first]);
+        mask = view.place;
+    }
+    emit.dispatch(&add::Add, &params, &places(&terms, mask, y));
 }
 
 impl Layer for Add {
@@ -56,7 +96,8 @@ impl Layer for Add {
     fn caps(&self, pass: Pass, inputs: &[&Shape]) -> Caps {
         match pass {
             Pass::Forward => Caps {
-                ranged: inputs.len() == 2,
+                ranged: inputs.len() <= TERMS,
+                mask: Mask::Range,
                 elementwise: true,
                 ..Caps::default()
             },
@@ -79,20 +120,9 @@ impl Layer for Add {
         {
             return Add::flat(node, emit);
         }
-        let [first, middle @ .., last] = &node.inputs[..] else {
-            unreachable!("two inputs at least");
-        };
-        // All but the last sum go through memory of this node.
-        let (mut sum, to) = (emit.view(*first), emit.view(y));
-        for &input in middle {
-            sum = planes::partial_sum(&add::Add, emit, sum, input, &node.name);
-        }
-        let last = emit.view(*last);
-        let params = Planes {
-            b_channels: last.channels,
-            b_first: last.first,
-            ..planes::between(emit, y, sum, to)
-        };
-        emit.dispatch(&add::Add, &params, &[sum.place, last.place, to.place]);
+        let [n, h, w, c] = emit.nhwc(y);
+        let terms = node.inputs.iter().map(|&input| emit.view(input)).collect();
+        let to = emit.view(y);
+        sum(terms, to, [n, c, h * w], &node.name, emit);
     }
 }

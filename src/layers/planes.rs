@@ -39,27 +39,3 @@ pub(super) fn zip(op: &'static dyn AnyOp, emit: &mut dyn Emit, tensors: [TensorI
     let (params, places) = both(emit, tensors);
     emit.dispatch(op, &params, &places);
 }
-
-/// The view of new memory that holds op(sum, b).
-pub(super) fn partial_sum(
-    op: &'static dyn AnyOp,
-    emit: &mut dyn Emit,
-    sum: View,
-    b: TensorId,
-    name: &str,
-) -> View {
-    let [n, h, w, c] = emit.nhwc(b);
-    let second = emit.view(b);
-    let to = View {
-        place: emit.scratch(format!("{name} partial"), (n * h * w * c) as usize),
-        channels: c,
-        first: 0,
-    };
-    let params = Planes {
-        b_channels: second.channels,
-        b_first: second.first,
-        ..between(emit, b, sum, to)
-    };
-    emit.dispatch(op, &params, &[sum.place, second.place, to.place]);
-    to
-}

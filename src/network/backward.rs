@@ -3,11 +3,12 @@
 //!
 //! One loop expands what the layers declare. Nothing is computed that no weight needs: a tensor whose value
 //! depends on no weight (the image, a pooled image, what frozen layers make) gets no gradient. Where a tensor
-//! feeds several layers, or several share a weight, its gradient is an explicit chain of adds.
+//! feeds several layers, or several share a weight, its gradient is an explicit sum.
 
 use super::Head;
 use crate::graph::{Graph, Kind, Mode, Node, Pass, Slot, TensorId};
 use crate::layers::{Add, CategoricalCrossentropy, Loss};
+use crate::ops::add::TERMS;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -113,24 +114,34 @@ impl Reverse<'_> {
 
     /// Adds a gradient to what the tensor has.
     fn add(&mut self, of: TensorId, gradient: TensorId, name: &str) {
-        let total = match self.gradients.get(&of) {
-            None => gradient,
-            Some(&before) => {
-                let sum = gradient_like(self.graph, of);
-                let inputs = vec![before, gradient];
-                self.graph.nodes.push(Node {
-                    name: name.into(),
-                    layer: Arc::new(Add),
-                    pass: Pass::Forward,
-                    layer_inputs: inputs.clone(),
-                    inputs,
-                    outputs: vec![sum],
-                    own: Vec::new(),
-                });
-                sum
-            }
+        let Some(&before) = self.gradients.get(&of) else {
+            self.gradients.insert(of, gradient);
+            return;
         };
-        self.gradients.insert(of, total);
+        let (mut inputs, sum) = match self.open_sum(before) {
+            Some(node) => (node.inputs, before),
+            None => (vec![before], gradient_like(self.graph, of)),
+        };
+        inputs.push(gradient);
+        self.graph.nodes.push(Node {
+            name: name.into(),
+            layer: Arc::new(Add),
+            pass: Pass::Forward,
+            layer_inputs: inputs.clone(),
+            inputs,
+            outputs: vec![sum],
+            own: Vec::new(),
+        });
+        self.gradients.insert(of, sum);
+    }
+
+    /// Takes out the node that makes a gradient, if it is a sum that has room for another term. Nobody has read it
+    /// yet: it was not complete.
+    fn open_sum(&mut self, gradient: TensorId) -> Option<Node> {
+        let at = self.graph.producer(gradient)?;
+        let node = &self.graph.nodes[at];
+        let open = node.pass == Pass::Forward && node.inputs.len() < TERMS;
+        open.then(|| self.graph.nodes.remove(at))
     }
 }
 

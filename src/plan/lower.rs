@@ -12,11 +12,11 @@ use super::{
 };
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
+use crate::ops::Phase;
+use crate::ops::add::{self, Sum, TERMS};
 use crate::ops::gather::{Gather, GatherParams};
-use crate::ops::relu::Planes;
 use crate::ops::softmax::{self, Softmax};
 use crate::ops::softmax_cross_entropy::METRICS;
-use crate::ops::{Phase, add};
 use std::collections::HashMap;
 
 /// Compiles the programs.
@@ -266,19 +266,28 @@ impl<'a> Lowering<'a> {
             port.expect("every head has metrics")
         });
         let metrics: Vec<Place> = metrics.collect();
-        let [first, middle @ .., last] = &metrics[..] else {
+        let [first, others @ ..] = &metrics[..] else {
             return;
         };
+        if others.is_empty() {
+            return;
+        }
         let flag = Place::of(self.all.flag.expect("a training program"));
-        let params = Planes::whole(1, 1, METRICS as u32);
         emitter.begin(0, "loss", Phase::Loss);
         let mut sum = *first;
-        for next in middle {
-            let partial = emitter.transient("metrics partial".into(), METRICS);
-            emitter.push(&add::Add, &params, &[sum, *next, partial]);
-            sum = partial;
+        let mut chunks = others.chunks(TERMS - 1).peekable();
+        while let Some(chunk) = chunks.next() {
+            let to = match chunks.peek() {
+                Some(_) => emitter.transient("metrics partial".into(), METRICS),
+                None => flag,
+            };
+            // What is not read may be any buffer.
+            let term = |at: usize| chunk.get(at).copied().unwrap_or(sum);
+            let places = [sum, term(0), term(1), term(2), sum, to];
+            let params = Sum::flat(METRICS as u32, 1 + chunk.len());
+            emitter.push(&add::Add, &params, &places);
+            sum = to;
         }
-        emitter.push(&add::Add, &params, &[sum, *last, flag]);
     }
 
     fn probabilities(&self, emitter: &mut Emitter) {

@@ -1,6 +1,7 @@
 //! Kernels that take one element to one element, over channel ranges of NCHW buffers.
 
-use super::{EPSILON, Expected, View, floats};
+use super::{EPSILON, Expected, FLUSH, View, floats};
+use crate::ops::add::{Channels, Sum, TERMS};
 use crate::ops::relu::Planes;
 
 pub(super) fn map(p: &Planes, one: impl Fn(u32, u32, u32) -> (f64, f64)) -> Vec<(f64, f64)> {
@@ -69,11 +70,35 @@ pub fn relu_backward(p: &Planes, dy: &[u32], y: &[u32]) -> Expected {
     }))
 }
 
-/// y = a + b, one rounding.
-pub fn add(p: &Planes, left: &[u32], right: &[u32]) -> Expected {
-    let (left, right) = (floats(left), floats(right));
-    Expected::absolute(map(p, |n, c, i| {
-        let sum = left[a(p).at(n, c, i)] as f64 + right[b(p).at(n, c, i)] as f64;
-        (sum, EPSILON * sum.abs())
-    }))
+/// y = a + b + ..., zero where the ReLU before (`relu_mask`) was closed. Each addition rounds the sum so far.
+pub fn add(p: &Sum, bindings: &[&[u32]]) -> Expected {
+    let view = |[channels, first]: Channels| View {
+        channels,
+        first,
+        pixels: p.pixels,
+    };
+    let operands = p.operands().into_iter().zip(bindings);
+    let terms: Vec<(View, &[f32])> = operands
+        .map(|(place, words)| (view(place), floats(words)))
+        .collect();
+    let mask = floats(bindings[TERMS]);
+    let masks = view([p.mask_channels, p.mask_first]);
+    let one = |n, c, i| {
+        let mut terms = terms.iter().map(|(at, x)| x[at.at(n, c, i)] as f64);
+        let mut sum = terms.next().expect("two terms at least");
+        let mut bound = 0.0;
+        for term in terms {
+            sum += term;
+            bound += EPSILON * (sum.abs() + bound) + FLUSH;
+        }
+        match p.masked == 0 || mask[masks.at(n, c, i)] > 0.0 {
+            true => (sum, bound),
+            false => (0.0, 0.0),
+        }
+    };
+    let images = (0..p.n).flat_map(|n| (0..p.channels).map(move |c| (n, c)));
+    let values = images.flat_map(|(n, c)| (0..p.pixels).map(move |i| (n, c, i)));
+    let values = values.map(|(n, c, i)| one(n, c, i)).collect();
+    let y = view([p.y_channels, p.y_first]);
+    Expected::absolute(y.embed(p.n, p.channels, values))
 }
