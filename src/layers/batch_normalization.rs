@@ -95,7 +95,12 @@ impl BatchNormalization {
             y_first: to.first,
             ..whole
         };
-        let params = params.split(emit.schedule().images_per_split.saturating_mul(h * w));
+        let schedule = emit.schedule();
+        let elements = schedule.images_per_split.saturating_mul(h * w);
+        let params = match schedule.workgroups {
+            Some(_) => params.split_wide(elements),
+            None => params.split(elements),
+        };
         (params, from.place, to.place)
     }
 

@@ -85,6 +85,15 @@ impl BatchNorm {
         self.in_shares_of(share.min(all))
     }
 
+    /// The same for GPUs: a channel that a wide workgroup is through with at once is one share, which needs no merge;
+    /// others are cut as by [`BatchNorm::split`].
+    pub fn split_wide(self, elements: u32) -> BatchNorm {
+        match self.n * self.pixels {
+            all if all <= LONGEST_SHARE => self.in_shares_of(all),
+            _ => self.split(elements),
+        }
+    }
+
     fn in_shares_of(self, share: u32) -> BatchNorm {
         let shares = (self.n * self.pixels).div_ceil(share);
         BatchNorm {
@@ -117,12 +126,14 @@ static WALK: Shader = shader!("batch_norm_walk.wgsl");
 static TREE: Shader = shader!("pair_tree.wgsl");
 
 const WORKGROUP: u64 = super::ELEMENTWISE;
+/// Lanes of a workgroup that has a long share.
+const WIDE: u64 = 256;
 
 /// An invocation for each share of each channel, or a workgroup; its elements one by one, or four by four.
 const fn sums(
     [scalars, vectors]: [&'static Shader; 2],
     [entry, tree]: [&'static str; 2],
-) -> [Variant<BatchNorm>; 4] {
+) -> [Variant<BatchNorm>; 6] {
     let naive = Variant {
         name: "naive",
         family: Family::Naive,
@@ -160,7 +171,21 @@ const fn sums(
         supports: anywhere,
         ..tree4
     };
-    [naive, four, tree4, tree1]
+    let wide4 = Variant {
+        name: "wide4",
+        suits: |p: &BatchNorm| p.share > SHORTEST_SHARE,
+        constants: &[("WORKGROUP", WIDE as f64)],
+        chain: |p: &BatchNorm| (p.share as u64 / 4).div_ceil(WIDE) + 2 + 8,
+        ..tree4
+    };
+    let wide1 = Variant {
+        name: "wide",
+        suits: |p: &BatchNorm| p.pixels > 1 && p.share > SHORTEST_SHARE,
+        constants: &[("WORKGROUP", WIDE as f64)],
+        chain: |p: &BatchNorm| (p.share as u64).div_ceil(WIDE) + 8,
+        ..tree1
+    };
+    [naive, four, wide4, tree4, wide1, tree1]
 }
 
 /// An invocation for each channel, or a workgroup.
