@@ -47,7 +47,7 @@ impl MaxPool2d {
     ) -> MaxPool2d {
         let (h_out, pad_top) = output_size(h_in, kh, stride_h, padding);
         let (w_out, pad_left) = output_size(w_in, kw, stride_w, padding);
-        let (x_channels, y_channels, mask_channels) = (c, c, c);
+        let (x_channels, y_channels) = (c, c);
         MaxPool2d {
             n,
             c,
@@ -63,7 +63,6 @@ impl MaxPool2d {
             pad_left,
             x_channels,
             y_channels,
-            mask_channels,
             ..MaxPool2d::default()
         }
     }
