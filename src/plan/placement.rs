@@ -158,13 +158,6 @@ impl Placement {
         Some((Place { buffer, offset }, words))
     }
 
-    /// Bytes of a region.
-    pub fn bytes(&self, region: usize) -> u64 {
-        let of = self.runs.iter().filter(|run| run.region == region);
-        let end = of.map(|run| run.offset + 4 * run.words as u64).max();
-        end.unwrap_or(0)
-    }
-
     /// The run that a weight of a region belongs to.
     pub fn run_of(&self, region: usize, offset: u64) -> &Run {
         let holds = |run: &&Run| {

@@ -43,9 +43,7 @@ impl Sum {
 
 /// [`crate::graph::Emit::sum_later`].
 pub(super) fn collect(emitter: &mut Emitter, shares: Shares, gradients: &[TensorId]) -> bool {
-    let limit = emitter.options.profile.limits.max_storage_binding;
-    let fits = emitter.placement.bytes(SHARED) <= limit;
-    if !emitter.options.schedule.overlaps() || !fits {
+    if !emitter.options.schedule.overlaps() {
         return false;
     }
     let small = emitter.placement.regions[SHARED].gradient;
@@ -68,7 +66,8 @@ pub(super) fn collect(emitter: &mut Emitter, shares: Shares, gradients: &[Tensor
     true
 }
 
-/// Emits what was collected, as many at a time as a kernel takes.
+/// Emits what was collected, as many at a time as a kernel takes. Where their gradients lie fits a binding, or the update,
+/// which binds all of the small weights', would not either.
 pub(super) fn finish(emitter: &mut Emitter) {
     let sums = std::mem::take(&mut emitter.sums);
     emitter.begin(0, "gradients", Phase::Backward);
