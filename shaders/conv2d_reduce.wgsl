@@ -1,10 +1,7 @@
 // conv2d weight gradient, second pass: (dw, db)[i] = partial[0][i] + partial[1][i] + ...
 //
 // partial (splits, kh * kw * c_in + 1, c_out), the last row of a share being the bias; dw (kh, kw,
-// c_in, c_out); db (c_out).
-//
-// naive: an invocation owns one number and adds up its shares in order. tree: a workgroup owns 8 numbers; of
-// each, 32 invocations add up every 32nd share, then each other's sums.
+// c_in, c_out); db (c_out). An invocation owns one number.
 
 override WORKGROUP: u32;
 
@@ -40,38 +37,5 @@ fn conv2d_reduce_weight(
             sum += partial[split * share + i];
         }
         store(i, sum);
-    }
-}
-
-/// Numbers of a workgroup of the tree.
-const NUMBERS: u32 = 8u;
-
-/// sums[lane * 8 + number]
-var<workgroup> sums: array<f32, WORKGROUP>;
-
-@compute @workgroup_size(WORKGROUP)
-fn conv2d_reduce_weight_tree(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = workgroup_index(group, groups) * NUMBERS + local % NUMBERS;
-    let share = kernel_len() + params.c_out;
-    var sum = 0.0;
-    if i < share {
-        for (var split = local / NUMBERS; split < params.splits; split += WORKGROUP / NUMBERS) {
-            sum += partial[split * share + i];
-        }
-    }
-    sums[local] = sum;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half >= NUMBERS; half /= 2u) {
-        if local < half {
-            sums[local] += sums[local + half];
-        }
-        workgroupBarrier();
-    }
-    if local < NUMBERS && i < share {
-        store(i, sums[local]);
     }
 }

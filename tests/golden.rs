@@ -20,6 +20,7 @@ use fer_gpu::ops::reference::{self, Expected, UNTOUCHED};
 use fer_gpu::ops::relu::Planes;
 use fer_gpu::ops::softmax::Softmax;
 use fer_gpu::ops::softmax_cross_entropy::Loss;
+use fer_gpu::ops::sum_shares::{Source, Sums};
 
 fn words(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
@@ -317,6 +318,25 @@ fn dense_agrees_with_keras() {
             &matmul_backward_weight(&weight, &words(&x), &words(&dy)),
         );
         agree(&case, &dbias, &matmul_backward_bias(&p, &words(&dy)));
+        // The rows as shares, of which the first columns and the rest go to places of their own.
+        let head = p.n / 3;
+        let source = Source {
+            shares: p.m,
+            words: p.n,
+            sums: p.n,
+            head,
+            head_at: p.n - head,
+            tail_at: 0,
+            lanes: 1,
+        };
+        let turned = [&dbias[head as usize..], &dbias[..head as usize]].concat();
+        let sums = Sums::new(&[source], p.n);
+        let dy = words(&dy);
+        agree(
+            &case,
+            &turned,
+            &reference::sum_shares::sum_shares(&sums, &[&dy]),
+        );
     }
 }
 

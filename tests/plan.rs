@@ -53,24 +53,19 @@ fn the_seed_network_runs_only_what_a_parameter_needs() {
         "output matmul_forward",
         "loss softmax_cross_entropy",
         "output matmul_backward_input",
-        "output matmul_backward_bias",
         "output matmul_backward_weight",
         "dense_1 matmul_backward_input",
-        "dense_1 matmul_backward_bias",
         "dense_1 matmul_backward_weight",
         "gap global_average_pool_backward",
         "mid_1/pool_proj conv2d_backward_weight",
-        "mid_1/pool_proj conv2d_reduce_weight",
-        "mid_1/5x5 conv2d_backward_weight",
-        "mid_1/5x5 conv2d_reduce_weight",
         "mid_1/5x5 conv2d_backward_input",
-        "mid_1/3x3 conv2d_backward_weight",
-        "mid_1/3x3 conv2d_reduce_weight",
+        "mid_1/5x5 conv2d_backward_weight",
         "mid_1/3x3 conv2d_backward_input",
+        "mid_1/3x3 conv2d_backward_weight",
         "mid_1/5x5_reduce conv2d_backward_weight",
-        "mid_1/5x5_reduce conv2d_reduce_weight",
         "mid_1/3x3_reduce conv2d_backward_weight",
-        "mid_1/3x3_reduce conv2d_reduce_weight",
+        "gradients sum_shares",
+        "gradients sum_shares",
         "parameters adam",
     ];
     assert_eq!(kernels(&plan), expected);
@@ -334,4 +329,28 @@ fn fan_out_adds_and_pools_are_differentiated() {
     }
     assert_eq!(list.iter().filter(|k| k.ends_with(" add")).count(), 1);
     assert!(!list.contains(&"stem conv2d_backward_input".to_string()));
+}
+
+/// Where a layer stands in two places each makes a gradient, and the sum of both waits for them: they are summed over
+/// their shares at once. The others' come at the end, five at a time, and nothing is forgotten.
+#[test]
+fn only_complete_gradients_are_summed_at_the_end() {
+    let mut b = Builder::new();
+    let image = b.input("image", [8, 8, 1]);
+    let window = Window::square(3, 1, Padding::Same);
+    let before = ["a", "b", "c", "d"].map(|name| b.conv2d(name, image, 4, window, true));
+    let left = b.conv2d("shared", before[0], 4, window, true);
+    let right = b.again("right", "shared", &before[1..2]).expect("shapes");
+    let joined = b.concat("join", &[left, right, before[2], before[3]]);
+    let flat = b.flatten("flat", joined);
+    let logits = b.dense("output", flat, 3, false);
+    let model = b.model("shared", logits);
+    for (class, at_the_end) in [(Class::Gpu, 1), (Class::Software, 0)] {
+        let list = kernels(&plan_of(&model, 2, &options(class)).expect("a plan"));
+        let of = |name: &str| list.iter().filter(|k| k.ends_with(name)).count();
+        let at_once = if at_the_end == 0 { 6 } else { 2 };
+        assert_eq!(of(" conv2d_reduce_weight"), at_once, "{list:#?}");
+        assert_eq!(of(" matmul_backward_bias"), 1 - at_the_end);
+        assert_eq!(of(" sum_shares"), at_the_end, "five of them");
+    }
 }

@@ -79,6 +79,14 @@ impl Schedule {
     }
 }
 
+/// A tensor (shares, words) of gradients that were made in shares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shares {
+    pub place: Place,
+    pub shares: u32,
+    pub words: u32,
+}
+
 /// A program under construction, seen from the layer whose node is being lowered.
 pub trait Emit {
     fn schedule(&self) -> &Schedule;
@@ -134,9 +142,11 @@ pub trait Emit {
     /// Adds a dispatch. The length of each binding is the op's own word. What cannot run here fails the
     /// whole plan, later.
     fn dispatch_bytes(&mut self, op: &'static dyn AnyOp, params: Vec<u8>, places: &[Place]);
-    /// Puts the last dispatch, which makes these gradients, off to the end of the backward pass if only the update reads
-    /// them and dispatches run side by side here: what it would wait for then does.
-    fn put_off_last(&mut self, gradients: &[TensorId]);
+    /// Has shares added up at the end of the backward pass, with others': where each share is made of these gradients,
+    /// one or two that lie flat, one behind the other (what lies behind the last is left alone). Not done, and for the
+    /// caller to do at once, where dispatches do not run side by side, or where somebody else than the update reads
+    /// the gradients.
+    fn sum_later(&mut self, shares: Shares, gradients: &[TensorId]) -> bool;
 }
 
 impl dyn Emit + '_ {
@@ -148,17 +158,5 @@ impl dyn Emit + '_ {
     /// [`Emit::dispatch_bytes`] with a typed block.
     pub fn dispatch<P: Params>(&mut self, op: &'static dyn AnyOp, params: &P, places: &[Place]) {
         self.dispatch_bytes(op, bytemuck::bytes_of(params).to_vec(), places);
-    }
-
-    /// Adds a dispatch that makes gradients, at the end of the backward pass where that is better.
-    pub fn put_off<P: Params>(
-        &mut self,
-        op: &'static dyn AnyOp,
-        params: &P,
-        places: &[Place],
-        gradients: &[TensorId],
-    ) {
-        self.dispatch(op, params, places);
-        self.put_off_last(gradients);
     }
 }

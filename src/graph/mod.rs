@@ -11,7 +11,7 @@ mod layer;
 
 use crate::ops::conv2d::Padding;
 use crate::tensor::Shape;
-pub use emit::{BufferId, Emit, Mode, PanelRange, Place, Schedule, View};
+pub use emit::{BufferId, Emit, Mode, PanelRange, Place, Schedule, Shares, View};
 pub use layer::{
     Alias, Caps, Declared, Folding, Gradient, Init, Layer, Layout, Mask, Outline, Own, Pass,
     Refusal, Slot,

@@ -3,7 +3,7 @@
 
 use super::{Arguments, Unreadable};
 use crate::graph::{
-    Caps, Emit, Gradient, Mask, Node, Pass, Place, Refusal, Slot, TensorId, View, Window,
+    Caps, Emit, Gradient, Mask, Node, Pass, Place, Refusal, Shares, Slot, TensorId, View, Window,
 };
 use crate::ops::conv2d::{self, Conv2d};
 use crate::ops::{AnyOp, depthwise_conv2d};
@@ -127,6 +127,14 @@ impl Convolution {
         };
         let partial = emit.scratch(format!("{name} partial"), words);
         emit.dispatch(op, &params, &[x, dy, partial]);
+        let shares = Shares {
+            place: partial,
+            shares: params.splits,
+            words: (words / params.splits as usize) as u32,
+        };
+        if emit.sum_later(shares, gradients) {
+            return;
+        }
         let mut made = gradients.iter().map(|&gradient| {
             let (place, _) = emit.gradient(gradient).expect("kernel and bias lie flat");
             place
@@ -137,7 +145,7 @@ impl Convolution {
         let unread = || emit.scratch(format!("{name} no bias"), self.filters as usize);
         let bias = bias.unwrap_or_else(unread);
         let places = [partial, kernel, bias];
-        emit.put_off(&conv2d::ReduceWeight, &reduce, &places, gradients);
+        emit.dispatch(&conv2d::ReduceWeight, &reduce, &places);
     }
 
     /// dy, kernel -> dx, stopped by the mask

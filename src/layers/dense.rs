@@ -6,7 +6,7 @@
 use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
     Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, PanelRange, Pass, Place,
-    Refusal, Slot,
+    Refusal, Shares, Slot,
 };
 use crate::ops::matmul::{self, Matmul, MatmulWeight, PANEL};
 use crate::tensor::Shape;
@@ -105,8 +105,15 @@ impl Dense {
         let params = self.params(node, emit);
         let (x, dy) = (emit.whole(node.inputs[0]), emit.whole(node.inputs[1]));
         if let Some(&bias) = node.outputs.get(1) {
-            let (bias, _) = emit.gradient(bias).expect("a bias lies flat");
-            emit.dispatch(&matmul::BackwardBias, &params, &[dy, bias]);
+            let shares = Shares {
+                place: dy,
+                shares: params.m,
+                words: params.n,
+            };
+            if !emit.sum_later(shares, &[bias]) {
+                let (bias, _) = emit.gradient(bias).expect("a bias lies flat");
+                emit.dispatch(&matmul::BackwardBias, &params, &[dy, bias]);
+            }
         }
         if let Some((kernel, _)) = emit.gradient(node.outputs[0]) {
             let params = MatmulWeight::new(&params);

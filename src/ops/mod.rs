@@ -37,6 +37,7 @@ pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 pub mod softmax_cross_entropy;
+pub mod sum_shares;
 pub mod update;
 pub mod weight_average;
 
@@ -434,6 +435,7 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &matmul::BackwardWeight,
     &matmul::BackwardWeightAdam,
     &matmul::BackwardBias,
+    &sum_shares::SumShares,
     &relu::Forward,
     &relu::Backward,
     &activation::Forward,

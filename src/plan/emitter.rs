@@ -4,8 +4,8 @@
 use super::fusion::{Fusion, Inside};
 use super::memory::Transients;
 use super::placement::{Placement, Storage};
-use super::{Dispatch, Error, Mode, Options, Range, Schedule, update, variants};
-use crate::graph::{BufferId, Emit, Graph, Kind, PanelRange, Place, TensorId, View};
+use super::{Dispatch, Error, Mode, Options, Range, Schedule, shares, update, variants};
+use crate::graph::{BufferId, Emit, Graph, Kind, PanelRange, Place, Shares, TensorId, View};
 use crate::ops::relu::Planes;
 use crate::ops::update::Update;
 use crate::ops::{AnyOp, Params, Phase, concat};
@@ -33,8 +33,8 @@ pub(super) struct Emitter<'a> {
     pub of: HashMap<TensorId, Place>,
     pub transients: Transients,
     pub dispatches: Vec<Dispatch>,
-    /// Those that come at the end of the backward pass.
-    pub put_off: Vec<Dispatch>,
+    /// What is added up at the end of the backward pass.
+    pub sums: Vec<shares::Sum>,
     /// What is being lowered.
     pub phase: Phase,
     pub label: String,
@@ -289,18 +289,8 @@ impl Emit for Emitter<'_> {
         self.metrics[&logits]
     }
 
-    fn put_off_last(&mut self, gradients: &[TensorId]) {
-        let is_complete = |gradient: &TensorId| match self.graph.tensors[*gradient].kind {
-            Kind::Gradient { of } => self.finals.get(&of) == Some(gradient),
-            _ => false,
-        };
-        if self.options.schedule.overlaps() && gradients.iter().all(is_complete) {
-            let last = self.dispatches.pop();
-            for range in last.iter().flat_map(|dispatch| &dispatch.bindings) {
-                self.transients.keep(range.buffer);
-            }
-            self.put_off.extend(last);
-        }
+    fn sum_later(&mut self, shares: Shares, gradients: &[TensorId]) -> bool {
+        shares::collect(self, shares, gradients)
     }
 
     fn dispatch_bytes(&mut self, op: &'static dyn AnyOp, params: Vec<u8>, places: &[Place]) {

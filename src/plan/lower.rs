@@ -217,7 +217,7 @@ impl<'a> Lowering<'a> {
             of,
             transients: memory::Transients::behind(fixed),
             dispatches: Vec::new(),
-            put_off: Vec::new(),
+            sums: Vec::new(),
             phase: Phase::Input,
             label: String::new(),
             index: 0,

@@ -2,7 +2,7 @@
 //!
 //! `fold` puts layers of predictions into those before them, `fusion` decides which tensors share storage and which nodes vanish, `placement` where the held tensors
 //! lie, `ports` where host and programs meet, `lower` turns nodes into dispatches, for which the layers write
-//! through `emitter`; `variants` chooses the kernels and `committed` says what is usual, `memory` maps
+//! through `emitter`; `shares` adds up the gradients that were made in shares; `variants` chooses the kernels and `committed` says what is usual, `memory` maps
 //! short-lived tensors onto few buffers, `display` prints the result. No GPU is needed for any of it.
 
 mod committed;
@@ -14,6 +14,7 @@ mod lower;
 mod memory;
 mod placement;
 mod ports;
+mod shares;
 mod update;
 mod variants;
 

@@ -8,7 +8,8 @@
 use super::emitter::Emitter;
 use super::placement::{Placement, Run, SHARED, Storage, Treatment};
 use super::{
-    BufferSpec, Clip, Dispatch, Error, Mode, Options, Program, Range, SUMS, Training, variants,
+    BufferSpec, Clip, Dispatch, Error, Mode, Options, Program, Range, SUMS, Training, shares,
+    variants,
 };
 use crate::graph::Place;
 use crate::ops::Phase;
@@ -90,8 +91,7 @@ pub(super) fn penalty(emitter: &mut Emitter, metrics: Place) {
 
 /// What is left of a training step once all gradients that are kept are there.
 pub(super) fn finish(emitter: &mut Emitter) {
-    let put_off = std::mem::take(&mut emitter.put_off);
-    emitter.dispatches.extend(put_off);
+    shares::finish(emitter);
     let kept = kept(emitter);
     emitter.begin(0, "parameters", Phase::Update);
     for Kept { run, at, gradient } in kept.clone() {

@@ -547,33 +547,15 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     },
 ];
 
-/// Numbers of a workgroup of the reducing tree, and the invocations that add up the shares of each.
-const TREE_NUMBERS: u64 = 8;
-const TREE_LANES: u64 = 32;
-
-pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[
-    Variant {
-        name: "naive",
-        family: Family::Naive,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &REDUCE,
-        entry: "conv2d_reduce_weight",
-        constants: WORKGROUP,
-        workgroups: |p| per_element((p.partial_len() / p.splits as usize) as u64),
-        chain: |p| p.splits as u64,
-        supports: anywhere,
-    },
-    Variant {
-        name: "tree",
-        family: Family::Tree,
-        suits: |p| p.splits >= 64,
-        twin: None,
-        shader: &REDUCE,
-        entry: "conv2d_reduce_weight_tree",
-        constants: &[("WORKGROUP", (TREE_NUMBERS * TREE_LANES) as f64)],
-        workgroups: |p| ((p.partial_len() / p.splits as usize) as u64).div_ceil(TREE_NUMBERS),
-        chain: |p| (p.splits as u64).div_ceil(TREE_LANES) + 5,
-        supports: anywhere,
-    },
-];
+pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[Variant {
+    name: "naive",
+    family: Family::Naive,
+    suits: crate::ops::always,
+    twin: None,
+    shader: &REDUCE,
+    entry: "conv2d_reduce_weight",
+    constants: WORKGROUP,
+    workgroups: |p| per_element((p.partial_len() / p.splits as usize) as u64),
+    chain: |p| p.splits as u64,
+    supports: anywhere,
+}];
