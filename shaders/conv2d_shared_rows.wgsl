@@ -151,7 +151,8 @@ fn place(e: u32, block: Block, of_images: Images) -> Place {
     let image = row / pitch(of_images);
     let y = row % pitch(of_images) - of_images.top;
     let column = block.column + e % (block.quads + 1u) * 4u - of_images.left;
-    return Place((image < params.n) & (y < of_images.height), column, image, y * of_images.width + column);
+    let inside = (image < params.n) & (y < of_images.height);
+    return Place(inside, column, image, y * of_images.width + column);
 }
 
 /// Where a vector of weights lies: its first number for the first channel that is read, the channel of the step, and
