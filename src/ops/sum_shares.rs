@@ -247,6 +247,11 @@ fn sets() -> Vec<(String, Vec<Source>)> {
         "no_bias".into(),
         vec![source(9, 40, 30, 30), source(64, 7, 7, 7)],
     ));
+    // A workgroup that is full to the last number, and another source behind it.
+    sets.push((
+        "full_workgroup".into(),
+        vec![source(1, 256, 256, 200), source(1, 3, 3, 3)],
+    ));
     let all = [
         source(512, 20, 20, 10),
         source(1, 1, 1, 1),
