@@ -46,7 +46,7 @@ pub struct Source {
     /// Words of the buffer of gradients where they go.
     pub head_at: u32,
     pub tail_at: u32,
-    /// Invocations of the tree that add up one number: a power of two, at most [`MOST_LANES`].
+    /// Invocations of the tree that add up one number: a power of two, at most 32.
     pub lanes: u32,
 }
 
