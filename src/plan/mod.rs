@@ -1,9 +1,10 @@
 //! The schedule as plain data: a network compiled to programs, lists of dispatches over shared buffers.
 //!
-//! `fold` puts layers of predictions into those before them, `fusion` decides which tensors share storage and which nodes vanish, `placement` where the held tensors
-//! lie, `ports` where host and programs meet, `lower` turns nodes into dispatches, for which the layers write
-//! through `emitter`; `shares` adds up the gradients that were made in shares; `variants` chooses the kernels and `committed` says what is usual, `memory` maps
-//! short-lived tensors onto few buffers, `display` prints the result. No GPU is needed for any of it.
+//! `fold` puts layers of predictions into those before them, `fusion` decides which tensors share storage and which
+//! nodes vanish, `placement` where the held tensors lie, `ports` where host and programs meet, `lower` turns nodes into
+//! dispatches, for which the layers write through `emitter`; `shares` adds up the gradients that were made in shares;
+//! `update` spends them, `variants` chooses the kernels and `committed` says what is usual, `memory` maps short-lived
+//! tensors onto few buffers, `display` prints the result. No GPU is needed for any of it.
 
 mod committed;
 mod display;
