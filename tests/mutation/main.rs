@@ -112,7 +112,7 @@ fn the_table_is_of_todays_shaders_and_nearly_all_faults_are_seen() {
 #[test]
 fn a_fault_is_seen_and_a_sound_kernel_is_not_blamed() {
     let shader = draw::files()["add.wgsl"];
-    let find = |(_, line): &(usize, &str)| line.contains("return (n * channels + first + c)");
+    let find = |(_, line): &(usize, &str)| line.contains("return (n * channels + first + channel)");
     let (at, line) = shader.text.lines().enumerate().find(find).expect("it");
     let with = |mutated: String| Mutant {
         file: shader.file,
@@ -124,13 +124,13 @@ fn a_fault_is_seen_and_a_sound_kernel_is_not_blamed() {
     let adapter = Adapter::all().into_iter().next().expect("an adapter");
     let mut bench = Bench::new(adapter);
     let mut compiler = module::Compiler::default();
-    let faulty = with(line.replace("first + c", "first"));
+    let faulty = with(line.replace("first + channel", "first"));
     let targets = compiler.targets(&faulty).expect("it compiles");
-    assert_eq!(targets.len(), 1, "add alone uses this file");
+    assert_eq!(targets.len(), 2, "the variants of add alone use this file");
     let verdict = bench.examine(&faulty, &targets, |_| {});
     assert!(matches!(verdict, Verdict::Killed(_)), "{verdict:?}");
     // The same in other words: it would be discarded, and no case sees a fault.
-    let sound = with(line.replace("first + c", "(first) + c"));
+    let sound = with(line.replace("first + channel", "(first) + channel"));
     assert_eq!(compiler.fate(&sound), draw::Fate::Identical);
     assert_eq!(bench.examine(&sound, &targets, |_| {}), Verdict::Survived);
 }
