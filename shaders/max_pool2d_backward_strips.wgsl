@@ -135,7 +135,7 @@ fn max_pool2d_backward_strips(
             let oy = (iy + i32(params.pad_top)) / i32(STRIDE);
             let exists = (iy + i32(params.pad_top) >= 0) & (oy < i32(params.h_out));
             let row = (gradients + u32(clamp(oy, 0, i32(params.h_out) - 1))) * params.w_out;
-            let gradient = select(Windows(), gradients_at(row, window), exist & Flags(exists));
+            let gradient = select(Windows(0.0), gradients_at(row, window), exist & Flags(exists));
 
             sum = collect(sum, best.tap, gradient, 0u);
             sum_below = collect(sum_below, best.tap, gradient, 3u);
