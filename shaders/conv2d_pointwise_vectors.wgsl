@@ -1,16 +1,5 @@
-
-// How convolutions of one pixel reach four pixels that follow one another, where images hold whole vectors. The
-// kernels declare source, bias_or_mask and result.
-
-alias Stored = vec4<f32>;
-/// Where four pixels lie, in Stored.
-alias Places = u32;
-const UNIT: u32 = 4u;
-
-/// Pixel `first` of all images and its three neighbours; behind the last those before it.
-fn four_pixels(first: u32, all: u32) -> Places {
-    return min(first, all - 4u);
-}
+// How convolutions of one pixel reach four pixels (four_pixels_vectors.wgsl). The kernels declare source,
+// bias_or_mask and result.
 
 fn source_four(at: Places) -> vec4<f32> {
     return source[at];

@@ -7,8 +7,9 @@
 
 use super::Error;
 use super::device::{Buffer, Gpu};
-use super::estimate::{Estimate, predicted_seconds};
-use super::kernel::{Bound, Checks, Kernel};
+use super::estimate::Estimate;
+use super::kernel::Checks;
+use super::launch::{Launch, Resolver};
 use super::metrics::{self, Metrics};
 use super::shards::Filling;
 use crate::ops::softmax_cross_entropy::METRICS;
@@ -16,7 +17,7 @@ use crate::ops::{Access, Step};
 use crate::plan::{self, Dispatch, Mode, Plan, Port, Program, Range};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::Instant;
 
 /// Steps in flight.
@@ -27,9 +28,6 @@ const SUBMIT_SECONDS: f64 = 0.5;
 
 /// What errors call it.
 pub(super) const STEP: &str = "a step";
-
-/// Uniform blocks begin at multiples of this.
-const UNIFORM_ALIGNMENT: usize = 256;
 
 /// A program of the plan, or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,15 +103,6 @@ pub struct Batch<'a> {
     pub step: Step,
 }
 
-/// A kernel launch, resolved.
-pub(super) struct Launch {
-    pub(super) kernel: Arc<Kernel>,
-    pub(super) group: wgpu::BindGroup,
-    pub(super) grid: [u32; 2],
-    /// Predicted seconds.
-    seconds: f64,
-}
-
 /// A step whose metrics have not been read.
 pub(super) struct Pending {
     slot: usize,
@@ -164,7 +153,7 @@ impl<'g> Executor<'g> {
             gpu.upload(&buffers[constant.buffer], 0, words);
         }
         let step = gpu.uniform("step", bytemuck::bytes_of(&Step::default()));
-        let mut resolver = Resolver {
+        let resolver = Resolver {
             gpu,
             buffers: &buffers,
             step: &step,
@@ -312,11 +301,7 @@ impl<'g> Executor<'g> {
             None
         };
         self.upload(work, batch);
-        let mut submits = self.submits(work);
-        let last = submits.pop().unwrap_or_default();
-        for part in submits {
-            self.encode(&self.launches(work)[part], &[]);
-        }
+        let last = self.encode_but_last(work);
         self.read_metrics(work, last, batch.step.valid_rows);
         self.gpu.check(STEP)?;
         Ok(oldest)
@@ -324,9 +309,18 @@ impl<'g> Executor<'g> {
 
     /// Submits all of a work, in submits that no system takes for a hang.
     pub(super) fn encode_all(&self, work: Work) {
-        for part in self.submits(work) {
+        let last = self.encode_but_last(work);
+        self.encode(&self.launches(work)[last], &[]);
+    }
+
+    /// All submits of a work but the last: the launches of that one.
+    fn encode_but_last(&self, work: Work) -> std::ops::Range<usize> {
+        let mut submits = self.submits(work);
+        let last = submits.pop().unwrap_or_default();
+        for part in submits {
             self.encode(&self.launches(work)[part], &[]);
         }
+        last
     }
 
     /// The launches of a work, submit by submit.
@@ -565,65 +559,4 @@ fn distinct<'a>(
 ) -> impl Iterator<Item = &'a Dispatch> {
     let mut seen = std::collections::HashSet::new();
     dispatches.filter(move |d| seen.insert((d.op.name(), d.variant)))
-}
-
-/// Turns dispatches into launches.
-struct Resolver<'a> {
-    gpu: &'a Gpu,
-    buffers: &'a [Buffer],
-    step: &'a Buffer,
-    checks: Checks,
-}
-
-impl Resolver<'_> {
-    fn program(&mut self, dispatches: &[Dispatch]) -> Result<Vec<Launch>, Error> {
-        let mut blocks = Vec::new();
-        let mut starts = Vec::new();
-        for dispatch in dispatches {
-            starts.push(blocks.len());
-            blocks.extend_from_slice(&dispatch.params);
-            blocks.resize(blocks.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
-        }
-        let uniforms = self.gpu.uniform("parameter blocks", &blocks);
-        let resolve = |(dispatch, start): (&Dispatch, usize)| {
-            let kernel = self
-                .gpu
-                .kernel(dispatch.op, dispatch.variant, self.checks)?;
-            let bytes = (dispatch.params.len() as u64).next_multiple_of(16);
-            let params = Bound {
-                buffer: &uniforms,
-                offset: start as u64,
-                bytes,
-            };
-            let storage: Vec<Bound> = dispatch
-                .bindings
-                .iter()
-                .map(|range| Bound {
-                    buffer: &self.buffers[range.buffer],
-                    offset: range.offset,
-                    bytes: range.bytes,
-                })
-                .collect();
-            let group = self.gpu.bind(
-                dispatch.op,
-                &kernel,
-                params,
-                Bound::whole(self.step),
-                &storage,
-            );
-            let grid = self
-                .gpu
-                .grid(dispatch.op.workgroups(dispatch.variant, &dispatch.params));
-            let seconds = predicted_seconds(dispatch, self.gpu.profile.class);
-            self.gpu
-                .check(&format!("{} {}", dispatch.label, dispatch.op.name()))?;
-            Ok(Launch {
-                kernel,
-                group,
-                grid,
-                seconds,
-            })
-        };
-        dispatches.iter().zip(starts).map(resolve).collect()
-    }
 }

@@ -10,6 +10,7 @@ mod estimate;
 pub mod executor;
 mod faults;
 pub mod kernel;
+mod launch;
 mod metrics;
 pub mod parameters;
 mod shards;

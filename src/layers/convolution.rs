@@ -144,8 +144,7 @@ impl Convolution {
         let bias = made.next();
         let unread = || emit.scratch(format!("{name} no bias"), self.filters as usize);
         let bias = bias.unwrap_or_else(unread);
-        let places = [partial, kernel, bias];
-        emit.dispatch(&conv2d::ReduceWeight, &reduce, &places);
+        emit.dispatch(&conv2d::ReduceWeight, &reduce, &[partial, kernel, bias]);
     }
 
     /// dy, kernel -> dx, stopped by the mask

@@ -81,6 +81,7 @@ pub(super) fn assign(
 ) {
     let all: u64 = transients.specs.iter().map(|spec| spec.bytes).sum();
     let apart = overlaps && all <= SMALL;
+    let is_kept = |id: usize| apart || transients.kept.contains(&id);
     let mut lives = lifetimes(program, transients);
     let mut free = pool.clone();
     let mut chosen = vec![usize::MAX; lives.len()];
@@ -91,15 +92,14 @@ pub(super) fn assign(
     for step in 0..program.len() {
         for (id, tensor) in transients.specs.iter().enumerate() {
             if lives[id].is_some_and(|(born, _)| born == step) {
-                chosen[id] = match apart || transients.kept.contains(&id) {
+                chosen[id] = match is_kept(id) {
                     true => fresh(tensor, buffers, pool),
                     false => take(tensor, &mut free, buffers, pool),
                 };
             }
         }
         for (id, life) in lives.iter().enumerate() {
-            let kept = apart || transients.kept.contains(&id);
-            if life.is_some_and(|(_, dies)| dies == step) && !kept {
+            if life.is_some_and(|(_, dies)| dies == step) && !is_kept(id) {
                 free.push(chosen[id]);
             }
         }

@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 47] = [
+    let list: [Config; 48] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -66,7 +66,9 @@ fn shapes() -> Vec<(String, Conv2d)> {
         ([3, 2, 30, 4], 5, [1, 1], [1, 1], Same),
         ([2, 1, 20, 130], 17, [1, 1], [1, 1], Same),
         ([1, 3, 5, 16], 129, [1, 1], [1, 1], Same),
+        // Rows of a workgroup: as many as workgroup memory holds, and one more than it would hold.
         ([7, 1, 17, 2], 3, [5, 5], [1, 1], Same),
+        ([6, 3, 9, 2], 3, [3, 3], [1, 1], Same),
     ];
     let mut all: Vec<_> = list
         .into_iter()

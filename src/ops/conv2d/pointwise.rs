@@ -6,14 +6,21 @@ use super::variants::{PARAMS, share, unit_stride};
 use crate::ops::{Family, MAX_ITERATIONS, Shader, Variant, shader};
 use crate::profile::{Class, Profile};
 
+static VECTOR: Shader = shader!("four_pixels_vectors.wgsl");
+static FOUR: Shader = shader!("four_pixels_scalars.wgsl");
 static VECTORS: Shader = shader!("conv2d_pointwise_vectors.wgsl");
 static SCALARS: Shader = shader!("conv2d_pointwise_scalars.wgsl");
-static POINTWISE4: Shader = shader!("conv2d_pointwise.wgsl", VECTORS, PARAMS);
-static POINTWISE: Shader = shader!("conv2d_pointwise.wgsl", SCALARS, PARAMS);
+static POINTWISE4: Shader = shader!("conv2d_pointwise.wgsl", VECTORS, VECTOR, PARAMS);
+static POINTWISE: Shader = shader!("conv2d_pointwise.wgsl", SCALARS, FOUR, PARAMS);
 static WEIGHT_VECTORS: Shader = shader!("conv2d_weight_pointwise_vectors.wgsl");
 static WEIGHT_SCALARS: Shader = shader!("conv2d_weight_pointwise_scalars.wgsl");
-static WEIGHT4: Shader = shader!("conv2d_weight_pointwise.wgsl", WEIGHT_VECTORS, PARAMS);
-static WEIGHT: Shader = shader!("conv2d_weight_pointwise.wgsl", WEIGHT_SCALARS, PARAMS);
+static WEIGHT4: Shader = shader!(
+    "conv2d_weight_pointwise.wgsl",
+    WEIGHT_VECTORS,
+    VECTOR,
+    PARAMS
+);
+static WEIGHT: Shader = shader!("conv2d_weight_pointwise.wgsl", WEIGHT_SCALARS, FOUR, PARAMS);
 static WEIGHT_FEW: Shader = shader!("conv2d_weight_pointwise_few.wgsl", PARAMS);
 
 /// Tiles of 64 pixels by 64 channels that occupy a large card.
