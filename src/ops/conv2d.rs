@@ -6,6 +6,7 @@
 
 mod cases;
 mod pointwise;
+mod subgroup;
 mod variants;
 
 pub(super) use variants::PARAMS;

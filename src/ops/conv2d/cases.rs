@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 48] = [
+    let list: [Config; 61] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -69,6 +69,23 @@ fn shapes() -> Vec<(String, Conv2d)> {
         // Rows of a workgroup: as many as workgroup memory holds, and one more than it would hold.
         ([7, 1, 17, 2], 3, [5, 5], [1, 1], Same),
         ([6, 3, 9, 2], 3, [3, 3], [1, 1], Same),
+        // Small images as a whole: eight to a workgroup and one more, channels around its 8 and 16.
+        ([9, 6, 6, 7], 9, [3, 3], [1, 1], Same),
+        ([3, 6, 6, 9], 8, [5, 5], [1, 1], Same),
+        ([9, 3, 3, 17], 15, [3, 3], [1, 1], Same),
+        ([8, 3, 3, 4], 17, [5, 5], [1, 1], Same),
+        ([7, 3, 3, 16], 5, [1, 1], [1, 1], Same),
+        // Whole rows of 4 to 24 columns, and parts of longer ones.
+        ([2, 3, 24, 9], 7, [3, 3], [1, 1], Same),
+        ([1, 4, 20, 3], 8, [3, 3], [1, 1], Same),
+        ([3, 1, 8, 5], 17, [5, 5], [1, 1], Same),
+        ([1, 7, 48, 8], 9, [5, 5], [1, 1], Same),
+        ([2, 5, 36, 10], 20, [5, 5], [1, 1], Same),
+        // Every other pixel, seven by seven.
+        ([2, 10, 16, 2], 9, [7, 7], [2, 2], Same),
+        // Kernels of one pixel: blocks of 8, 16, 24 and 32 channels with some too many, four quads that cross images.
+        ([5, 6, 6, 8], 22, [1, 1], [1, 1], Same),
+        ([3, 2, 6, 12], 47, [1, 1], [1, 1], Same),
     ];
     let mut all: Vec<_> = list
         .into_iter()
@@ -95,6 +112,8 @@ fn shapes() -> Vec<(String, Conv2d)> {
     all.push(("ranges_rows".into(), ranges(all[29].1)));
     all.push(("ranges_pointwise".into(), ranges(all[42].1)));
     all.push(("ranges_pointwise_odd".into(), ranges(all[39].1)));
+    all.push(("ranges_image".into(), ranges(all[48].1)));
+    all.push(("ranges_pointwise_quads".into(), ranges(all[59].1)));
     all
 }
 
@@ -102,7 +121,7 @@ fn shapes() -> Vec<(String, Conv2d)> {
 fn around_zero() -> impl Iterator<Item = (String, Conv2d)> {
     let rows = |p: &Conv2d| p.w_in.is_multiple_of(4) && p.w_out == p.w_in;
     let of_shapes = move |(name, p): &(String, Conv2d)| {
-        name == "ranges" || name == "ranges_pointwise_odd" || rows(p) && p.w_in > 4
+        name.starts_with("ranges") || rows(p) && p.w_in > 4
     };
     shapes().into_iter().filter(of_shapes)
 }

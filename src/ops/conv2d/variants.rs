@@ -1,6 +1,6 @@
 //! The implementations of the convolution kernels, the readable one first.
 
-use super::{Conv2d, pointwise};
+use super::{Conv2d, pointwise, subgroup};
 use crate::ops::{
     ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
 };
@@ -12,7 +12,6 @@ static NAIVE: Shader = shader!("conv2d.wgsl", PARAMS);
 static TILE: Shader = shader!("conv2d_tile.wgsl");
 static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE, PARAMS);
 static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE, PARAMS);
-static SUBGROUP_ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", ROW_TAPS, PARAMS);
 static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl", PARAMS);
 static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
 static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE, PARAMS);
@@ -39,55 +38,11 @@ fn tiles(n: u32, height: u32, width: u32) -> u64 {
     n as u64 * height.div_ceil(2) as u64 * width.div_ceil(8) as u64
 }
 
-/// Tiles of 16 pixels by 2 rows.
-fn wide_tiles(n: u32, height: u32, width: u32) -> u64 {
-    n as u64 * height.div_ceil(2) as u64 * width.div_ceil(16) as u64
-}
-
 /// Can rows be loaded in vectors for a kernel of TAPS columns? Its middle column must lie over the output's.
 fn whole_rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
     let same =
         p.kw == TAPS && p.pad_left == TAPS / 2 && p.w_out == p.w_in && p.w_in.is_multiple_of(4);
     same && unit_stride(p) && profile.has_subgroup(8)
-}
-
-/// Do such rows come in tiles of 16 pixels, which waste no more of them than narrower ones?
-fn rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
-    whole_rows::<TAPS>(p, profile) && 2 * p.w_in.div_ceil(16) == p.w_in.div_ceil(8)
-}
-
-/// The forward pass in tiles whose rows are loaded in vectors.
-const fn forward_rows<const TAPS: u32>(
-    name: &'static str,
-    constants: &'static [(&'static str, f64)],
-) -> Variant<Conv2d> {
-    Variant {
-        name,
-        family: Family::Subgroup,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &SUBGROUP_ROWS,
-        entry: "conv2d_forward_subgroup_rows",
-        constants,
-        workgroups: |p| {
-            wide_tiles(p.n, p.h_out, p.w_out).div_ceil(8) * (p.c_out as u64).div_ceil(10)
-        },
-        chain: |p| p.taps() + 1,
-        supports: rows::<TAPS>,
-    }
-}
-
-/// The backward pass in such tiles.
-const fn backward_input_rows<const TAPS: u32>(
-    name: &'static str,
-    constants: &'static [(&'static str, f64)],
-) -> Variant<Conv2d> {
-    Variant {
-        entry: "conv2d_backward_input_subgroup_rows",
-        workgroups: |p| wide_tiles(p.n, p.h_in, p.w_in).div_ceil(8) * (p.c_in as u64).div_ceil(10),
-        chain: |p| (p.kh * p.kw * p.c_out) as u64,
-        ..forward_rows::<TAPS>(name, constants)
-    }
 }
 
 /// Workgroups of convolutions from rows that are some waves of a large card.
@@ -249,9 +204,25 @@ pub const FORWARD: &[Variant<Conv2d>] = &[
         chain: |p| p.taps() + 1,
         supports: |p, _| unit_stride(p),
     },
-    forward_rows::<1>("subgroup8_rows1", &[("TAPS", 1.0)]),
-    forward_rows::<3>("subgroup8_rows3", &[("TAPS", 3.0)]),
-    forward_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
+    subgroup::forward_pointwise::<32, 4>("subgroup8_pointwise32"),
+    subgroup::forward_pointwise::<24, 4>("subgroup8_pointwise24"),
+    subgroup::forward_pointwise::<16, 4>("subgroup8_pointwise16"),
+    subgroup::forward_pointwise::<8, 4>("subgroup8_pointwise8"),
+    subgroup::forward_pointwise::<16, 1>("subgroup8_pointwise16_1"),
+    subgroup::forward_pointwise::<10, 1>("subgroup8_pointwise10_1"),
+    subgroup::forward_images::<1, 3, 16>("subgroup8_images1_3"),
+    subgroup::forward_images::<3, 3, 16>("subgroup8_images3_3"),
+    subgroup::forward_images::<3, 6, 8>("subgroup8_images3_6"),
+    subgroup::forward_images::<5, 3, 16>("subgroup8_images5_3"),
+    subgroup::forward_images::<5, 6, 8>("subgroup8_images5_6"),
+    subgroup::forward_tiles::<3, 12, true, 8>("subgroup8_tiles3_12"),
+    subgroup::forward_tiles::<3, 24, true, 8>("subgroup8_tiles3_24"),
+    subgroup::forward_tiles::<3, 12, false, 8>("subgroup8_tiles3"),
+    subgroup::forward_tiles::<3, 12, false, 10>("subgroup8_tiles3_of10"),
+    subgroup::forward_tiles::<5, 12, true, 8>("subgroup8_tiles5_12"),
+    subgroup::forward_tiles::<5, 12, false, 8>("subgroup8_tiles5"),
+    subgroup::forward_tiles::<5, 12, false, 10>("subgroup8_tiles5_of10"),
+    subgroup::FORWARD_7X7_STRIDE_2,
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,
@@ -329,9 +300,24 @@ pub const BACKWARD_INPUT: &[Variant<Conv2d>] = &[
         chain: |p| (p.kh * p.kw * p.c_out) as u64,
         supports: |p, _| unit_stride(p),
     },
-    backward_input_rows::<1>("subgroup8_rows1", &[("TAPS", 1.0)]),
-    backward_input_rows::<3>("subgroup8_rows3", &[("TAPS", 3.0)]),
-    backward_input_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
+    subgroup::backward_input_pointwise::<32, 4>("subgroup8_pointwise32"),
+    subgroup::backward_input_pointwise::<24, 4>("subgroup8_pointwise24"),
+    subgroup::backward_input_pointwise::<16, 4>("subgroup8_pointwise16"),
+    subgroup::backward_input_pointwise::<8, 4>("subgroup8_pointwise8"),
+    subgroup::backward_input_pointwise::<16, 1>("subgroup8_pointwise16_1"),
+    subgroup::backward_input_pointwise::<10, 1>("subgroup8_pointwise10_1"),
+    subgroup::backward_input_images::<1, 3, 16>("subgroup8_images1_3"),
+    subgroup::backward_input_images::<3, 3, 16>("subgroup8_images3_3"),
+    subgroup::backward_input_images::<3, 6, 8>("subgroup8_images3_6"),
+    subgroup::backward_input_images::<5, 3, 16>("subgroup8_images5_3"),
+    subgroup::backward_input_images::<5, 6, 8>("subgroup8_images5_6"),
+    subgroup::backward_input_tiles::<3, 12, true, 8>("subgroup8_tiles3_12"),
+    subgroup::backward_input_tiles::<3, 24, true, 8>("subgroup8_tiles3_24"),
+    subgroup::backward_input_tiles::<3, 12, false, 8>("subgroup8_tiles3"),
+    subgroup::backward_input_tiles::<3, 12, false, 10>("subgroup8_tiles3_of10"),
+    subgroup::backward_input_tiles::<5, 12, true, 8>("subgroup8_tiles5_12"),
+    subgroup::backward_input_tiles::<5, 12, false, 8>("subgroup8_tiles5"),
+    subgroup::backward_input_tiles::<5, 12, false, 10>("subgroup8_tiles5_of10"),
     Variant {
         name: "subgroup8",
         family: Family::Subgroup,

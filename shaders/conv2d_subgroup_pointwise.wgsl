@@ -1,0 +1,148 @@
+// conv2d of 1 by 1 with stride 1 as a matrix product of which every term is written out, for adapters with subgroups of
+// 8 where a load is dear: four quads of pixels serve up to 32 channels, DEPTH summed channels at a time.
+//
+// forward:        y = relu(bias + w^T x)
+// backward input: grad_x = w dy, zero where the ReLU before (relu_mask) was closed.
+//
+// source: x (n, x_channels, h, w) or dy (n, y_channels, h, w); output: y or grad_x; bias (c_out); relu_mask
+// (n, mask_channels, h, w); w (1, 1, c_in, c_out). Planes are multiples of 4 pixels, summed channels of DEPTH.
+//
+// A workgroup is one subgroup: 8 times four quads, across images, of one block of CHANNELS channels; an invocation
+// owns four quads in these channels of the output.
+
+/// Summed channels between two passes over the sums: 1 or 4.
+override DEPTH: u32;
+
+const MOST_CHANNELS: u32 = 32;
+const MOST_DEPTH: u32 = 4;
+const QUADS: u32 = 4;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> source: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;
+
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> relu_mask: array<vec4<f32>>;
+
+/// Four quads in a channel.
+alias Quads = array<vec4<f32>, QUADS>;
+/// The sums, by channel and quad.
+alias Tile = array<Quads, MOST_CHANNELS>;
+
+/// The first channel of a workgroup, and the first quad of a lane, counted over all images.
+struct Place {
+    c: u32,
+    quad: u32,
+}
+
+/// Quads of a plane.
+fn plane_quads() -> u32 {
+    return params.h_in * params.w_in / 4u;
+}
+
+fn place_of(walk: Walk, group: u32, lane: u32) -> Place {
+    let blocks = channel_blocks(walk);
+    return Place(group % blocks * CHANNELS, (group / blocks * 8u + lane) * QUADS);
+}
+
+/// Index of a quad in channel c of its image, of which `channels` are stored.
+fn index(quad: u32, c: u32, channels: u32) -> u32 {
+    let plane = plane_quads();
+    return (quad / plane * channels + c) * plane + quad % plane;
+}
+
+/// Computes four quads, every sum beginning at its channel's `start`.
+fn product(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
+    var tile: Tile;
+    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+        for (var q = 0u; q < QUADS; q += 1u) {
+            tile[c][q] = vec4<f32>(start[c]);
+        }
+    }
+    let plane = plane_quads();
+    var at: array<u32, QUADS>;
+    for (var q = 0u; q < QUADS; q += 1u) {
+        // Quads behind the last image read the last: their sums are not stored.
+        at[q] = index(min(place.quad + q, params.n * plane - 1u), walk.first, walk.stored);
+    }
+    for (var d = 0u; d < walk.depth; d += DEPTH) {
+        var weights: array<Each, MOST_DEPTH>;
+        var pixels: array<Quads, MOST_DEPTH>;
+        for (var k = 0u; k < MOST_DEPTH; k += 1u) {
+            if k < DEPTH {
+                weights[k] = load_weights(walk, 0u, 0u, d + k, place.c, lane);
+                for (var q = 0u; q < QUADS; q += 1u) {
+                    pixels[k][q] = source[at[q] + (d + k) * plane];
+                }
+            }
+        }
+        for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+            for (var q = 0u; q < QUADS; q += 1u) {
+                if c < CHANNELS {
+                    var sum = tile[c][q];
+                    for (var k = 0u; k < MOST_DEPTH; k += 1u) {
+                        if k < DEPTH {
+                            sum += weights[k][c] * pixels[k][q];
+                        }
+                    }
+                    tile[c][q] = sum;
+                }
+            }
+        }
+    }
+    return tile;
+}
+
+fn is_stored(walk: Walk, place: Place, c: u32, q: u32) -> bool {
+    return c < CHANNELS && (place.c + c < walk.channels) & (place.quad + q < params.n * plane_quads());
+}
+
+@compute @workgroup_size(8)
+fn conv2d_forward_subgroup_pointwise(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let walk = forward_walk();
+    let place = place_of(walk, workgroup_index(group, groups), lane);
+    var biases: Each;
+    for (var e = 0u; e < MOST_CHANNELS; e += 8u) {
+        if e < CHANNELS {
+            spread(bias[min(place.c + e + lane, params.c_out - 1u)], &biases, e);
+        }
+    }
+    let tile = product(walk, place, biases, lane);
+    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+        for (var q = 0u; q < QUADS; q += 1u) {
+            if is_stored(walk, place, c, q) {
+                let sums = tile[c][q];
+                output[index(place.quad + q, walk.to_first + place.c + c, walk.to_stored)] =
+                    select(sums, relu4(sums), params.relu != 0u);
+            }
+        }
+    }
+}
+
+@compute @workgroup_size(8)
+fn conv2d_backward_input_subgroup_pointwise(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let walk = backward_walk();
+    let place = place_of(walk, workgroup_index(group, groups), lane);
+    let tile = product(walk, place, Each(), lane);
+    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+        for (var q = 0u; q < QUADS; q += 1u) {
+            if is_stored(walk, place, c, q) {
+                var sums = tile[c][q];
+                if params.relu != 0u {
+                    let mask = relu_mask[index(place.quad + q, params.mask_first + place.c + c, params.mask_channels)];
+                    sums = select(vec4<f32>(), sums, mask > vec4<f32>());
+                }
+                output[index(place.quad + q, walk.to_first + place.c + c, walk.to_stored)] = sums;
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+// What the convolutions whose products are written out share: either direction of a convolution seen from its output,
+// and the weights of a tap for a block of channels, spread through a subgroup of 8.
+//
+// They need of the kernel's own text: `w` (kh, kw, c_in, c_out), and MOST_CHANNELS, how many channels its arrays hold.
+
+/// Rows and columns of the kernel.
+override TAPS: u32;
+/// Channels of the output that an invocation sums.
+override CHANNELS: u32;
+
+/// A number for each of them.
+alias Each = array<f32, MOST_CHANNELS>;
+
+struct Walk {
+    backward: bool,
+    /// Channels that are summed, and channels of the output.
+    depth: u32,
+    channels: u32,
+    /// Channel ranges of the source and of the output.
+    stored: u32,
+    first: u32,
+    to_stored: u32,
+    to_first: u32,
+    /// Rows of either, and padding before the first row.
+    height: u32,
+    to_height: u32,
+    top: u32,
+    /// Columns of either.
+    width: u32,
+    to_width: u32,
+}
+
+fn forward_walk() -> Walk {
+    return Walk(
+        false, params.c_in, params.c_out, params.x_channels, params.x_first, params.y_channels, params.y_first,
+        params.h_in, params.h_out, params.pad_top, params.w_in, params.w_out,
+    );
+}
+
+/// The gradient of the input: a walk over dy, with the kernel turned by 180 degrees and the channels swapped.
+fn backward_walk() -> Walk {
+    return Walk(
+        true, params.c_out, params.c_in, params.y_channels, params.y_first, params.x_channels, params.x_first,
+        params.h_out, params.h_in, params.kh - 1u - params.pad_top, params.w_out, params.w_in,
+    );
+}
+
+/// Blocks of channels: they are fastest in the grid.
+fn channel_blocks(walk: Walk) -> u32 {
+    return (walk.channels + CHANNELS - 1u) / CHANNELS;
+}
+
+/// What the eight lanes have, from element e on.
+fn spread(lanes: f32, each: ptr<function, Each>, e: u32) {
+    (*each)[e] = subgroupBroadcast(lanes, 0u);
+    (*each)[e + 1u] = subgroupBroadcast(lanes, 1u);
+    (*each)[e + 2u] = subgroupBroadcast(lanes, 2u);
+    (*each)[e + 3u] = subgroupBroadcast(lanes, 3u);
+    (*each)[e + 4u] = subgroupBroadcast(lanes, 4u);
+    (*each)[e + 5u] = subgroupBroadcast(lanes, 5u);
+    (*each)[e + 6u] = subgroupBroadcast(lanes, 6u);
+    (*each)[e + 7u] = subgroupBroadcast(lanes, 7u);
+}
+
+/// The weights of tap (ky, kx) between summed channel d and the channels from c on; behind the last channel stands
+/// its weight again: what comes of it is not stored.
+fn load_weights(walk: Walk, ky: u32, kx: u32, d: u32, c: u32, lane: u32) -> Each {
+    var weights: Each;
+    for (var e = 0u; e < MOST_CHANNELS; e += 8u) {
+        if e < CHANNELS {
+            let channel = min(c + e + lane, walk.channels - 1u);
+            var at = ((ky * TAPS + kx) * params.c_in + d) * params.c_out + channel;
+            if walk.backward {
+                at = ((TAPS * TAPS - 1u - ky * TAPS - kx) * params.c_in + channel) * params.c_out + d;
+            }
+            spread(w[at], &weights, e);
+        }
+    }
+    return weights;
+}
