@@ -154,6 +154,7 @@ fn wants(soft: bool) -> plan::Loss {
         label_smoothing: 0.2,
         class_weights: Some(WEIGHTS.to_vec()),
         soft,
+        mixed: false,
     }
 }
 
@@ -179,6 +180,7 @@ fn a_network_trains_with_what_the_loss_wants() {
                 images: Images::Host(&images),
                 labels: &LABELS,
                 targets: soft.then_some(&targets[..]),
+                augmented: None,
                 step: Step::new(1, VALID as u32, rule),
             };
             for (work, weighted) in [(Work::EVALUATE, false), (Work::LOSS, true)] {
