@@ -56,8 +56,8 @@ fn seen(row: u32, channel: u32, pixel: u32) -> f32 {
     if to_x.w == 0.0 {
         value = x[plane + pixel];
     } else {
-        let from = vec2<f32>(dot(to_x.xy, at), dot(to_y.xy, at)) + vec2<f32>(to_x.z, to_y.z);
-        value = bilinear(plane, from);
+        let place = vec2<f32>(dot(to_x.xy, at), dot(to_y.xy, at)) + vec2<f32>(to_x.z, to_y.z);
+        value = bilinear(plane, place);
     }
     if to_y.w != 0.0 {
         value = clamp(value * tone.x + tone.y, params.low, params.high);
