@@ -62,7 +62,7 @@ fn seen(row: u32, channel: u32, pixel: u32) -> f32 {
     if to_y.w != 0.0 {
         value = clamp(value * tone.x + tone.y, params.low, params.high);
     }
-    return select(value, params.fill, all(at >= erased.xy) && all(at < erased.zw));
+    return select(value, params.fill, all((at >= erased.xy) & (at < erased.zw)));
 }
 
 @compute @workgroup_size(WORKGROUP)

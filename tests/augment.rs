@@ -55,7 +55,10 @@ fn assert_uniform(what: &str, values: &[f64], middle: f64, most: f64) {
     let count = values.len() as f64;
     assert!(count > 1000.0, "{what}: {count} of them");
     let off = mean(values.iter().map(|value| value - middle));
-    assert!(off.abs() < 4.0 * most / (3.0 * count).sqrt(), "{what}: {off}");
+    assert!(
+        off.abs() < 4.0 * most / (3.0 * count).sqrt(),
+        "{what}: {off}"
+    );
     let spread = mean(values.iter().map(|value| (value - middle).powi(2)));
     assert!((3.0 * spread / most.powi(2) - 1.0).abs() < 0.06, "{what}");
     let furthest = values
@@ -68,7 +71,10 @@ fn assert_uniform(what: &str, values: &[f64], middle: f64, most: f64) {
 fn assert_share(what: &str, count: usize, expected: f64) {
     let share = count as f64 / ROWS as f64;
     let deviation = (expected * (1.0 - expected) / ROWS as f64).sqrt();
-    assert!((share - expected).abs() < 4.0 * deviation, "{what}: {share}");
+    assert!(
+        (share - expected).abs() < 4.0 * deviation,
+        "{what}: {share}"
+    );
 }
 
 #[test]
@@ -139,7 +145,11 @@ fn what_is_erased_has_the_size_of_the_paper() {
     let area = mean(erased.iter().map(|&r| sides(r).0 * sides(r).1 / 2304.0));
     assert!((area - 0.11).abs() < 0.004, "{area}");
     // Every place is as likely: the space on either side is the same, and both edges are met.
-    let aside = mean(erased.iter().map(|[left, _, right, _]| left - (48.0 - right)));
+    let aside = mean(
+        erased
+            .iter()
+            .map(|[left, _, right, _]| left - (48.0 - right)),
+    );
     assert!(aside.abs() < 1.0, "{aside}");
     assert!(erased.iter().any(|r| r[0] == 0.0) && erased.iter().any(|r| r[2] == 48.0));
     // Of an image of one pixel nothing can be left, so nothing is taken.
@@ -154,7 +164,7 @@ fn images_are_mixed_with_any_other_of_their_shard() {
     let rows: Vec<u32> = (0..ROWS).collect();
     let mut met = [0usize; 7];
     let mut shares = Vec::new();
-    for shard in rows.chunks_exact(8) {
+    for shard in rows.as_chunks::<8>().0 {
         for (at, record) in draw.records(shard).iter().enumerate() {
             let partner = record.partner as usize;
             assert!(partner != at && partner < 8);
@@ -236,9 +246,7 @@ fn pixels(count: usize) -> Vec<f32> {
 fn mirrors_and_whole_shifts_are_exact_and_edges_repeated() {
     let (h, w) = (5, 8);
     let x = pixels(h * w);
-    let of = |augment: &Augment, row| {
-        Draw::new(augment, 0, [0, 9], [h, w, 1], RANGE).record(row)
-    };
+    let of = |augment: &Augment, row| Draw::new(augment, 0, [0, 9], [h, w, 1], RANGE).record(row);
     let always = Augment {
         mirror: 1.0,
         ..Augment::default()
@@ -295,12 +303,17 @@ fn an_image_goes_where_its_draw_says() {
         // Where the centre went, and from there any other point.
         let forth = |x: f64, y: f64| {
             let (u, v) = (side * (x - centre_x), y - centre_y);
-            [zoom * (cosine * u - sine * v), zoom * (sine * u + cosine * v)]
+            [
+                zoom * (cosine * u - sine * v),
+                zoom * (sine * u + cosine * v),
+            ]
         };
         let at_centre = [record.to_x, record.to_y].map(|r| r.map(f64::from));
         let [u, v] = forth(
-            2.0 * centre_x - (at_centre[0][0] * centre_x + at_centre[0][1] * centre_y + at_centre[0][2]),
-            2.0 * centre_y - (at_centre[1][0] * centre_x + at_centre[1][1] * centre_y + at_centre[1][2]),
+            2.0 * centre_x
+                - (at_centre[0][0] * centre_x + at_centre[0][1] * centre_y + at_centre[0][2]),
+            2.0 * centre_y
+                - (at_centre[1][0] * centre_x + at_centre[1][1] * centre_y + at_centre[1][2]),
         );
         assert!(u.abs() <= 3.0 + 1e-4 && v.abs() <= 3.0 + 1e-4, "{u} {v}");
         for (x, y) in [(18.0, 20.0), (12.0, 25.0), (24.0, 14.0), (15.0, 12.0)] {
@@ -337,8 +350,15 @@ fn batches_bring_records_and_mixed_targets() {
                 let targets = batch.targets.expect("targets");
                 let first = (4 * index + batch.step.first_row) as usize;
                 let valid = batch.step.valid_rows as usize;
-                assert_eq!(augmented.records[..valid], draw.records(&order[first..][..valid]));
-                assert!(augmented.records[valid..].iter().all(|r| *r == Record::PLAIN));
+                assert_eq!(
+                    augmented.records[..valid],
+                    draw.records(&order[first..][..valid])
+                );
+                assert!(
+                    augmented.records[valid..]
+                        .iter()
+                        .all(|r| *r == Record::PLAIN)
+                );
                 assert_eq!(augmented.records.len(), batch.labels.len());
                 for (at, record) in augmented.records[..valid].iter().enumerate() {
                     let label = |at: usize| set.train.labels[order[first + at] as usize] as usize;

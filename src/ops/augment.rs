@@ -159,7 +159,7 @@ impl Op for Apply {
             for (name, p, fill, record) in [
                 ("plain", p, Fill::Uniform(9.0), plain as Draw),
                 ("whole", p, Fill::Integers(-9, 9), whole),
-                ("tiny", p, Fill::Tiny(-9, 9), whole),
+                ("tiny", p, Fill::Tiny(-9, 9), alone),
                 ("moved", p, Fill::Range(0.0, 1.0), moved),
                 ("toned", wide, Fill::Uniform(1.0), toned),
                 ("mixed", p, Fill::Range(0.0, 1.0), mixed),
@@ -251,6 +251,14 @@ fn whole(p: &Augment, row: u32, valid: u32) -> Record {
         partner: ((row + 1) % valid) as f32,
         share: if row % 4 == 1 { 0.5 } else { 1.0 },
         ..Record::PLAIN
+    }
+}
+
+/// The same without halves, which next to zero there are none of.
+fn alone(p: &Augment, row: u32, valid: u32) -> Record {
+    Record {
+        share: 1.0,
+        ..whole(p, row, valid)
     }
 }
 
