@@ -283,12 +283,16 @@ impl<'g> Executor<'g> {
             let targets = batch.targets.expect("a soft loss has shares of classes");
             write("targets", bytemuck::cast_slice(targets));
         }
+        let augmented = || {
+            let augmented = batch.augmented;
+            augmented.expect("a plan that augments has records")
+        };
         if program.port(plan::AUGMENTATIONS).is_some() {
-            let augmented = batch.augmented.expect("a plan that augments has records");
-            write(plan::AUGMENTATIONS, bytemuck::cast_slice(augmented.records));
-            if program.port(plan::ROW_WEIGHTS).is_some() {
-                write(plan::ROW_WEIGHTS, bytemuck::cast_slice(augmented.weights));
-            }
+            let records = augmented().records;
+            write(plan::AUGMENTATIONS, bytemuck::cast_slice(records));
+        }
+        if program.port(plan::ROW_WEIGHTS).is_some() {
+            write(plan::ROW_WEIGHTS, bytemuck::cast_slice(augmented().weights));
         }
         self.gpu
             .upload(&self.step, 0, bytemuck::bytes_of(&batch.step));
