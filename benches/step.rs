@@ -30,6 +30,7 @@ fn step(criterion: &mut Criterion) {
         images: Images::Host(&images),
         labels: &labels,
         targets: None,
+        augmented: None,
         step,
     };
 

@@ -3,8 +3,8 @@
 // t = kept target + spread: what is kept of the target, and the share of each class in what label smoothing takes.
 //
 // logits, dlogits (rows, classes); labels (rows): class numbers; targets (rows, classes): the share of each class,
-// where `soft` is set, else the label's class has all; class_weights (classes): w is the label's, where `weighted`
-// is set, else 1; metrics (4): loss sum, rows whose first largest logit is the label's, the flag "some loss was not
+// where `soft` is set, else the label's class has all; class_weights: w is the label's of (classes) where `weighted`
+// is 1, the row's of (rows) where it is 2, else 1; metrics (4): loss sum, rows whose first largest logit is the label's, the flag "some loss was not
 // finite" (raised, never lowered), 0.
 // One workgroup owns all rows; invocation i owns rows i, i + WORKGROUP, ..., then a tree adds up.
 //
@@ -36,6 +36,7 @@ var<workgroup> losses: array<f32, WORKGROUP>;
 var<workgroup> hits: array<f32, WORKGROUP>;
 var<workgroup> broken: array<u32, WORKGROUP>;
 
+const BY_ROW: u32 = 2u;
 const NAN: u32 = 0x7fc00000u;
 
 /// Infinity and NaN have all exponent bits set.
@@ -63,7 +64,7 @@ fn softmax_cross_entropy(@builtin(local_invocation_index) local: u32) {
         let valid = row < step.valid_rows;
         var row_weight = 1.0;
         if params.weighted != 0u {
-            row_weight = class_weights[label];
+            row_weight = class_weights[select(label, row, params.weighted == BY_ROW)];
         }
         var best = 0u;
         var finite = is_finite(logits[start]);

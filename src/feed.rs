@@ -1,9 +1,11 @@
 //! Feeds data sets to devices: the order of the batches and where their images come from: rows of the set on the device,
 //! or pixels that the host gathers. Both give the same bits.
 
+use crate::augment::{Draw, Wanted, mixture};
 use crate::data::{Dataset, Pixels, Split};
-use crate::gpu::{self, Batch, Executor, Images, Work};
+use crate::gpu::{self, Augmented, Batch, Executor, Images, Work};
 use crate::ops::Step;
+use crate::ops::augment::Record;
 use crate::plan::Source;
 use crate::profile::Limits;
 use crate::random;
@@ -78,7 +80,12 @@ pub struct Batches<'a> {
     shards: usize,
     scale: f32,
     image: [usize; 3],
+    classes: usize,
     on_device: bool,
+    draw: Option<Draw>,
+    class_weights: Option<Vec<f32>>,
+    records: Vec<Record>,
+    weights: Vec<f32>,
     rows: Vec<u32>,
     labels: Vec<u32>,
     targets: Vec<f32>,
@@ -108,11 +115,25 @@ impl<'a> Batches<'a> {
             shards: shards as usize,
             scale: dataset.range.scale(),
             image: dataset.image,
+            classes: dataset.class_names.len(),
             on_device,
+            draw: None,
+            class_weights: None,
+            records: Vec::new(),
+            weights: Vec::new(),
             rows: Vec::new(),
             labels: Vec::new(),
             targets: Vec::new(),
             pixels: Vec::new(),
+        }
+    }
+
+    /// The same with what becomes of each image, for a plan that augments; mixtures count as their classes do.
+    pub fn augmented(self, draw: Option<Draw>, class_weights: Option<Vec<f32>>) -> Batches<'a> {
+        Batches {
+            draw,
+            class_weights,
+            ..self
         }
     }
 
@@ -157,10 +178,12 @@ impl<'a> Batches<'a> {
         self.labels.clear();
         self.labels
             .extend(self.rows.iter().map(|&row| self.split.labels[row as usize]));
-        let shares = self.split.shares.as_ref();
-        if let Some(shares) = shares {
-            let classes = shares.len() / self.split.rows();
-            let of_row = |&row: &u32| &shares[row as usize * classes..][..classes];
+        self.augment(&valid);
+        let mixes = self.draw.as_ref().is_some_and(Draw::mixes);
+        if mixes {
+            self.mix();
+        } else if let Some(shares) = &self.split.shares {
+            let of_row = |&row: &u32| &shares[row as usize * self.classes..][..self.classes];
             self.targets.clear();
             self.targets.extend(self.rows.iter().flat_map(of_row));
         }
@@ -175,9 +198,47 @@ impl<'a> Batches<'a> {
         Batch {
             images,
             labels: &self.labels,
-            targets: shares.map(|_| &self.targets[..]),
+            targets: (mixes || self.split.shares.is_some()).then_some(&self.targets[..]),
+            augmented: self.draw.as_ref().map(|_| Augmented {
+                records: &self.records,
+                weights: &self.weights,
+            }),
             step,
         }
+    }
+
+    /// What becomes of the shard's images.
+    fn augment(&mut self, valid: &[u32]) {
+        if let Some(draw) = &self.draw {
+            self.records = draw.records(valid);
+            self.records.resize(self.rows.len(), Record::PLAIN);
+        }
+    }
+
+    /// What the loss wants of the shard's rows as they are mixed.
+    fn mix(&mut self) {
+        let wanted = |at: usize| {
+            let (row, label) = (self.rows[at] as usize, self.labels[at]);
+            let shares = self.split.shares.as_ref();
+            let weights = self.class_weights.as_ref();
+            Wanted {
+                label,
+                shares: shares.map(|shares| &shares[row * self.classes..][..self.classes]),
+                weight: weights.map_or(1.0, |weights| weights[label as usize]),
+            }
+        };
+        self.targets.resize(self.rows.len() * self.classes, 0.0);
+        let targets = self.targets.chunks_mut(self.classes);
+        let mixed = self.records.iter().zip(targets).enumerate();
+        let mixed = mixed.map(|(at, (record, target))| {
+            mixture(
+                record.share,
+                wanted(at),
+                wanted(record.partner as usize),
+                target,
+            )
+        });
+        self.weights = mixed.collect();
     }
 
     /// Scaled pixels in (n, c, h, w) order, zero behind the valid rows, as the gather kernel does.

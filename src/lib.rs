@@ -11,6 +11,7 @@
 //! data                         npy files or generated faces -> two labelled splits
 //! pictures                     picture files -> the pixels that a network expects
 //! ingest                       CSVs, folders of pictures by class, votes -> npy files with their classes' names
+//! augment                      what becomes of training images: drawn for each row of each epoch
 //! score                        how good a classifier's answers are
 //! charts                       results as pictures: curves and confusion matrices in SVG
 //! rules                        the optimisers: slots, scalars, one formula
@@ -69,6 +70,7 @@
 //! # run().unwrap_or_else(|error| panic!("{error}"));
 //! ```
 
+pub mod augment;
 pub mod bench;
 pub mod cards;
 pub mod charts;

@@ -36,6 +36,31 @@ pub fn fill_normal(stream: u64, first: u64, deviation: f64, values: &mut [f32]) 
     });
 }
 
+/// A number of Beta(alpha, alpha), the `index`-th of a stream: by Joehnk's rejection up to an alpha of 1, by Ulrich's
+/// polar one above (Devroye 1986, IX.3.5 and IX.4.1). Each attempt is taken with a probability of a half or more.
+pub fn beta(stream: u64, index: u64, alpha: f64) -> f64 {
+    /// Attempts that have numbers of their own.
+    const ATTEMPTS: u64 = 64;
+    let one = |number: u64| {
+        let word = splitmix64(stream, (index * ATTEMPTS * 2).wrapping_add(number));
+        ((word >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    };
+    let attempt = |attempt: u64| {
+        let (u, v) = (one(2 * attempt), one(2 * attempt + 1));
+        if alpha <= 1.0 {
+            // x / (x + y) of x = u^(1 / alpha) and y = v^(1 / alpha), which may both be too small for f64.
+            let [x, y] = [u, v].map(|u| libm::log(u) / alpha);
+            let within = libm::exp(x) + libm::exp(y) <= 1.0;
+            return within.then(|| 1.0 / (1.0 + libm::exp(y - x)));
+        }
+        let v = 2.0 * v - 1.0;
+        let square = u * u + v * v;
+        let radius = || (1.0 - libm::pow(square, 2.0 / (2.0 * alpha - 1.0))).sqrt();
+        (square <= 1.0).then(|| 0.5 + u * v / square * radius())
+    };
+    (0..ATTEMPTS).find_map(attempt).unwrap_or(0.5)
+}
+
 fn fill(first: u64, values: &mut [f32], one: impl Fn(u64) -> f64 + Sync) {
     const PART: usize = 1 << 16;
     values
@@ -214,6 +239,27 @@ mod tests {
         let mut part = vec![0.0; 100];
         fill_normal(stream(&[3]), 77, 0.1, &mut part);
         assert_eq!(part, values[77..177]);
+    }
+
+    /// Moments of Beta(a, a) about its middle: 1 / (4 (2 a + 1)), and the fourth, 3 / (16 (2 a + 1) (2 a + 3)).
+    #[test]
+    fn betas_have_the_moments_of_the_distribution() {
+        const COUNT: u64 = 100_000;
+        for alpha in [0.05, 0.2, 0.5, 1.0, 1.5, 4.0, 50.0] {
+            let draw = |index| beta(stream(&[9]), index, alpha) - 0.5;
+            let moment =
+                |power| (0..COUNT).map(|i| draw(i).powi(power)).sum::<f64>() / COUNT as f64;
+            let second = 1.0 / (4.0 * (2.0 * alpha + 1.0));
+            let fourth = second * 3.0 / (4.0 * (2.0 * alpha + 3.0));
+            assert!(
+                moment(1).abs() < 4.0 * (second / COUNT as f64).sqrt(),
+                "{alpha}"
+            );
+            assert!((moment(2) / second - 1.0).abs() < 0.02, "{alpha}");
+            assert!((moment(4) / fourth - 1.0).abs() < 0.04, "{alpha}");
+        }
+        // However small alpha is, a number comes of it.
+        assert!((0..1000).all(|i| (0.0..=1.0).contains(&beta(7, i, 0.01))));
     }
 
     #[test]

@@ -143,6 +143,7 @@ impl<'g> Trainer<'g> {
             images: Images::Host(&self.planes),
             labels: &labels,
             targets: None,
+            augmented: None,
             step: Step {
                 seed: random::folded(self.seed),
                 ..Step::new(step as u32, rows as u32, rule)
@@ -176,6 +177,7 @@ impl<'g> Trainer<'g> {
                 images: Images::Host(&self.planes),
                 labels: &[],
                 targets: None,
+                augmented: None,
                 step: Step::new(0, rows as u32, [0.0; 4]),
             };
             let found = self

@@ -35,6 +35,7 @@ fn batch(pixels: &[f32]) -> Batch<'_> {
         images: Images::Host(pixels),
         labels: &[0; BATCH as usize],
         targets: None,
+        augmented: None,
         step: Step::new(1, BATCH, adam::scalars(1e-3, 1)),
     }
 }

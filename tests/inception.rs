@@ -83,6 +83,7 @@ fn train(executor: &mut Executor, t: u32, learning_rate: f64) -> Metrics {
         images: Images::Host(&images),
         labels: &labels,
         targets: None,
+        augmented: None,
         step: Step::new(t + 1, BATCH, scalars),
     };
     let start = std::time::Instant::now();

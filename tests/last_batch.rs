@@ -48,6 +48,7 @@ fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f3
                 images: Images::Host(&images),
                 labels: &labels,
                 targets: None,
+                augmented: None,
                 step,
             },
         )

@@ -411,6 +411,7 @@ impl<'g> Trial<'g> {
             images: Images::Host(&self.images),
             labels: &LABELS,
             targets: None,
+            augmented: None,
             step: Step::new(t as u32, BATCH, self.executor.plan.rule.scalars(0.01, t)),
         };
         let (mut compared, mut wrong) = (0, Vec::new());
@@ -432,6 +433,7 @@ impl<'g> Trial<'g> {
             images: Images::Host(&self.images),
             labels: &LABELS,
             targets: None,
+            augmented: None,
             step: Step::new(1, BATCH, [0.0; 4]),
         };
         let submitted = self.executor.submit(Work::LOSS, &batch);

@@ -262,6 +262,7 @@ fn a_small_network_learns_as_in_keras() {
                     images: Images::Host(&planes),
                     labels: &labels,
                     targets: None,
+                    augmented: None,
                     step: way.step(&executor, t),
                 };
                 executor.submit(Work::TRAIN, &batch).expect("a step");
@@ -297,6 +298,7 @@ fn a_small_network_learns_as_in_keras() {
                 images: Images::Host(&planes),
                 labels: &[],
                 targets: None,
+                augmented: None,
                 step: Step::new(0, BATCH as u32, [0.0; 4]),
             };
             let found = executor

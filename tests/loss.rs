@@ -6,11 +6,11 @@ mod common;
 
 use fer_gpu::data::Dataset;
 use fer_gpu::feed::Batches;
-use fer_gpu::gpu::{Batch, Checks, Executor, Images, LimitChoice, Work};
+use fer_gpu::gpu::{Augmented, Batch, Checks, Executor, Images, LimitChoice, Work};
 use fer_gpu::network::{Builder, Head, Model};
 use fer_gpu::ops::params::Step;
 use fer_gpu::ops::reference::softmax::softmax_cross_entropy;
-use fer_gpu::ops::softmax_cross_entropy::Loss;
+use fer_gpu::ops::softmax_cross_entropy::{BY_ROW, Loss};
 use fer_gpu::plan::{self, Options, Source, Wanted};
 use fer_gpu::profile::{Class, Profile};
 use fer_gpu::random::unit;
@@ -39,20 +39,29 @@ fn targets() -> Vec<f32> {
 const WEIGHTS: [f32; CLASSES] = [0.5, 2.0, 0.75];
 
 /// All ways to say what is wanted.
-fn ways() -> Vec<(&'static str, f32, bool, bool)> {
+fn ways() -> Vec<(&'static str, f32, bool, Counts)> {
     vec![
-        ("plain", 0.0, false, false),
-        ("smoothed", 0.1, false, false),
-        ("soft", 0.0, true, false),
-        ("weighted", 0.0, false, true),
-        ("all", 0.25, true, true),
+        ("plain", 0.0, false, Counts::Equal),
+        ("smoothed", 0.1, false, Counts::Equal),
+        ("soft", 0.0, true, Counts::Equal),
+        ("weighted", 0.0, false, Counts::ByClass),
+        ("all", 0.25, true, Counts::ByClass),
+        ("mixed", 0.25, true, Counts::ByRow),
     ]
 }
 
-fn params(smoothing: f32, soft: bool, weighted: bool) -> Loss {
+/// How often a row counts.
+#[derive(Clone, Copy, Debug)]
+enum Counts {
+    Equal,
+    ByClass,
+    ByRow,
+}
+
+fn params(smoothing: f32, soft: bool, counts: Counts) -> Loss {
     let p = Loss {
         soft: soft.into(),
-        weighted: weighted.into(),
+        weighted: counts as u32,
         weight: 0.3,
         ..Loss::of(ROWS as u32, CLASSES as u32)
     };
@@ -68,7 +77,11 @@ fn reference(p: &Loss, logits: &[f32]) -> (Vec<f64>, f64) {
         all_rows: 6,
         ..Step::new(1, VALID as u32, [0.0; 4])
     };
-    let (x, targets, weights) = (bits(logits), bits(&targets()), bits(&WEIGHTS));
+    let weights: &[f32] = match p.weighted {
+        BY_ROW => &ROW_WEIGHTS,
+        _ => &WEIGHTS,
+    };
+    let (x, targets, weights) = (bits(logits), bits(&targets()), bits(weights));
     let bindings: [&[u32]; 5] = [&x, &LABELS, &targets, &weights, &[0; 4]];
     let [gradient, metrics] = &softmax_cross_entropy(p, &step, &bindings)[..] else {
         panic!("gradient and metrics")
@@ -78,7 +91,7 @@ fn reference(p: &Loss, logits: &[f32]) -> (Vec<f64>, f64) {
 
 /// The loss of the valid rows as Keras defines it: targets smoothed, each row times the weight of the class of its
 /// largest target.
-fn textbook(logits: &[f32], smoothing: f64, soft: bool, weighted: bool) -> f64 {
+fn textbook(logits: &[f32], smoothing: f64, soft: bool, counts: Counts) -> f64 {
     let row = |n: usize| {
         let x: Vec<f64> = logits[n * CLASSES..][..CLASSES]
             .iter()
@@ -94,9 +107,10 @@ fn textbook(logits: &[f32], smoothing: f64, soft: bool, weighted: bool) -> f64 {
             -target * (x[i].exp() / sum).ln()
         };
         let loss: f64 = (0..CLASSES).map(loss).sum();
-        match weighted {
-            true => WEIGHTS[LABELS[n] as usize] as f64 * loss,
-            false => loss,
+        match counts {
+            Counts::Equal => loss,
+            Counts::ByClass => WEIGHTS[LABELS[n] as usize] as f64 * loss,
+            Counts::ByRow => ROW_WEIGHTS[n] as f64 * loss,
         }
     };
     (0..VALID).map(row).sum()
@@ -104,9 +118,9 @@ fn textbook(logits: &[f32], smoothing: f64, soft: bool, weighted: bool) -> f64 {
 
 #[test]
 fn the_loss_is_that_of_the_textbook() {
-    for (name, smoothing, soft, weighted) in ways() {
-        let (_, loss) = reference(&params(smoothing, soft, weighted), &logits());
-        let expected = textbook(&logits(), smoothing as f64, soft, weighted);
+    for (name, smoothing, soft, counts) in ways() {
+        let (_, loss) = reference(&params(smoothing, soft, counts), &logits());
+        let expected = textbook(&logits(), smoothing as f64, soft, counts);
         assert!(
             (loss - expected).abs() <= 2e-7 * expected,
             "{name}: {loss}, by the textbook {expected}"
@@ -118,13 +132,13 @@ fn the_loss_is_that_of_the_textbook() {
 #[test]
 fn the_gradient_is_that_of_the_textbooks_loss() {
     const H: f32 = 1.0 / 1024.0;
-    for (name, smoothing, soft, weighted) in ways() {
-        let (gradient, _) = reference(&params(smoothing, soft, weighted), &logits());
+    for (name, smoothing, soft, counts) in ways() {
+        let (gradient, _) = reference(&params(smoothing, soft, counts), &logits());
         for (i, found) in gradient.iter().enumerate() {
             let [up, down] = [H, -H].map(|h| {
                 let mut moved = logits();
                 moved[i] += h;
-                let loss = textbook(&moved, smoothing as f64, soft, weighted);
+                let loss = textbook(&moved, smoothing as f64, soft, counts);
                 (loss, moved[i] as f64)
             });
             let expected = 0.3 / 6.0 * (up.0 - down.0) / (up.1 - down.1);
@@ -149,11 +163,15 @@ fn network() -> Model {
     b.model_with_heads("a network", heads)
 }
 
-fn wants(soft: bool) -> plan::Loss {
+/// How often each row counts, where it is a mixture.
+const ROW_WEIGHTS: [f32; ROWS] = [0.25, 1.5, 2.0, 0.75, 1.0];
+
+fn wants(soft: bool, mixed: bool) -> plan::Loss {
     plan::Loss {
         label_smoothing: 0.2,
         class_weights: Some(WEIGHTS.to_vec()),
         soft,
+        mixed,
     }
 }
 
@@ -162,9 +180,9 @@ fn wants(soft: bool) -> plan::Loss {
 #[test]
 fn a_network_trains_with_what_the_loss_wants() {
     for gpu in common::devices(LimitChoice::Native) {
-        for soft in [false, true] {
+        for (soft, mixed) in [(false, false), (true, false), (false, true), (true, true)] {
             let options = Options {
-                loss: wants(soft),
+                loss: wants(soft, mixed),
                 ..Options::new(gpu.profile.clone())
             };
             let wanted = Wanted::training(ROWS as u32, [Source::Host; 2]);
@@ -178,21 +196,33 @@ fn a_network_trains_with_what_the_loss_wants() {
             let batch = Batch {
                 images: Images::Host(&images),
                 labels: &LABELS,
-                targets: soft.then_some(&targets[..]),
+                targets: (soft || mixed).then_some(&targets[..]),
+                augmented: mixed.then_some(Augmented {
+                    records: &[],
+                    weights: &ROW_WEIGHTS,
+                }),
                 step: Step::new(1, VALID as u32, rule),
             };
-            for (work, weighted) in [(Work::EVALUATE, false), (Work::LOSS, true)] {
+            // Mixtures have shares, and weights of their own, in training alone.
+            let counts = match mixed {
+                true => Counts::ByRow,
+                false => Counts::ByClass,
+            };
+            for (work, soft, counts) in [
+                (Work::EVALUATE, soft, Counts::Equal),
+                (Work::LOSS, soft || mixed, counts),
+            ] {
                 executor.submit(work, &batch).expect("a step");
                 let metrics = executor.finish_oldest().expect("a step").expect("metrics");
                 let loss = |port| {
                     let logits = executor.read_port(work, port).expect("logits");
-                    textbook(&logits, 0.2f32 as f64, soft, weighted)
+                    textbook(&logits, 0.2f32 as f64, soft, counts)
                 };
                 let expected = loss("logits") + 0.25 * loss("logits/aux");
                 let found = metrics.loss_sum as f64;
                 assert!(
                     (found - expected).abs() <= 1e-5 * expected,
-                    "{}, soft {soft}, weighted {weighted}: {found}, not {expected}",
+                    "{}, soft {soft}, mixed {mixed}, {counts:?}: {found}, not {expected}",
                     gpu.info
                 );
             }

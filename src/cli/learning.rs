@@ -1,5 +1,6 @@
 //! The options of `train` that say how a run learns: what a recipe says too, over which they go.
 
+use crate::augment::Augment;
 use crate::rules;
 use crate::train::{
     Balance, ClassWeights, Decayed, EarlyStopping, Ema, Recipe, ReduceOnPlateau, Schedule,
@@ -116,6 +117,9 @@ pub struct Learning {
         hide_short_help = true
     )]
     freeze: Vec<String>,
+    /// Take the images as they are, whatever the recipe makes of them
+    #[arg(long, conflicts_with = "resume", hide_short_help = true)]
+    no_augment: bool,
     /// Seed of weights, shuffles and sample faces [default: 0]
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub seed: Option<u64>,
@@ -170,6 +174,7 @@ impl Learning {
                 patience,
                 ..ReduceOnPlateau::default()
             }),
+            augment: self.no_augment.then(Augment::default),
             ..Recipe::default()
         };
         recipe.loss.label_smoothing = self.label_smoothing;

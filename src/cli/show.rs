@@ -5,6 +5,7 @@ use super::output;
 use super::run_end::End;
 use super::status::Status;
 use super::{print, progress};
+use crate::augment::Augment;
 use crate::data::Dataset;
 use crate::gpu::adapter::{Info, Kind};
 use crate::train::{EpochRow, Event, Summary};
@@ -65,7 +66,13 @@ impl Reporter {
         }
     }
 
-    fn planned(&self, adapter: &Info, device_bytes: u64, dataset: &Dataset) {
+    fn planned(
+        &self,
+        adapter: &Info,
+        device_bytes: u64,
+        dataset: &Dataset,
+        augment: Option<&Augment>,
+    ) {
         if !self.terminal {
             return;
         }
@@ -87,6 +94,9 @@ impl Reporter {
             dataset.range,
             dataset.class_names.len(),
         ));
+        if let Some(augment) = augment {
+            output::status(format_args!("augment  {augment}"));
+        }
     }
 
     fn compiling(&self, done: usize, total: usize) {
@@ -157,7 +167,8 @@ impl Show for Reporter {
                 adapter,
                 device_bytes,
                 dataset,
-            } => self.planned(adapter, device_bytes, dataset),
+                augment,
+            } => self.planned(adapter, device_bytes, dataset, augment),
             Event::Started {
                 adapter,
                 folder,

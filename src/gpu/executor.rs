@@ -12,6 +12,7 @@ use super::kernel::Checks;
 use super::launch::{Launch, Resolver};
 use super::metrics::{self, Metrics};
 use super::shards::Filling;
+use crate::ops::augment::Record;
 use crate::ops::softmax_cross_entropy::METRICS;
 use crate::ops::{Access, Step};
 use crate::plan::{self, Dispatch, Mode, Plan, Port, Program, Range};
@@ -100,7 +101,17 @@ pub struct Batch<'a> {
     pub labels: &'a [u32],
     /// The classes' shares, row by row, for a plan whose loss is soft.
     pub targets: Option<&'a [f32]>,
+    /// What becomes of each image, for a plan that augments.
+    pub augmented: Option<Augmented<'a>>,
     pub step: Step,
+}
+
+/// What becomes of the images of one step, and how often each counts then.
+#[derive(Clone, Copy, Debug)]
+pub struct Augmented<'a> {
+    pub records: &'a [Record],
+    /// How often each mixture counts, for a plan that mixes rows of classes that have weights.
+    pub weights: &'a [f32],
 }
 
 /// A step whose metrics have not been read.
@@ -271,6 +282,17 @@ impl<'g> Executor<'g> {
         if program.port("targets").is_some() {
             let targets = batch.targets.expect("a soft loss has shares of classes");
             write("targets", bytemuck::cast_slice(targets));
+        }
+        let augmented = || {
+            let augmented = batch.augmented;
+            augmented.expect("a plan that augments has records")
+        };
+        if program.port(plan::AUGMENTATIONS).is_some() {
+            let records = augmented().records;
+            write(plan::AUGMENTATIONS, bytemuck::cast_slice(records));
+        }
+        if program.port(plan::ROW_WEIGHTS).is_some() {
+            write(plan::ROW_WEIGHTS, bytemuck::cast_slice(augmented().weights));
         }
         self.gpu
             .upload(&self.step, 0, bytemuck::bytes_of(&batch.step));

@@ -19,7 +19,7 @@ mod trace;
 
 pub use adapter::{Adapter, LimitChoice, Selector};
 pub use device::{Buffer, Gpu};
-pub use executor::{Batch, Executor, Images, Part, Work};
+pub use executor::{Augmented, Batch, Executor, Images, Part, Work};
 pub use kernel::Checks;
 pub use metrics::Metrics;
 pub use parameters::Tensor;

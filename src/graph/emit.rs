@@ -134,7 +134,7 @@ pub trait Emit {
     fn labels(&self) -> Place;
     /// Each class's share of each row of the batch.
     fn targets(&self) -> Place;
-    /// How often a row of each class counts in training.
+    /// How often a row of each class counts in training; of mixtures, how often each row does.
     fn class_weights(&self) -> Place;
     /// What a head's loss is to be written to, by the head's logits.
     fn metrics(&self, logits: TensorId) -> Place;

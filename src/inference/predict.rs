@@ -65,6 +65,7 @@ fn answer(
             images: Images::Host(&pixels),
             labels: &[],
             targets: None,
+            augmented: None,
             step: Step::new(0, valid as u32, [0.0; 4]),
         };
         probabilities = executor.compute(Work::PREDICT, &step, "probabilities")?;

@@ -18,9 +18,17 @@ pub struct Loss {
     /// Have rows shares of the classes, instead of a class number? Accuracy and class weights then go by the first
     /// largest share.
     pub soft: bool,
+    /// Are training's rows mixtures of two (mixup)? Then they have shares of the classes, and where classes have weights,
+    /// a weight of their own.
+    pub mixed: bool,
 }
 
 impl Loss {
+    /// Have rows shares of the classes in a program of that mode?
+    pub fn is_soft(&self, mode: Mode) -> bool {
+        self.soft || (self.mixed && mode == Mode::Train)
+    }
+
     /// Can it be computed for so many classes?
     ///
     /// # Errors
@@ -54,9 +62,18 @@ pub struct CategoricalCrossentropy {
     /// The head's share in the whole loss.
     pub weight: f32,
     pub label_smoothing: f32,
-    /// Do rows count by their class?
-    pub weighted: bool,
+    /// Do rows count by their class, or as the host says?
+    pub weights: Weights,
     pub soft: bool,
+}
+
+/// How often a row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    Equal,
+    /// As its label's class.
+    ByClass,
+    ByRow,
 }
 
 impl CategoricalCrossentropy {
@@ -65,8 +82,12 @@ impl CategoricalCrossentropy {
         CategoricalCrossentropy {
             weight,
             label_smoothing: loss.label_smoothing,
-            weighted: mode == Mode::Train && loss.class_weights.is_some(),
-            soft: loss.soft,
+            weights: match (mode, &loss.class_weights) {
+                (Mode::Train, Some(_)) if loss.mixed => Weights::ByRow,
+                (Mode::Train, Some(_)) => Weights::ByClass,
+                _ => Weights::Equal,
+            },
+            soft: loss.is_soft(mode),
         }
     }
 }
@@ -107,7 +128,11 @@ impl Layer for CategoricalCrossentropy {
         let mut params = op::Loss {
             weight: self.weight,
             soft: self.soft.into(),
-            weighted: self.weighted.into(),
+            weighted: match self.weights {
+                Weights::Equal => 0,
+                Weights::ByClass => op::BY_CLASS,
+                Weights::ByRow => op::BY_ROW,
+            },
             ..op::Loss::of(rows, classes)
         };
         if self.label_smoothing != 0.0 {
@@ -118,9 +143,9 @@ impl Layer for CategoricalCrossentropy {
         let (labels, metrics) = (emit.labels(), emit.metrics(node.inputs[0]));
         // What the kernel does not look at is bound to something that it reads.
         let targets = if self.soft { emit.targets() } else { logits };
-        let weights = match self.weighted {
-            true => emit.class_weights(),
-            false => logits,
+        let weights = match self.weights {
+            Weights::Equal => logits,
+            Weights::ByClass | Weights::ByRow => emit.class_weights(),
         };
         emit.dispatch(
             &SoftmaxCrossEntropy,

@@ -8,6 +8,7 @@
 pub mod activation;
 pub mod adam;
 pub mod add;
+pub mod augment;
 pub mod average_pool2d;
 pub mod batch_norm;
 pub mod concat;
@@ -406,6 +407,7 @@ impl<T: Op> AnyOp for T {
 /// Every op. Adding op X is its own files and a line here.
 pub static REGISTRY: &[&dyn AnyOp] = &[
     &gather::Gather,
+    &augment::Apply,
     &conv2d::Forward,
     &conv2d::BackwardInput,
     &conv2d::BackwardWeight,

@@ -26,7 +26,7 @@ params! {
         spread: f32,
         /// Has each row shares of the classes, or just a class number?
         soft: u32,
-        /// Has each class a weight?
+        /// Has each class a weight, or (2) each row?
         weighted: u32,
     }
 }
@@ -58,6 +58,10 @@ impl Loss {
     }
 }
 
+/// `weighted` where each class has a weight, and where each row has one, for mixtures of rows of several classes.
+pub const BY_CLASS: u32 = 1;
+pub const BY_ROW: u32 = 2;
+
 /// Words of the metrics buffer: loss sum, correct rows, non-finite flag, unused.
 pub const METRICS: usize = 4;
 
@@ -65,7 +69,7 @@ pub const METRICS: usize = 4;
 const UNUSED: usize = 1;
 
 /// With targets t = kept onehot(labels) + spread (or of `targets` for the one-hot rows) and w the weight of the label's
-/// class, or 1: dlogits = weight w (softmax(logits) - t) / valid rows of all shards; metrics as above, the loss with w,
+/// class, or of the row, or 1: dlogits = weight w (softmax(logits) - t) / valid rows of all shards; metrics as above, the loss with w,
 /// without `weight`. The flag is raised by a loss that is not finite and never lowered; rows whose logits are
 /// not finite have no gradient. The label is what accuracy asks for.
 pub struct SoftmaxCrossEntropy;
@@ -98,11 +102,15 @@ impl Op for SoftmaxCrossEntropy {
 
     fn lengths(p: &Loss) -> Vec<usize> {
         let used = |flag: u32, words: usize| if flag != 0 { words } else { UNUSED };
+        let weights = match p.weighted {
+            BY_ROW => p.rows,
+            _ => p.classes,
+        };
         vec![
             p.elements(),
             p.rows as usize,
             used(p.soft, p.elements()),
-            used(p.weighted, p.classes as usize),
+            used(p.weighted, weights as usize),
             METRICS,
             p.elements(),
         ]
@@ -132,17 +140,25 @@ impl Op for SoftmaxCrossEntropy {
                 cases.push(random_case("", p, scale, valid));
             }
             let soft = Loss { soft: 1, ..p };
-            let weighted = Loss { weighted: 1, ..p };
+            let weighted = Loss {
+                weighted: BY_CLASS,
+                ..p
+            };
             let all = Loss {
-                weighted: 1,
+                weighted: BY_CLASS,
                 ..soft
             }
             .smoothed(0.2);
+            let by_row = Loss {
+                weighted: BY_ROW,
+                ..all
+            };
             for (name, p) in [
                 ("_smoothed", p.smoothed(0.1)),
                 ("_soft", soft),
                 ("_weighted", weighted),
                 ("_all", all),
+                ("_by_row", by_row),
             ] {
                 cases.push(random_case(name, p, 5.0, p.rows));
             }

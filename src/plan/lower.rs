@@ -7,13 +7,14 @@ use super::fusion::Fusion;
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
 use super::{
-    BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program, Source, Wanted,
-    head_port, memory, update,
+    AUGMENTATIONS, BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program,
+    ROW_WEIGHTS, Source, Wanted, head_port, memory, update,
 };
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
 use crate::ops::Phase;
 use crate::ops::add::{self, Sum, TERMS};
+use crate::ops::augment::{self, Augment};
 use crate::ops::gather::{Gather, GatherParams};
 use crate::ops::softmax::{self, Softmax};
 use crate::ops::softmax_cross_entropy::METRICS;
@@ -23,7 +24,7 @@ use std::collections::HashMap;
 pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
     options.loss.check(model.classes).map_err(Error::Loss)?;
     let mut buffers = Vec::new();
-    let ports = ports::make(model, wanted, options.loss.soft, &mut buffers);
+    let ports = ports::make(model, wanted, options, &mut buffers);
     let trains = wanted.iter().any(|w| w.mode == Mode::Train);
     let constants = constants(options, trains, &mut buffers);
     let placement = placement::place(&model.graph, options, trains, &mut buffers)?;
@@ -111,7 +112,9 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
 
 /// The class weights, where a program trains with some.
 fn constants(options: &Options, trains: bool, buffers: &mut Vec<BufferSpec>) -> Vec<Constant> {
-    let weights = options.loss.class_weights.iter().filter(|_| trains);
+    // Mixtures have weights of their own.
+    let by_class = trains && !options.loss.mixed;
+    let weights = options.loss.class_weights.iter().filter(|_| by_class);
     let constant = |values: &Vec<f32>| {
         buffers.push(BufferSpec {
             name: "class weights".into(),
@@ -209,7 +212,9 @@ impl<'a> Lowering<'a> {
             mode: self.wanted.mode,
             labels: self.port("labels"),
             targets: self.port("targets"),
-            class_weights: self.class_weights.map(|c| Place::of(c.buffer)),
+            class_weights: self
+                .port(ROW_WEIGHTS)
+                .or(self.class_weights.map(|c| Place::of(c.buffer))),
             metrics: metrics.collect(),
             flag: self.all.flag.map(Place::of),
             finals: finals(graph),
@@ -227,6 +232,7 @@ impl<'a> Lowering<'a> {
 
     fn program(&self, graph: &Graph, fusion: &Fusion, emitter: &mut Emitter) {
         self.gather(emitter);
+        self.augment(emitter);
         let last_loss = graph.nodes.iter().rposition(|n| n.pass == Pass::Loss);
         for (index, node) in graph.nodes.iter().enumerate() {
             if !fusion.skipped.contains(&index) {
@@ -265,6 +271,30 @@ impl<'a> Lowering<'a> {
         let places = ["data", "rows", "images"].map(|name| self.port(name).expect("a port"));
         emitter.begin(0, "image", Phase::Input);
         emitter.push(&Gather, &params, &places);
+    }
+
+    /// The images of the batch as their records want them, which are what the network sees.
+    fn augment(&self, emitter: &mut Emitter) {
+        let (Some(range), Some(records)) =
+            (self.options.training.augment, self.port(AUGMENTATIONS))
+        else {
+            return;
+        };
+        let [height, width, channels] = self.model.image_shape();
+        let params = Augment {
+            rows: self.wanted.batch,
+            channels,
+            height,
+            width,
+            low: range.low,
+            high: range.high,
+            fill: range.middle(),
+        };
+        let images = self.port("images").expect("a port");
+        emitter.begin(0, "image", Phase::Input);
+        let augmented = emitter.transient("augmented images".into(), params.elements());
+        emitter.push(&augment::Apply, &params, &[images, records, augmented]);
+        emitter.of.insert(self.model.image, augmented);
     }
 
     /// Where there are several heads, the sum of their metrics: its flag is up if any is.

@@ -23,6 +23,7 @@ pub use crate::graph::{BufferId, Mode, Schedule};
 use crate::graph::{Init, Kind};
 pub use crate::layers::Loss;
 use crate::network::Model;
+use crate::ops::augment::Bounds;
 use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
 use crate::rules::{self, Rule};
@@ -124,7 +125,7 @@ pub struct Constant {
 /// Where the host and a program meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// `images`, `labels`, `targets`, `rows` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
+    /// `images`, `labels`, `targets`, `rows`, `augmentations`, `row weights` and `data` go in, `logits`, `metrics` and `probabilities` come out; those of
     /// further heads have the head's name behind a slash.
     pub name: String,
     pub buffer: BufferId,
@@ -199,6 +200,10 @@ pub fn head_port(what: &str, head: &str) -> String {
         head => format!("{what}/{head}"),
     }
 }
+
+/// The port with what becomes of each image of a batch, and that with how often each mixture counts.
+pub const AUGMENTATIONS: &str = "augmentations";
+pub const ROW_WEIGHTS: &str = "row weights";
 
 /// One training step.
 pub const TRAIN: &str = "train";
@@ -281,6 +286,8 @@ pub struct Training {
     pub clip: Option<Clip>,
     /// Is an average of the weights over the steps kept, with which to evaluate?
     pub average: bool,
+    /// Are the images changed on their way in, each as its record says? Then that is the range of their pixels.
+    pub augment: Option<Bounds>,
 }
 
 impl Default for Training {
@@ -291,6 +298,7 @@ impl Default for Training {
             decay: Decay::None,
             clip: None,
             average: false,
+            augment: None,
         }
     }
 }

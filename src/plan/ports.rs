@@ -1,8 +1,12 @@
 //! The buffers through which host and programs meet. Programs of one batch share them.
 
-use super::{BufferId, BufferSpec, Mode, Port, Source, Wanted, head_port};
+use super::{
+    AUGMENTATIONS, BufferId, BufferSpec, Mode, Options, Port, ROW_WEIGHTS, Source, Wanted,
+    head_port,
+};
 use crate::network::Model;
 use crate::ops::Dtype;
+use crate::ops::augment::RECORD;
 use crate::ops::softmax_cross_entropy::METRICS;
 use crate::tensor::Shape;
 
@@ -17,10 +21,10 @@ pub(super) struct Ports {
 pub(super) fn make(
     model: &Model,
     wanted: &[Wanted],
-    soft: bool,
+    options: &Options,
     buffers: &mut Vec<BufferSpec>,
 ) -> Ports {
-    let mut making = Making { soft, buffers };
+    let mut making = Making { options, buffers };
     let mut of: Vec<Vec<Port>> = wanted.iter().map(|w| making.program(model, w)).collect();
     for (wanted, ports) in wanted.iter().zip(&mut of) {
         if let Source::Device { set, rows, .. } = wanted.images {
@@ -47,8 +51,7 @@ pub(super) fn make(
 }
 
 struct Making<'a> {
-    /// Have rows shares of the classes?
-    soft: bool,
+    options: &'a Options,
     buffers: &'a mut Vec<BufferSpec>,
 }
 
@@ -70,7 +73,8 @@ impl Making<'_> {
     fn program(&mut self, model: &Model, wanted: &Wanted) -> Vec<Port> {
         let n = wanted.batch;
         let [h, w, c] = model.image_shape();
-        let soft = self.soft;
+        let Options { loss, training, .. } = self.options;
+        let trains = wanted.mode == Mode::Train;
         let mut ports = Vec::new();
         let mut port = |name: String, shape: Shape, dtype| {
             let buffer = self.buffer(&name, &format!("{name}@{n}"), shape.len());
@@ -87,9 +91,16 @@ impl Making<'_> {
         if wanted.mode != Mode::Predict {
             port("labels".into(), Shape::new([n]), Dtype::U32);
         }
-        if wanted.mode != Mode::Predict && soft {
+        if wanted.mode != Mode::Predict && loss.is_soft(wanted.mode) {
             let shape = Shape::new([n, model.classes]);
             port("targets".into(), shape, Dtype::F32);
+        }
+        if trains && loss.mixed && loss.class_weights.is_some() {
+            port(ROW_WEIGHTS.into(), Shape::new([n]), Dtype::F32);
+        }
+        if trains && training.augment.is_some() {
+            let shape = Shape::new([n, RECORD as u32]);
+            port(AUGMENTATIONS.into(), shape, Dtype::F32);
         }
         port("images".into(), Shape::new([n, c, h, w]), Dtype::F32);
         let heads = match wanted.mode {

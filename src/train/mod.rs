@@ -37,6 +37,7 @@ pub use state::{
 };
 pub use watch::{EarlyStopping, Monitor, ReduceOnPlateau};
 
+use crate::augment::{self, Augment, Draw};
 use crate::data::Dataset;
 use crate::feed::{self, Batches};
 use crate::gpu::{Executor, Metrics, Work};
@@ -64,6 +65,8 @@ pub enum Event<'a> {
         adapter: &'a crate::gpu::adapter::Info,
         device_bytes: u64,
         dataset: &'a Dataset,
+        /// What becomes of the images of training.
+        augment: Option<&'a Augment>,
     },
     /// The run has its folder, and a resume point in it.
     Started {
@@ -279,7 +282,14 @@ impl Session<'_, '_> {
         let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
         let on_device = self.executor.gathers(Work::TRAIN);
         let cut = [config.batch, config.regime.shards];
+        let augment = config.regime.augment.as_ref();
+        let draw = augment.map(|augment| {
+            let epochs = [epoch, config.epochs];
+            let bounds = augment::bounds(dataset.range);
+            Draw::new(augment, config.seed, epochs, dataset.image, bounds)
+        });
         Batches::new(dataset, &dataset.train, order, cut, on_device)
+            .augmented(draw, self.run.class_weights.clone())
     }
 
     /// The learning rate of a step (from 0), as the schedule and the plateaus so far have it.

@@ -8,6 +8,7 @@ use super::regime::{ClassWeights, Decayed, Regime};
 use super::schedule::Schedule;
 use super::state::{Config, NETWORK};
 use super::watch::{EarlyStopping, ReduceOnPlateau};
+use crate::augment::Augment;
 use crate::documents;
 use crate::files;
 use crate::network::Network;
@@ -55,6 +56,8 @@ pub struct Recipe {
     pub early_stopping: Option<EarlyStopping>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reduce_on_plateau: Option<ReduceOnPlateau>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augment>,
 }
 
 /// The optimiser, by Keras's names.
@@ -276,6 +279,7 @@ impl Recipe {
             ema: self.ema.or(below.ema),
             early_stopping: self.early_stopping.or(below.early_stopping),
             reduce_on_plateau: self.reduce_on_plateau.or(below.reduce_on_plateau),
+            augment: self.augment.or(below.augment),
         }
     }
 
@@ -319,6 +323,7 @@ impl Recipe {
             early_stopping: self.early_stopping,
             reduce_on_plateau: self.reduce_on_plateau,
             freeze: self.freeze.unwrap_or_default(),
+            augment: self.augment.filter(Augment::changes_something),
         };
         Ok(Config {
             model: network.name,
@@ -392,6 +397,7 @@ impl Recipe {
             ema: regime.ema.map(|decay| Ema { decay }),
             early_stopping: regime.early_stopping,
             reduce_on_plateau: regime.reduce_on_plateau,
+            augment: regime.augment.clone(),
         }
     }
 
@@ -437,6 +443,11 @@ mod tests {
         patience = 5
         [reduce_on_plateau]
         factor = 0.5
+        [augment]
+        mirror = true
+        contrast = 0.2
+        contrast_probability = 0.5
+        last_epochs_without = 3
     "#;
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::schedule::Schedule;
 use super::watch::{EarlyStopping, ReduceOnPlateau};
+use crate::augment::Augment;
 use crate::plan::{Clip, Decay, MOST_SHARDS};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,9 @@ pub struct Regime {
     /// Patterns of the tensors that stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<String>,
+    /// What becomes of the images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augment>,
 }
 
 fn is_one(number: &u32) -> bool {
@@ -74,6 +78,7 @@ impl Default for Regime {
             early_stopping: None,
             reduce_on_plateau: None,
             freeze: Vec::new(),
+            augment: None,
         }
     }
 }
@@ -191,6 +196,9 @@ impl Regime {
             ));
         }
         self.schedule.check()?;
+        self.augment
+            .as_ref()
+            .map_or(Ok(()), |augment| augment.check())?;
         self.early_stopping
             .map_or(Ok(()), |stopping| stopping.check())?;
         self.reduce_on_plateau
@@ -233,6 +241,11 @@ mod tests {
             early_stopping: Some(EarlyStopping::default()),
             reduce_on_plateau: Some(ReduceOnPlateau::default()),
             freeze: vec!["stem/*".into()],
+            augment: Some(Augment {
+                mirror: 0.5,
+                mixup: 0.2,
+                ..Augment::default()
+            }),
             ..Regime::default()
         };
         let text = serde_json::to_string(&regime).expect("JSON");

@@ -8,6 +8,7 @@ use super::settings::{Out, Settings};
 use super::state::{Config, Origin, REPLACED, Saved, State};
 use super::steps::{StepLog, Written};
 use super::{Error, Event, Session};
+use crate::augment::Augment;
 use crate::data::Dataset;
 use crate::feed;
 use crate::files::{self, Lock, Sealed};
@@ -29,6 +30,8 @@ pub(super) struct Run {
     pub folder: PathBuf,
     /// Keeps the folder from other processes.
     pub lock: Lock,
+    /// What each class counts, where they differ.
+    pub class_weights: Option<Vec<f32>>,
     pub steps: Option<u64>,
     pub checkpoint_every: Duration,
     pub check: bool,
@@ -92,6 +95,7 @@ fn open_and_train(
         adapter: &gpu.info,
         device_bytes: plan.device_bytes(),
         dataset: &dataset,
+        augment: config.regime.augment.as_ref(),
     });
     let mut compiling = |done, total| observe(Event::Compiling { done, total });
     let executor = Executor::new(&gpu, plan, Checks::Off, &mut compiling)?;
@@ -123,12 +127,14 @@ fn open_and_train(
     space_warning(&executor, &ready.folder)
         .into_iter()
         .for_each(|text| observe(Event::Notice(text)));
+    let class_weights = loss(&config, &dataset)?.class_weights;
     let run = Run {
         config,
         network,
         dataset,
         folder: ready.folder,
         lock: ready.lock,
+        class_weights,
         steps: settings.steps,
         checkpoint_every: settings.checkpoint_every,
         check: settings.check,
@@ -378,6 +384,7 @@ fn loss(config: &Config, dataset: &Dataset) -> Result<Loss, plan::Error> {
         label_smoothing: regime.label_smoothing as f32,
         class_weights: weights.transpose().map_err(plan::Error::Loss)?,
         soft: dataset.is_soft(),
+        mixed: regime.augment.as_ref().is_some_and(Augment::mixes),
     })
 }
 

@@ -6,6 +6,7 @@ use super::recipe::Recipe;
 use super::regime::Regime;
 use super::steps::Written;
 use super::watch::Waiting;
+use crate::augment;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
 use crate::network::Network;
@@ -393,6 +394,12 @@ impl Config {
             },
             clip: self.regime.clip,
             average: self.regime.ema.is_some(),
+            augment: self
+                .regime
+                .augment
+                .as_ref()
+                .and(self.pixel_range.parse().ok())
+                .map(augment::bounds),
         }
     }
 

@@ -88,6 +88,7 @@ impl<'g> Trial<'g> {
             images: Images::Host(&self.images),
             labels: &self.labels,
             targets: None,
+            augmented: None,
             step: Step::new(self.steps as u32, VALID, rule),
         };
         run(&mut self.executor, &batch).expect("a device that works")

@@ -63,6 +63,7 @@ fn answers(executor: &mut Executor, work: Work, port: &str) -> Vec<Vec<f32>> {
             images: Images::Host(&pixels),
             labels: &vec![0; batch],
             targets: None,
+            augmented: None,
             step: Step::new(0, valid as u32, [0.0; 4]),
         };
         let values = executor.compute(work, &batch, port).expect("an answer");

@@ -67,6 +67,7 @@ impl State {
                 adapter,
                 device_bytes,
                 dataset,
+                augment: _,
             } => {
                 self.adapter = adapter.to_string();
                 self.device_bytes = *device_bytes;

@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod augment;
 pub mod average_pool2d;
 pub mod averages;
 pub mod batch_norm;

@@ -6,7 +6,7 @@
 use super::{EPSILON, Expected, floats};
 use crate::ops::params::Step;
 use crate::ops::softmax::Softmax;
-use crate::ops::softmax_cross_entropy::Loss;
+use crate::ops::softmax_cross_entropy::{BY_ROW, Loss};
 
 /// A row's exponentials relative to its maximum.
 struct Row {
@@ -102,6 +102,7 @@ pub fn softmax_cross_entropy(p: &Loss, step: &Step, bindings: &[&[u32]]) -> Vec<
         };
         let weight = match p.weighted {
             0 => 1.0,
+            BY_ROW => floats(class_weights)[n] as f64,
             _ => floats(class_weights)[label] as f64,
         };
         let (row, wanted) = (row(x), Wanted::of(p, label, targets));
