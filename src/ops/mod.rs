@@ -37,6 +37,7 @@ pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 pub mod softmax_cross_entropy;
+pub mod standardise;
 pub mod sum_shares;
 pub mod update;
 pub mod weight_average;
@@ -406,6 +407,8 @@ impl<T: Op> AnyOp for T {
 /// Every op. Adding op X is its own files and a line here.
 pub static REGISTRY: &[&dyn AnyOp] = &[
     &gather::Gather,
+    &standardise::ByChannels,
+    &standardise::ByPictures,
     &conv2d::Forward,
     &conv2d::BackwardInput,
     &conv2d::BackwardWeight,

@@ -2,6 +2,7 @@
 //! the validation. What is as usual is not written down, so that runs of before it was there read the same.
 
 use super::schedule::Schedule;
+use super::standardise::Standardise;
 use super::watch::{EarlyStopping, ReduceOnPlateau};
 use crate::plan::{Clip, Decay, MOST_SHARDS};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub struct Regime {
     /// Patterns of the tensors that stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<String>,
+    /// What is made of the pixels before the network sees them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardise: Option<Standardise>,
 }
 
 fn is_one(number: &u32) -> bool {
@@ -74,6 +78,7 @@ impl Default for Regime {
             early_stopping: None,
             reduce_on_plateau: None,
             freeze: Vec::new(),
+            standardise: None,
         }
     }
 }
@@ -233,6 +238,7 @@ mod tests {
             early_stopping: Some(EarlyStopping::default()),
             reduce_on_plateau: Some(ReduceOnPlateau::default()),
             freeze: vec!["stem/*".into()],
+            standardise: Some(Standardise::Set),
             ..Regime::default()
         };
         let text = serde_json::to_string(&regime).expect("JSON");
