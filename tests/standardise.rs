@@ -155,8 +155,8 @@ fn whatever_feeds_the_network_obeys_the_record() {
             };
             assert!((m[0] - mean).abs() < 1e-7 && (d[0] - deviation).abs() < 1e-7);
         }
-        let epochs = events.iter().filter(|event| event["event"] == "epoch");
-        let last = epochs.last().expect("three epochs");
+        let mut epochs = events.iter().filter(|event| event["event"] == "epoch");
+        let last = epochs.next_back().expect("three epochs");
         let mut command = fer_gpu();
         command
             .arg("evaluate")
