@@ -664,3 +664,53 @@ fn gradients_agree_with_finite_differences() {
         1e-6,
     );
 }
+
+/// 1 to n have the mean (n + 1) / 2 and the variance (n^2 - 1) / 12, whatever their order.
+#[test]
+fn standardised_pictures_agree_with_known_moments() {
+    use fer_gpu::ops::standardise::{Channels, Pictures};
+    let step = Step::new(1, 2, [0.0; 4]);
+    for n in [2u32, 7, 64, 2304] {
+        let image: Vec<f32> = (0..n).map(|i| 1.0 + ((i * 5 + 1) % n) as f32).collect();
+        let count = f64::from(n);
+        let distinct = image
+            .iter()
+            .map(|v| *v as u32)
+            .collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(distinct.len() as u32, n);
+        let [mean, deviation] = [(count + 1.0) / 2.0, ((count * count - 1.0) / 12.0).sqrt()];
+        // The second image is a multiple of the first, the third is padding.
+        let scaled: Vec<f32> = image.iter().map(|v| v / 1024.0).collect();
+        let all = words(&[&image[..], &scaled, &image].concat());
+        for (epsilon, least) in [(1e-3f32, deviation / 1024.0), (0.5, 0.5)] {
+            let p = Pictures {
+                n: 3,
+                values: n,
+                epsilon,
+            };
+            let found = reference::standardise::pictures(&p, &step, &all);
+            for (i, value) in image.iter().enumerate() {
+                let d = f64::from(*value) - mean;
+                let near = |found: f64, expected: f64| {
+                    assert!(
+                        (found - expected).abs() <= 1e-12,
+                        "{n}: {found}, not {expected}"
+                    );
+                };
+                near(found.values[i], d / deviation.max(epsilon.into()));
+                let least = least.max(f64::from(epsilon)).max(deviation / 1024.0);
+                near(found.values[i + n as usize], d / 1024.0 / least);
+                assert_eq!(found.values[i + 2 * n as usize], 0.0);
+            }
+        }
+        let p = Channels {
+            n: 3,
+            c: 1,
+            pixels: n,
+        };
+        let statistics = words(&[mean as f32, 2.0]);
+        let found = reference::standardise::channels(&p, &step, &all, &statistics);
+        assert_eq!(found.values[0], 2.0 * (f64::from(image[0]) - mean));
+        assert_eq!(found.values[2 * n as usize], 0.0);
+    }
+}

@@ -289,6 +289,7 @@ fn hostile(classes: usize) -> Outcome {
             class_names: classes,
             pixel_range: evil.into(),
             image: [8, 8, 1],
+            standardised: None,
         },
         history: vec![
             row(1, f64::NAN, None),

@@ -52,6 +52,7 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
         class_names: Vec::new(),
         pixel_range: String::new(),
         image: [0; 3],
+        standardised: None,
     };
     Settings {
         start: Start::New {

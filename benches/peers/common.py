@@ -1,4 +1,4 @@
-"""What every Python peer shares: the arguments, the data, the clock, and the one line of JSON.
+"""What every Python peer shares: the arguments, the networks, the data, the clock, and the one line of JSON.
 
     python X_step.py MODEL BATCH STEPS
 """
@@ -6,11 +6,19 @@
 import json
 import sys
 import time
+import tomllib
+from pathlib import Path
 
 import numpy as np
 
-PARAMETERS = {"inception": 83_760_487, "inception-gap": 9_187}
-HIDDEN = {"inception": [1200, 600, 150], "inception-gap": [150]}
+# Of those that are trained.
+PARAMETERS = {
+    "inception": 83_760_487,
+    "inception-gap": 9_187,
+    "fer-inception": 380_239,
+    "mollahosseini": 7_346_343,
+}
+CLASSES = 7
 WARM_UP = 5
 
 
@@ -20,6 +28,54 @@ def arguments():
     if model not in PARAMETERS:
         sys.exit(f"no model {model}")
     return model, int(batch), int(steps)
+
+
+def layers(model):
+    """The layers of networks/MODEL.toml, with the number of classes filled in; the last makes logits. An Inception
+    block has `branches`: lists of layers over the block's input, whose outputs are joined along their channels."""
+    path = Path(__file__).resolve().parents[2] / "networks" / f"{model}.toml"
+    all_layers = tomllib.loads(path.read_text())["layer"]
+    all_layers[-1].update(units=CLASSES, activation=None)
+    for layer in all_layers:
+        if layer["type"] == "Inception":
+            layer["branches"] = branches(layer)
+    return all_layers
+
+
+def branches(block):
+    """1x1; 1x1, 3x3; 1x1, 5x5 or two 3x3; a pool, 1x1: what has no filters is not there."""
+    filters, double = block["filters"], block.get("double_3x3", False)
+    kernel = {key: block[key] for key in ("kernel_initializer", "kernel_regularizer") if key in block}
+    norm = block.get("batch_norm")
+
+    def conv(name, size, channels=None):
+        channels = channels or filters.get(name)
+        if not channels:
+            return []
+        own = {"filters": channels, "kernel_size": size, "padding": "same", "use_bias": norm is None}
+        made = [{"type": "Conv2D", **own, **kernel}]
+        if norm is not None:
+            made.append({"type": "BatchNormalization", **norm})
+        return [*made, {"type": "Activation", "activation": "relu"}]
+
+    large = conv("5x5", 5)
+    if double:
+        large = conv("5x5_middle", 3, filters["5x5"]) + conv("5x5", 3)
+    pool = {"type": "MaxPooling2D", "pool_size": 3, "strides": 1, "padding": "same"}
+    found = [
+        conv("1x1", 1),
+        conv("3x3_reduce", 1) + conv("3x3", 3),
+        conv("5x5_reduce", 1) + large,
+        [pool] + conv("pool_proj", 1),
+    ]
+    return [branch for branch in found if branch]
+
+
+def margins(layer, side):
+    """Rows before and behind an image of `side` rows that a layer with padding "same" adds, as Keras does."""
+    size, stride = layer.get("kernel_size", layer.get("pool_size")), layer.get("strides", 1)
+    total = max((-(-side // stride) - 1) * stride + size - side, 0)
+    return total // 2, total - total // 2
 
 
 def data(batch):

@@ -1,12 +1,10 @@
-"""Times training steps in Keras, on the backend that KERAS_BACKEND names: the article's layers, a
+"""Times training steps in Keras, on the backend that KERAS_BACKEND names: the layers of the network's file, a
 `train_on_batch` (forward, softmax cross-entropy, backward, Adam) a step, in full float32.
 """
 
 import keras
 import numpy as np
-from keras.layers import (
-    Concatenate, Conv2D, Dense, Flatten, GlobalAveragePooling2D, MaxPooling2D, Softmax,
-)
+from keras import layers
 
 import common
 
@@ -15,17 +13,27 @@ backend = keras.backend.backend()
 keras.utils.set_random_seed(0)
 
 
-def network():
-    def conv(size, x):
-        return Conv2D(10, size, padding="same", activation="relu")(x)
+def made(spec, x):
+    """What a layer of the file makes of x."""
+    spec = dict(spec)
+    kind = spec.pop("type")
+    if kind == "Inception":
+        return layers.Concatenate()([chain(branch, x) for branch in spec["branches"]])
+    spec.pop("name", None)
+    if "kernel_regularizer" in spec:
+        spec["kernel_regularizer"] = keras.regularizers.L2(spec["kernel_regularizer"])
+    return getattr(layers, kind)(**spec)(x)
 
+
+def chain(specs, x):
+    for spec in specs:
+        x = made(spec, x)
+    return x
+
+
+def network():
     image = keras.Input((48, 48, 1))
-    pooled = MaxPooling2D(3, strides=1, padding="same")(image)
-    x = Concatenate()([conv(3, conv(1, image)), conv(5, conv(1, image)), conv(1, pooled)])
-    x = Flatten()(x) if model_name == "inception" else GlobalAveragePooling2D()(x)
-    for units in common.HIDDEN[model_name]:
-        x = Dense(units, activation="relu")(x)
-    return keras.Model(image, Dense(7)(x))
+    return keras.Model(image, chain(common.layers(model_name), image))
 
 
 if backend == "jax":
@@ -41,7 +49,7 @@ else:
     library.config.experimental.enable_tensor_float_32_execution(False)
 
 model = network()
-probabilities = keras.Model(model.input, Softmax()(model.output))
+probabilities = keras.Model(model.input, layers.Softmax()(model.output))
 # TensorFlow's own convolutions on the CPU are twice as fast as XLA's. The loss takes logits, since
 # Keras clips probabilities, and a clipped one has no gradient.
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -70,5 +78,5 @@ def infer1():
 common.report(
     f"Keras on {library.__name__}",
     {"keras": keras.__version__, library.__name__: library.__version__},
-    device, model.count_params(), step, infer1,
+    device, sum(int(np.prod(w.shape)) for w in model.trainable_weights), step, infer1,
 )

@@ -6,8 +6,8 @@ use super::run_data::{run_of, validation};
 use super::{Error, LARGEST_BATCH, score_table, write};
 use crate::feed;
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
-use crate::inference::{self, Opened, Which};
-use crate::plan::Wanted;
+use crate::inference::{self, Opened, Tta, Which};
+use crate::plan::{Source, Wanted};
 use crate::train::CONFIG;
 use clap::Args;
 use std::path::PathBuf;
@@ -32,6 +32,9 @@ pub struct Evaluate {
     /// Of a run, the weights of its last epoch or stop instead of its best
     #[arg(long)]
     last: bool,
+    /// Answer also by the mean of the probabilities of each image and of its mirror image: a figure of its own
+    #[arg(long, value_enum, default_value = "none")]
+    tta: Tta,
     /// Adapter, by number or by part of its name [default: the fastest kind]
     #[arg(long, value_name = "INDEX|NAME")]
     device: Option<Selector>,
@@ -68,9 +71,14 @@ impl Evaluate {
             .map_err(inference::Error::from)?;
         let gpu = Gpu::open(&adapter, self.limits).map_err(inference::Error::from)?;
         let [_, source] = feed::placement(&validation.dataset, &gpu.profile.limits);
+        // Other views of images are made on the host.
+        let source = match self.tta {
+            Tta::None => source,
+            Tta::Mirror => Source::Host,
+        };
         let wanted = Wanted::evaluation(batch, source);
         let mut executor = opened.load(&gpu, &wanted)?;
-        let report = inference::evaluate(&mut executor, &validation, &mut |_| true)?;
+        let report = inference::evaluate(&mut executor, &validation, self.tta, &mut |_| true)?;
         if let Some(csv) = &self.csv {
             write(csv, &score_table::csv(&report))?;
         }

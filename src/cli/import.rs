@@ -7,6 +7,7 @@ use crate::data::PixelRange;
 use crate::drawing::grouped;
 use crate::exchange::import::{Import, Wanted};
 use crate::exchange::{self, Format};
+use crate::pictures::{EPSILON, Standardise};
 use clap::Args;
 use comfy_table::{Table, presets};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,10 @@ pub struct ImportCommand {
         allow_hyphen_values = true
     )]
     range: PixelRange,
+    /// How they were standardised behind that: by the mean and deviation of each channel, as 0.5/0.25 or
+    /// 0.485,0.456,0.406/0.229,0.224,0.225, or picture, by each picture's own [default: not]
+    #[arg(long, value_name = "MEAN/DEVIATION|picture", value_parser = standardise, allow_hyphen_values = true)]
+    standardise: Option<Standardise>,
 }
 
 impl ImportCommand {
@@ -63,6 +68,7 @@ impl ImportCommand {
             class_names,
             image: self.image,
             range: self.range,
+            standardise: self.standardise,
         };
         let mut import = Import::open(&self.file, &wanted)?;
         import.write(&self.output)?;
@@ -122,4 +128,21 @@ fn image(text: &str) -> Result<[u32; 3], String> {
     let extents: Option<Vec<u32>> = text.split('x').map(|part| part.parse().ok()).collect();
     let extents = extents.and_then(|extents| extents.try_into().ok());
     extents.ok_or_else(|| "height x width x channels, 48x48x1 say".into())
+}
+
+/// `0.5/0.25`, a number for each channel on both sides, or `picture`.
+fn standardise(text: &str) -> Result<Standardise, String> {
+    if text == "picture" {
+        return Ok(Standardise::Picture { epsilon: EPSILON });
+    }
+    let numbers = |text: &str| -> Option<Vec<f64>> {
+        text.split(',')
+            .map(|part| part.trim().parse().ok())
+            .collect()
+    };
+    let both = text.split_once('/');
+    let both = both.and_then(|(mean, deviation)| Some((numbers(mean)?, numbers(deviation)?)));
+    let (mean, deviation) = both.ok_or("mean/deviation, 0.5/0.25 say, or picture")?;
+    let found = Standardise::Channel { mean, deviation };
+    Ok(found)
 }

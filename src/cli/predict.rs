@@ -4,7 +4,7 @@ use super::output::{self, plain, print, tell};
 use super::place;
 use super::{Error, LARGEST_BATCH, write};
 use crate::gpu::{Adapter, Gpu, LimitChoice, Selector};
-use crate::inference::{self, Answer, Input, Opened, Rows, Which};
+use crate::inference::{self, Answer, Input, Opened, Rows, Tta, Which};
 use crate::plan::Wanted;
 use crate::train::causes;
 use clap::Args;
@@ -42,6 +42,9 @@ pub struct Predict {
     /// Of a run, the weights of its last epoch or stop instead of its best
     #[arg(long)]
     last: bool,
+    /// Answer by the mean of the probabilities of each image and of its mirror image
+    #[arg(long, value_enum, default_value = "none")]
+    tta: Tta,
     /// Adapter, by number or by part of its name [default: the fastest kind]
     #[arg(long, value_name = "INDEX|NAME")]
     device: Option<Selector>,
@@ -72,7 +75,7 @@ impl Predict {
         let batch = self.batch.min(rows.count().max(1) as u32);
         let mut executor = opened.load(&gpu, &Wanted::prediction(batch))?;
         let mut shown = Shown::new(&self, &classes, &rows);
-        inference::predict(&mut executor, rows, &mut |answer| match answer {
+        inference::predict(&mut executor, rows, self.tta, &mut |answer| match answer {
             Ok(answer) => shown.answer(&answer),
             Err(fault) => shown.fault(&fault),
         })?;
@@ -88,6 +91,7 @@ impl Predict {
 struct Shown<'a> {
     classes: &'a [String],
     json: bool,
+    tta: Tta,
     top: usize,
     /// Characters of the column of inputs.
     width: usize,
@@ -119,6 +123,7 @@ impl<'a> Shown<'a> {
         Shown {
             classes,
             json: options.json,
+            tta: options.tta,
             top: (options.top as usize).min(classes.len()),
             width: longest.max().unwrap_or(0).clamp(5, WIDEST),
             csv,
@@ -152,13 +157,18 @@ impl<'a> Shown<'a> {
                 answer,
                 classes: self.classes,
                 best: best[0],
+                tta: self.tta,
             };
             print(serde_json::to_string(&line).expect("plain values"));
             return self.is_wanted();
         }
         if !std::mem::replace(&mut self.header, true) {
+            let mean = match self.tta {
+                Tta::None => "",
+                Tta::Mirror => ", by the mean of each image and its mirror image",
+            };
             print(format_args!(
-                " {:<1$}  classes, the likeliest first",
+                " {:<1$}  classes, the likeliest first{mean}",
                 "input", self.width
             ));
         }
@@ -243,16 +253,21 @@ struct Line<'a> {
     answer: &'a Answer,
     classes: &'a [String],
     best: usize,
+    tta: Tta,
 }
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(5))?;
+        let tta = self.tta.name();
+        let mut map = to.serialize_map(Some(5 + usize::from(tta.is_some())))?;
         map.serialize_entry("input", &self.answer.input)?;
         map.serialize_entry("row", &self.answer.row.unwrap_or(0))?;
         map.serialize_entry("class", &self.classes[self.best])?;
         map.serialize_entry("probability", &self.answer.probabilities[self.best])?;
         map.serialize_entry("probabilities", &ByClass(self))?;
+        if let Some(tta) = tta {
+            map.serialize_entry("tta", tta)?;
+        }
         map.end()
     }
 }

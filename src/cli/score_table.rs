@@ -1,7 +1,7 @@
 //! How good a classifier's answers are, for people: a headline, a table of the classes, and the
 //! confusion matrix, cut into blocks of columns where it would be too wide. And the same as CSV.
 
-use crate::score::Report;
+use crate::score::{Averaged, Report};
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::HashSet;
 
@@ -17,7 +17,9 @@ const COLUMN_NAMES: [usize; 3] = [12, 8, 6];
 
 /// The whole report, its parts apart by an empty line.
 pub fn text(report: &Report) -> String {
-    let mut parts = vec![headline(report), per_class(report).to_string()];
+    let head = [Some(headline(report)), report.tta.as_ref().map(averaged)];
+    let head: Vec<String> = head.into_iter().flatten().collect();
+    let mut parts = vec![head.join("\n"), per_class(report).to_string()];
     let names = Names::of(report);
     let mut blocks = confusion(report, &names).into_iter();
     let caption = "rows: true, columns: predicted";
@@ -47,6 +49,23 @@ pub fn headline(report: &Report) -> String {
     format!(
         "{}  loss {loss:.4}  accuracy {accuracy:.4}  top-2 {top2:.4}  macro F1 {macro_f1:.4}{distinct}",
         images(*rows)
+    )
+}
+
+/// What the mean over views of each image comes to, on a line of its own.
+fn averaged(tta: &Averaged) -> String {
+    let Averaged {
+        kind,
+        loss,
+        accuracy,
+        top2,
+        macro_f1,
+        distinct_accuracy,
+    } = tta;
+    let distinct = distinct_accuracy.map(|accuracy| format!("  distinct accuracy {accuracy:.4}"));
+    format!(
+        "with --tta {kind}  loss {loss:.4}  accuracy {accuracy:.4}  top-2 {top2:.4}  macro F1 {macro_f1:.4}{}",
+        distinct.unwrap_or_default()
     )
 }
 

@@ -2,10 +2,11 @@
 //!
 //! `content` reads the model: boxes, blocks, edges; `model` measures and lays it out (`layout`, which knows
 //! nothing of networks) into a `scene` of marks, whose colours are those of `palette` and whose letters those of
-//! `font`; `svg` and `raster` write the scene; `dot` writes the content without a place. `sheet` lays images out in rows, as
-//! a scene too.
+//! `font`; `svg` and `raster` write the scene; `dot` writes the content without a place. `sheet` lays images out in rows by class,
+//! `contact` those of a batch in the order in which they come, as scenes too.
 
 mod boxes;
+mod contact;
 mod content;
 mod dot;
 mod font;
@@ -18,6 +19,7 @@ mod sheet;
 mod svg;
 
 use crate::network::Model;
+pub use contact::{Contact, Tile};
 use content::Content;
 pub(crate) use content::grouped;
 pub use sheet::{Row, Sheet, Thumbnail};
@@ -65,4 +67,12 @@ pub fn dot(model: &Model, options: &Options) -> String {
 /// Where it is too large for one.
 pub fn sheet(sheet: &Sheet) -> Result<Vec<u8>, Error> {
     raster::png(&sheet::scene(sheet))
+}
+
+/// The images of a batch with their labels as the bytes of a PNG file.
+///
+/// # Errors
+/// Where it is too large for one.
+pub fn contact(contact: &Contact) -> Result<Vec<u8>, Error> {
+    raster::png(&contact::scene(contact))
 }

@@ -110,7 +110,7 @@ fn thumbnail(image: &Thumbnail, left: f64, top: f64) -> Mark {
     }
 }
 
-fn text(x: f64, y: f64, text: &str, style: Style, room: f64) -> Mark {
+pub(super) fn text(x: f64, y: f64, text: &str, style: Style, room: f64) -> Mark {
     Mark::Text {
         x,
         y,
@@ -120,7 +120,7 @@ fn text(x: f64, y: f64, text: &str, style: Style, room: f64) -> Mark {
 }
 
 /// As much of a text as the room holds.
-fn shortened(text: &str, style: Style, room: f64) -> String {
+pub(super) fn shortened(text: &str, style: Style, room: f64) -> String {
     if font::width(text, style) <= room {
         return text.into();
     }

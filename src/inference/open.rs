@@ -110,6 +110,8 @@ impl Opened {
         if let Some(schedule) = self.record.schedule {
             options.schedule = schedule;
         }
+        let standardise = self.record.preprocessing.standardise.as_ref();
+        options.standard = standardise.map(Into::into);
         let plan = match plan::plan(&self.model, wanted, &options) {
             // The run's kernels are those of another adapter.
             Err(plan::Error::NoVariant { .. }) => {

@@ -2,7 +2,7 @@
 //! out in the order in which it was named. What an image's probabilities are does not depend on what else is
 //! in its batch, nor on the batch's size.
 
-use super::{Error, Ready, Rows};
+use super::{Error, Ready, Rows, Tta, tta};
 use crate::gpu::{Batch, Executor, Images, Work};
 use crate::ops::Step;
 use crate::pictures::Changed;
@@ -23,13 +23,15 @@ pub struct Answer {
 /// Why an image has no answer; the others have theirs.
 pub type Fault = Error;
 
-/// Answers all rows, `each` in their order, until it says no.
+/// Answers all rows, `each` in their order, until it says no; with more than one view of an image, by the mean of their
+/// probabilities.
 ///
 /// # Errors
 /// If the device fails. What is wrong with an image is told to `each`.
 pub fn predict(
     executor: &mut Executor,
     rows: Rows,
+    views: Tta,
     each: &mut dyn FnMut(Result<Answer, Fault>) -> bool,
 ) -> Result<(), Error> {
     let batch = executor.program(Work::PREDICT).batch as usize;
@@ -38,7 +40,7 @@ pub fn predict(
     std::thread::scope(|scope| {
         scope.spawn(move || rows.read(batch, &mut |chunk| send.send(chunk).is_ok()));
         for chunk in receive {
-            if !answer(executor, batch, chunk, each)? {
+            if !answer(executor, batch, chunk, views, each)? {
                 break;
             }
         }
@@ -51,6 +53,7 @@ fn answer(
     executor: &mut Executor,
     batch: usize,
     chunk: Vec<Result<Ready, Error>>,
+    views: Tta,
     each: &mut dyn FnMut(Result<Answer, Fault>) -> bool,
 ) -> Result<bool, Error> {
     let mut pixels = Vec::new();
@@ -61,14 +64,14 @@ fn answer(
     if !pixels.is_empty() {
         let valid = chunk.iter().flatten().count();
         pixels.resize(pixels.len() / valid * batch, 0.0);
-        let step = Batch {
-            images: Images::Host(&pixels),
-            labels: &[],
-            targets: None,
-            augmented: None,
-            step: Step::new(0, valid as u32, [0.0; 4]),
-        };
-        probabilities = executor.compute(Work::PREDICT, &step, "probabilities")?;
+        probabilities = compute(executor, &pixels, valid)?;
+        if views == Tta::Mirror {
+            let [_, width, _] = executor.plan.image;
+            let turned = tta::mirrored(&pixels, width as usize);
+            let others = compute(executor, &turned, valid)?;
+            let both = probabilities.iter_mut().zip(others);
+            both.for_each(|(own, other)| *own = tta::mean(*own, other));
+        }
     }
     let classes = executor.plan.classes as usize;
     let mut probabilities = probabilities.chunks_exact(classes);
@@ -85,4 +88,16 @@ fn answer(
         }
     }
     Ok(true)
+}
+
+/// The probabilities of a whole batch, of which so many images are there.
+fn compute(executor: &mut Executor, pixels: &[f32], valid: usize) -> Result<Vec<f32>, Error> {
+    let step = Batch {
+        images: Images::Host(pixels),
+        labels: &[],
+        targets: None,
+        augmented: None,
+        step: Step::new(0, valid as u32, [0.0; 4]),
+    };
+    Ok(executor.compute(Work::PREDICT, &step, "probabilities")?)
 }

@@ -38,6 +38,7 @@ pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 pub mod softmax_cross_entropy;
+pub mod standardise;
 pub mod sum_shares;
 pub mod update;
 pub mod weight_average;
@@ -125,6 +126,9 @@ pub struct Shader {
     pub text: &'static str,
     /// Files whose functions this one may use: the common ones last.
     pub shared: &'static [&'static Shader],
+    /// Do its arrays become registers only where a compiler writes loops out? Run-time checks keep it from that, and
+    /// compiling takes minutes: it runs without them.
+    pub written_out: bool,
 }
 
 impl Shader {
@@ -141,10 +145,22 @@ macro_rules! shader {
             file: $file,
             text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
             shared: &[$(&$shared,)* &$crate::ops::COMMON],
+            written_out: false,
         }
     };
 }
 pub(crate) use shader;
+
+/// A shader whose loops compilers write out.
+macro_rules! written_out {
+    ($file:literal $(, $shared:path)*) => {
+        $crate::ops::Shader {
+            written_out: true,
+            ..$crate::ops::shader!($file $(, $shared)*)
+        }
+    };
+}
+pub(crate) use written_out;
 
 /// How many neighbours a kernel takes at once, where it is written for any number: one, and four.
 pub(crate) static SCALARS: Shader = shader!("lanes_scalars.wgsl");
@@ -155,6 +171,7 @@ static COMMON: Shader = Shader {
     file: "common.wgsl",
     text: include_str!("../../shaders/common.wgsl"),
     shared: &[],
+    written_out: false,
 };
 
 /// What changes from step to step.
@@ -408,6 +425,8 @@ impl<T: Op> AnyOp for T {
 pub static REGISTRY: &[&dyn AnyOp] = &[
     &gather::Gather,
     &augment::Apply,
+    &standardise::ByChannels,
+    &standardise::ByPictures,
     &conv2d::Forward,
     &conv2d::BackwardInput,
     &conv2d::BackwardWeight,

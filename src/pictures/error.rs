@@ -91,4 +91,17 @@ pub enum Error {
         found: usize,
         expected: usize,
     },
+    #[error("the {what} to standardise by has {found} numbers for {channels} channels")]
+    #[diagnostic(help("a number for each channel is needed"))]
+    StandardiseCount {
+        what: &'static str,
+        found: usize,
+        channels: usize,
+    },
+    #[error("the {what} to standardise by is {found}: {needed}")]
+    Standardise {
+        what: &'static str,
+        found: f64,
+        needed: &'static str,
+    },
 }

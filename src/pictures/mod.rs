@@ -2,7 +2,7 @@
 //!
 //! `folder` names the pictures of a folder; `source` turns a file's bytes into samples and refuses
 //! what harms, with `container`, which knows where files of some kinds end; `colour` makes them 8-bit grey or RGB; `fit` crops and resizes; `preprocessing` is
-//! what a network was trained on, which all of them obey. One picture at a time passes, in that
+//! what a network was trained on, which all of them obey, `standardise` what a device then makes of the pixels. One picture at a time passes, in that
 //! order, and nothing here knows of networks or GPUs.
 
 mod colour;
@@ -12,12 +12,14 @@ mod fit;
 mod folder;
 mod preprocessing;
 mod source;
+mod standardise;
 
 pub use error::Error;
 pub use fit::Changed;
 pub use folder::list;
 pub use preprocessing::{Colour, Crop, LARGEST_WANTED, Preprocessing, Resize};
 pub use source::{LARGEST_SIDE, MEMORY};
+pub use standardise::{EPSILON, Standardise};
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};

@@ -1,7 +1,7 @@
 //! What a network was trained on, as its weights' metadata say it: a picture is brought to that
 //! before the network sees it.
 
-use super::Error;
+use super::{Error, Standardise};
 use crate::data::PixelRange;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub const LARGEST_WANTED: usize = 2048;
 /// `{"image":[48,48,1],"colour":"grey","range":"0..255","crop":"centre","resize":"bilinear"}`.
 ///
 /// An unknown field or value is an error: what is not understood cannot be obeyed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
     /// Height, width, channels: 1 for grey, 3 for RGB.
@@ -23,6 +23,9 @@ pub struct Preprocessing {
     pub range: PixelRange,
     pub crop: Crop,
     pub resize: Resize,
+    /// What the device makes of the scaled pixels; none in files of before there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standardise: Option<Standardise>,
 }
 
 /// What the channels of a pixel are.
@@ -75,13 +78,15 @@ impl Preprocessing {
             range,
             crop: Crop::Centre,
             resize: Resize::Bilinear,
+            standardise: None,
         }
     }
 
     /// Whether a picture can be brought to this: metadata of weights may say anything.
     ///
     /// # Errors
-    /// If a side is zero or above [`LARGEST_WANTED`], or the channels are not those of the colour.
+    /// If a side is zero or above [`LARGEST_WANTED`], the channels are not those of the colour, or the numbers to
+    /// standardise by are none for them.
     pub fn check(&self) -> Result<(), Error> {
         let [height, width, channels] = self.image;
         let sides = 1..=LARGEST_WANTED;
@@ -96,10 +101,11 @@ impl Preprocessing {
                 expected,
             });
         }
-        Ok(())
+        let standardise = self.standardise.as_ref();
+        standardise.map_or(Ok(()), |standardise| standardise.check(channels))
     }
 
-    /// What the network sees of 8-bit pixels, value by value: for a set in 0..255 as the training
+    /// What the device gets of 8-bit pixels, value by value, before it standardises: for a set in 0..255 as the training
     /// step scales it, to the bit; for one in 0..1 v / 255; for one in -1..1 v / 127.5 - 1.
     pub fn inputs(&self, pixels: &[u8]) -> Vec<f32> {
         let scaled = |&byte: &u8| {

@@ -1,5 +1,7 @@
-//! Turns graphs into programs: the images come in, each node that was not fused away is lowered by its layer,
+//! Turns graphs into programs: the images come in (`input`), each node that was not fused away is lowered by its layer,
 //! the heads' losses are joined, the optimiser's rule is emitted, and the result is held against the limits.
+
+mod input;
 
 use super::emitter::Emitter;
 use super::fold::{self, Folded};
@@ -7,15 +9,13 @@ use super::fusion::Fusion;
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
 use super::{
-    AUGMENTATIONS, BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program,
+    BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program,
     ROW_WEIGHTS, Source, Wanted, head_port, memory, update,
 };
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
 use crate::ops::Phase;
 use crate::ops::add::{self, Sum, TERMS};
-use crate::ops::augment::{self, Augment};
-use crate::ops::gather::{Gather, GatherParams};
 use crate::ops::softmax::{self, Softmax};
 use crate::ops::softmax_cross_entropy::METRICS;
 use std::collections::HashMap;
@@ -23,10 +23,18 @@ use std::collections::HashMap;
 /// Compiles the programs.
 pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
     options.loss.check(model.classes).map_err(Error::Loss)?;
+    input::check(model, options)?;
     let mut buffers = Vec::new();
     let ports = ports::make(model, wanted, options, &mut buffers);
     let trains = wanted.iter().any(|w| w.mode == Mode::Train);
-    let constants = constants(options, trains, &mut buffers);
+    let mut constants = Vec::new();
+    // Mixtures have weights of their own.
+    let by_class = trains && !options.loss.mixed;
+    let class_weights = options.loss.class_weights.as_ref().filter(|_| by_class);
+    let class_weights =
+        class_weights.map(|w| constant("class weights", w.clone(), &mut constants, &mut buffers));
+    let statistics = input::statistics(options)
+        .map(|values| constant("statistics", values, &mut constants, &mut buffers));
     let placement = placement::place(&model.graph, options, trains, &mut buffers)?;
     let predicts = wanted.iter().any(|w| w.mode == Mode::Predict);
     let folded = predicts.then(|| {
@@ -46,7 +54,8 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             wanted,
             ports: own,
             all: &ports,
-            class_weights: constants.first(),
+            class_weights,
+            statistics,
             placement: &placement,
             folded: folded.map_or_else(HashMap::new, |folded| folded.places.clone()),
             options,
@@ -110,22 +119,20 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
     Ok(plan)
 }
 
-/// The class weights, where a program trains with some.
-fn constants(options: &Options, trains: bool, buffers: &mut Vec<BufferSpec>) -> Vec<Constant> {
-    // Mixtures have weights of their own.
-    let by_class = trains && !options.loss.mixed;
-    let weights = options.loss.class_weights.iter().filter(|_| by_class);
-    let constant = |values: &Vec<f32>| {
-        buffers.push(BufferSpec {
-            name: "class weights".into(),
-            bytes: 4 * values.len() as u64,
-        });
-        Constant {
-            buffer: buffers.len() - 1,
-            values: values.clone(),
-        }
-    };
-    weights.map(constant).collect()
+/// A buffer of numbers that nobody writes.
+fn constant(
+    name: &str,
+    values: Vec<f32>,
+    constants: &mut Vec<Constant>,
+    buffers: &mut Vec<BufferSpec>,
+) -> Place {
+    buffers.push(BufferSpec {
+        name: name.into(),
+        bytes: 4 * values.len() as u64,
+    });
+    let buffer = buffers.len() - 1;
+    constants.push(Constant { buffer, values });
+    Place::of(buffer)
 }
 
 /// The program that folds weights into those of predictions.
@@ -149,6 +156,7 @@ fn folding(
         ports: &[],
         all: ports,
         class_weights: None,
+        statistics: None,
         placement,
         folded: HashMap::new(),
         options,
@@ -174,7 +182,8 @@ struct Lowering<'a> {
     wanted: &'a Wanted,
     ports: &'a [Port],
     all: &'a Ports,
-    class_weights: Option<&'a Constant>,
+    class_weights: Option<Place>,
+    statistics: Option<Place>,
     placement: &'a Placement,
     folded: HashMap<TensorId, Place>,
     options: &'a Options,
@@ -212,9 +221,7 @@ impl<'a> Lowering<'a> {
             mode: self.wanted.mode,
             labels: self.port("labels"),
             targets: self.port("targets"),
-            class_weights: self
-                .port(ROW_WEIGHTS)
-                .or(self.class_weights.map(|c| Place::of(c.buffer))),
+            class_weights: self.port(ROW_WEIGHTS).or(self.class_weights),
             metrics: metrics.collect(),
             flag: self.all.flag.map(Place::of),
             finals: finals(graph),
@@ -231,8 +238,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn program(&self, graph: &Graph, fusion: &Fusion, emitter: &mut Emitter) {
-        self.gather(emitter);
-        self.augment(emitter);
+        self.input(emitter);
         let last_loss = graph.nodes.iter().rposition(|n| n.pass == Pass::Loss);
         for (index, node) in graph.nodes.iter().enumerate() {
             if !fusion.skipped.contains(&index) {
@@ -252,49 +258,6 @@ impl<'a> Lowering<'a> {
             Mode::Predict => self.probabilities(emitter),
             Mode::Evaluate => {}
         }
-    }
-
-    /// The images of the batch, where they lie on the device.
-    fn gather(&self, emitter: &mut Emitter) {
-        let Source::Device { rows, scale, .. } = self.wanted.images else {
-            return;
-        };
-        let [h, w, channels] = self.model.image_shape();
-        let params = GatherParams {
-            rows: self.wanted.batch,
-            row_words: (h * w * channels).div_ceil(4),
-            pixels: h * w,
-            channels,
-            data_rows: rows,
-            scale,
-        };
-        let places = ["data", "rows", "images"].map(|name| self.port(name).expect("a port"));
-        emitter.begin(0, "image", Phase::Input);
-        emitter.push(&Gather, &params, &places);
-    }
-
-    /// The images of the batch as their records want them, which are what the network sees.
-    fn augment(&self, emitter: &mut Emitter) {
-        let (Some(range), Some(records)) =
-            (self.options.training.augment, self.port(AUGMENTATIONS))
-        else {
-            return;
-        };
-        let [height, width, channels] = self.model.image_shape();
-        let params = Augment {
-            rows: self.wanted.batch,
-            channels,
-            height,
-            width,
-            low: range.low,
-            high: range.high,
-            fill: range.middle(),
-        };
-        let images = self.port("images").expect("a port");
-        emitter.begin(0, "image", Phase::Input);
-        let augmented = emitter.transient("augmented images".into(), params.elements());
-        emitter.push(&augment::Apply, &params, &[images, records, augmented]);
-        emitter.of.insert(self.model.image, augmented);
     }
 
     /// Where there are several heads, the sum of their metrics: its flag is up if any is.

@@ -24,6 +24,7 @@ use crate::graph::{Init, Kind};
 pub use crate::layers::Loss;
 use crate::network::Model;
 use crate::ops::augment::Bounds;
+pub use crate::ops::standardise::Standard;
 use crate::ops::{AnyOp, Cost, Dtype, Phase};
 use crate::profile::Profile;
 use crate::rules::{self, Rule};
@@ -275,6 +276,8 @@ pub struct Options {
     pub training: Training,
     /// What the heads' losses want.
     pub loss: Loss,
+    /// What is made of the images before the network sees them, in every program.
+    pub standard: Option<Standard>,
 }
 
 /// What a training step does beside the optimiser's rule.
@@ -347,6 +350,7 @@ impl Options {
             rule: Arc::new(rules::Adam::default()),
             training: Training::default(),
             loss: Loss::default(),
+            standard: None,
         }
     }
 }
@@ -427,6 +431,14 @@ pub enum Error {
     },
     #[error("the loss cannot be computed: {0}")]
     Loss(String),
+    #[error(
+        "images of {channels} channels cannot be standardised by means of {means} and scales of {scales}"
+    )]
+    Standard {
+        channels: u32,
+        means: usize,
+        scales: usize,
+    },
     #[error("{op}: variant `{variant}` does not run here ({target}); there are: {present}")]
     NoVariant {
         op: &'static str,

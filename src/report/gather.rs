@@ -6,7 +6,7 @@ use super::{Error, MISTAKES, Outcome, picture};
 use crate::data::Validation;
 use crate::feed;
 use crate::gpu::Gpu;
-use crate::inference::{self, Opened};
+use crate::inference::{self, Opened, Tta};
 use crate::plan::Wanted;
 use crate::train::{self, Config};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub fn gather(
     let [_, source] = feed::placement(&validation.dataset, &gpu.profile.limits);
     let mut executor = opened.load(gpu, &Wanted::evaluation(config.batch, source))?;
     let mut worst = Worst::of(MISTAKES);
-    let score = inference::evaluate(&mut executor, validation, &mut |answered| {
+    let score = inference::evaluate(&mut executor, validation, Tta::None, &mut |answered| {
         worst.add(&answered);
         each(answered.row + 1)
     })?;

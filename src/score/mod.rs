@@ -8,7 +8,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use report::{PerClass, Report};
+pub use report::{Averaged, PerClass, Report};
 
 /// Why there is no report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
@@ -89,6 +89,11 @@ impl Tally {
         self.rows
     }
 
+    /// Rows whose answer is their label.
+    pub fn correct(&self) -> u64 {
+        (0..self.classes.len()).map(|c| self.confusion[c][c]).sum()
+    }
+
     /// The figures of all rows. `loss_sum` and `correct` are the device's sums over the same rows:
     /// loss and accuracy are these over the rows, bit by bit what a validation shows.
     ///
@@ -105,7 +110,7 @@ impl Tally {
         if let Some(duplicates) = &self.duplicates {
             assert_eq!(duplicates.len() as u64, rows, "one duplicate flag a row");
         }
-        let diagonal = (0..self.classes.len()).map(|c| self.confusion[c][c]).sum();
+        let diagonal = self.correct();
         if diagonal != correct {
             return Err(Error::Disagree {
                 correct,
@@ -127,6 +132,7 @@ impl Tally {
             classes: self.classes,
             confusion: self.confusion,
             per_class,
+            tta: None,
         })
     }
 }

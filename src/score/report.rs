@@ -31,6 +31,24 @@ pub struct Report {
     pub confusion: Vec<Vec<u64>>,
     /// By class number.
     pub per_class: Vec<PerClass>,
+    /// The figures of the mean over several views of each image, where some were asked for: all else is of the images
+    /// alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tta: Option<Averaged>,
+}
+
+/// The same rows, answered by the mean of the probabilities of several views of an image (test-time augmentation).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Averaged {
+    /// `mirror`: the image and its mirror image.
+    pub kind: &'static str,
+    /// Mean cross-entropy of the mean probabilities of the main head, with the L2 of the weights.
+    pub loss: f64,
+    pub accuracy: f64,
+    pub top2: f64,
+    pub macro_f1: f64,
+    /// As the report's.
+    pub distinct_accuracy: Option<f64>,
 }
 
 /// One class against all others.

@@ -1,6 +1,6 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, files, gpu, ingest, network, plan, rules, weights};
+use crate::{data, files, gpu, ingest, network, pictures, plan, rules, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -37,6 +37,14 @@ pub enum Error {
     Recipe { path: PathBuf, why: String },
     #[error("{why}")]
     Regime { why: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Pictures(#[from] pictures::Error),
+    #[error(
+        "channel {channel} of every training image is of one colour: a set cannot be standardised by a deviation of 0"
+    )]
+    #[diagnostic(help("leave [standardise] out of the recipe, or give mean and deviation"))]
+    OneColour { channel: usize },
     #[error("{} has no tensor that fits the network", .0.display())]
     #[diagnostic(help("`fer-gpu summary` lists what the network has"))]
     NothingFits(PathBuf),

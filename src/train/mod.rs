@@ -2,7 +2,7 @@
 //!
 //! `prepare` checks everything before anything is written; `setup` opens the device and loads or
 //! draws the weights; this file runs the epochs and `save` keeps them; `state` and `tensors` are
-//! the run on the disk, `history` is its table and curves; `remedy` says how to go on after an error. The terminal's side is told
+//! the run on the disk, `history` is its table and curves; `standardise` finds the figures of the training set; `remedy` says how to go on after an error. The terminal's side is told
 //! through [`Event`]s.
 
 mod error;
@@ -18,6 +18,7 @@ mod schedule;
 mod settings;
 mod setup;
 mod space;
+mod standardise;
 mod state;
 mod steps;
 mod watch;
@@ -31,6 +32,7 @@ pub use schedule::{
 };
 pub use settings::{Given, Out, Settings, Start};
 pub use setup::run;
+pub use standardise::Standardise;
 pub use state::{
     AVERAGE, BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, NETWORK, RECIPE, REPORT,
     RESUME, STEPS, State,

@@ -106,6 +106,8 @@ pub(super) fn prepare(start: Start, observe: &mut dyn FnMut(Event)) -> Result<Pr
             config.class_names = dataset.class_names.clone();
             config.pixel_range = dataset.range.to_string();
             config.image = dataset.image;
+            let standardise = config.regime.standardise.as_ref();
+            config.standardised = standardise.map(|s| s.of(&dataset)).transpose()?;
         }
     }
     Ok(Prepared {

@@ -6,6 +6,7 @@
 use super::Error;
 use super::regime::{ClassWeights, Decayed, Regime};
 use super::schedule::Schedule;
+use super::standardise::Standardise;
 use super::state::{Config, NETWORK};
 use super::watch::{EarlyStopping, ReduceOnPlateau};
 use crate::augment::Augment;
@@ -44,6 +45,8 @@ pub struct Recipe {
     /// Patterns of the tensors that stay as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freeze: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardise: Option<Standardise>,
     #[serde(skip_serializing_if = "Optimizer::is_empty")]
     pub optimizer: Optimizer,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,6 +273,7 @@ impl Recipe {
             shuffle: self.shuffle.or(below.shuffle),
             overfit_batch: self.overfit_batch.or(below.overfit_batch),
             freeze: self.freeze.or(below.freeze),
+            standardise: self.standardise.or(below.standardise),
             optimizer: self.optimizer.over(below.optimizer),
             schedule: self.schedule.or(below.schedule),
             loss: Loss {
@@ -324,6 +328,7 @@ impl Recipe {
             reduce_on_plateau: self.reduce_on_plateau,
             freeze: self.freeze.unwrap_or_default(),
             augment: self.augment.filter(Augment::changes_something),
+            standardise: self.standardise,
         };
         Ok(Config {
             model: network.name,
@@ -344,6 +349,7 @@ impl Recipe {
             class_names: Vec::new(),
             pixel_range: String::new(),
             image: [0; 3],
+            standardised: None,
         })
     }
 
@@ -365,6 +371,7 @@ impl Recipe {
             shuffle: Some(config.shuffle),
             overfit_batch: config.overfit_batch.then_some(true),
             freeze: Some(regime.freeze.clone()).filter(|patterns| !patterns.is_empty()),
+            standardise: regime.standardise.clone(),
             optimizer: Optimizer {
                 kind: Some(config.optimizer.clone()),
                 learning_rate: Some(config.learning_rate),
@@ -423,6 +430,8 @@ mod tests {
         seed = 7
         shuffle = false
         freeze = ["mid_1/*"]
+        [standardise]
+        by = "set"
         [optimizer]
         type = "SGD"
         learning_rate = 0.1
@@ -507,6 +516,8 @@ mod tests {
             "[loss]\nclass_weights = \"even\"",
             "[ema]\nmomentum = 0.9",
             "[early_stopping]\npatience = -1",
+            "[standardise]\nby = \"set\"\nstd = [0.5]",
+            "[standardise]\nmean = [0.5]",
         ] {
             assert!(toml::from_str::<Recipe>(wrong).is_err(), "{wrong}");
         }

@@ -2,6 +2,7 @@
 //! the validation. What is as usual is not written down, so that runs of before it was there read the same.
 
 use super::schedule::Schedule;
+use super::standardise::Standardise;
 use super::watch::{EarlyStopping, ReduceOnPlateau};
 use crate::augment::Augment;
 use crate::plan::{Clip, Decay, MOST_SHARDS};
@@ -50,6 +51,9 @@ pub struct Regime {
     /// What becomes of the images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment: Option<Augment>,
+    /// What is made of the pixels before the network sees them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardise: Option<Standardise>,
 }
 
 fn is_one(number: &u32) -> bool {
@@ -79,6 +83,7 @@ impl Default for Regime {
             reduce_on_plateau: None,
             freeze: Vec::new(),
             augment: None,
+            standardise: None,
         }
     }
 }
@@ -246,6 +251,7 @@ mod tests {
                 mixup: 0.2,
                 ..Augment::default()
             }),
+            standardise: Some(Standardise::Set),
             ..Regime::default()
         };
         let text = serde_json::to_string(&regime).expect("JSON");

@@ -14,6 +14,7 @@ use crate::feed;
 use crate::files::{self, Lock, Sealed};
 use crate::gpu::{Adapter, Checks, Executor, Gpu};
 use crate::network::Network;
+use crate::pictures::Standardise;
 use crate::plan::{self, Loss, Options, Plan, Source, Wanted};
 use crate::tuned::Tuned;
 use crate::weights::{self, Contents, TensorFile};
@@ -64,6 +65,7 @@ fn open_and_train(
     let epochs = prepared.config.epochs;
     other_classes(&prepared)
         .into_iter()
+        .chain(other_pixels(&prepared))
         .for_each(|text| observe(Event::Notice(text)));
     if let Prior::Run { folder, saved, .. } = &prepared.start {
         tidy(folder, saved)?;
@@ -418,6 +420,7 @@ fn make_plan(
         rule: config.rule().expect("options were checked"),
         loss: loss(config, dataset)?,
         training: config.training(),
+        standard: config.standardised.as_ref().map(Into::into),
         ..Options::new(gpu.profile.clone())
     };
     let own = options.clone();
@@ -464,6 +467,26 @@ fn other_classes(prepared: &Prepared) -> Option<String> {
             own.join(", ")
         )
     })
+}
+
+/// Tells where the weights to begin with were trained on pixels that were standardised otherwise, or were not.
+fn other_pixels(prepared: &Prepared) -> Option<String> {
+    let Prior::Nothing {
+        weights: Some((file, _)),
+        ..
+    } = &prepared.start
+    else {
+        return None;
+    };
+    let told = |standardise: &Option<Standardise>| match standardise {
+        None => "pixels as they are",
+        Some(Standardise::Channel { .. }) => "pixels standardised by channel",
+        Some(Standardise::Picture { .. }) => "pixels standardised by picture",
+    };
+    let theirs = told(&weights::preprocessing(file)?.standardise);
+    let own = told(&prepared.config.standardised);
+    (theirs != own)
+        .then(|| format!("the weights to begin with were trained on {theirs}, this run has {own}"))
 }
 
 /// Tells of classes without a training image, which are there because a later one has some.

@@ -10,7 +10,7 @@ use crate::augment;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
 use crate::network::Network;
-use crate::pictures::Preprocessing;
+use crate::pictures::{Preprocessing, Standardise};
 use crate::plan::{self, Decay, Pins, Plan, Schedule, Training};
 use crate::rules::{self, Choices, Rule};
 use crate::weights::{self, Contents, Record, TensorFile};
@@ -59,6 +59,9 @@ pub struct Config {
     pub pixel_range: String,
     /// Height, width, channels.
     pub image: [usize; 3],
+    /// What was found of the training set, or was said, of how pixels are standardised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standardised: Option<Standardise>,
 }
 
 /// One finished epoch.
@@ -271,6 +274,13 @@ impl Saved {
             ));
         }
         self.config.regime.check(self.config.batch)?;
+        let standardised = self.config.standardised.as_ref();
+        if standardised.is_some() != self.config.regime.standardise.is_some() {
+            return Err("it does not say by what it is standardised".into());
+        }
+        standardised
+            .map_or(Ok(()), |found| found.check(self.config.image[2]))
+            .map_err(|why| why.to_string())?;
         if self.origin != Origin::Saved && self.state != State::default() {
             return Err("it has done steps but no tensors".into());
         }
@@ -484,7 +494,10 @@ impl Config {
             model: self.model.clone(),
             network: Some(network.text.clone()),
             class_names: self.class_names.clone(),
-            preprocessing: Preprocessing::usual(self.image, range),
+            preprocessing: Preprocessing {
+                standardise: self.standardised.clone(),
+                ..Preprocessing::usual(self.image, range)
+            },
             variants: evaluate
                 .map(|program| program.variants())
                 .unwrap_or_default(),

@@ -5,7 +5,7 @@ mod error;
 mod record;
 
 pub use error::Error;
-pub use record::{Record, class_names};
+pub use record::{Record, class_names, preprocessing};
 
 use crate::files::{self, Draft, Sealed, Unsealed};
 use crate::gpu::{Executor, Tensor};

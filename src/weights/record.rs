@@ -2,8 +2,8 @@
 //! that its run validated with. `train` writes it into the file's metadata, `evaluate` and `predict` obey it.
 
 use super::{Error, TensorFile};
-use crate::pictures::Preprocessing;
-use crate::plan::{Pins, Schedule};
+use crate::pictures::{Preprocessing, Standardise};
+use crate::plan::{Pins, Schedule, Standard};
 use std::collections::HashMap;
 use std::fmt::Display;
 
@@ -125,6 +125,26 @@ impl Record {
             schedule,
             epoch: epoch.unwrap_or(0),
         })
+    }
+}
+
+/// How images were prepared for the network that a file is of, if it says so.
+pub fn preprocessing(file: &TensorFile) -> Option<Preprocessing> {
+    serde_json::from_str(file.metadata(PREPROCESSING)?).ok()
+}
+
+impl From<&Standardise> for Standard {
+    /// In f32, as the device has it; the inverse is taken in f64.
+    fn from(standardise: &Standardise) -> Standard {
+        match standardise {
+            Standardise::Channel { mean, deviation } => Standard::Channels {
+                mean: mean.iter().map(|&mean| mean as f32).collect(),
+                scale: deviation.iter().map(|&d| (1.0 / d) as f32).collect(),
+            },
+            Standardise::Picture { epsilon } => Standard::Pictures {
+                epsilon: *epsilon as f32,
+            },
+        }
     }
 }
 

@@ -24,6 +24,7 @@ fn wanted() -> Wanted {
         class_names: None,
         image: None,
         range: PixelRange::ZeroTo255,
+        standardise: None,
     }
 }
 

@@ -84,17 +84,23 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
         values: x.values.iter().map(|&v| f(v)).collect(),
     };
     match node.op_type.as_deref().expect("an operator") {
-        "Mul" if inputs[1].values.len() > 1 => {
-            assert_eq!(x.dims, inputs[1].dims);
-            let pairs = x.values.iter().zip(&inputs[1].values);
+        "Mul" => pairs(x, inputs[1], &|a, b| a * b),
+        "Div" => pairs(x, inputs[1], &|a, b| a / b),
+        "Sub" => pairs(x, inputs[1], &|a, b| a - b),
+        "Max" => pairs(x, inputs[1], &f64::max),
+        "Sqrt" => map(&f64::sqrt),
+        "ReduceMean" => {
+            assert_eq!(
+                (ints(node, "axes"), int(node, "keepdims")),
+                (vec![1, 2, 3], 1)
+            );
+            let count = x.values.len() / x.dims[0];
+            let mean = |image: &[f64]| image.iter().sum::<f64>() / count as f64;
             Array {
-                dims: x.dims.clone(),
-                values: pairs.map(|(a, b)| a * b).collect(),
+                dims: vec![x.dims[0], 1, 1, 1],
+                values: x.values.chunks(count).map(mean).collect(),
             }
         }
-        "Mul" => map(&|v| v * inputs[1].values[0]),
-        "Div" => map(&|v| v / inputs[1].values[0]),
-        "Sub" => map(&|v| v - inputs[1].values[0]),
         "Relu" => map(&|v| v.max(0.0)),
         "Identity" => x.clone(),
         "Sigmoid" => map(&|v| 1.0 / (1.0 + (-v).exp())),
@@ -171,6 +177,34 @@ fn run(node: &NodeProto, inputs: &[&Array]) -> Array {
             }
         }
         other => panic!("the interpreter has no {other}"),
+    }
+}
+
+/// f of each value and of the other array's, which is repeated along axes that it lacks or has one of.
+fn pairs(x: &Array, other: &Array, f: &dyn Fn(f64, f64) -> f64) -> Array {
+    let lacking = x.dims.len() - other.dims.len();
+    let of = |mut at: usize| {
+        let (mut place, mut stride) = (0, 1);
+        for (axis, &extent) in x.dims.iter().enumerate().rev() {
+            let Some(theirs) = axis.checked_sub(lacking).map(|axis| other.dims[axis]) else {
+                break;
+            };
+            assert!(
+                theirs == extent || theirs == 1,
+                "{:?} {:?}",
+                x.dims,
+                other.dims
+            );
+            place += (at % extent) % theirs * stride;
+            stride *= theirs;
+            at /= extent;
+        }
+        other.values[place]
+    };
+    let values = x.values.iter().enumerate();
+    Array {
+        dims: x.dims.clone(),
+        values: values.map(|(at, &v)| f(v, of(at))).collect(),
     }
 }
 

@@ -14,15 +14,17 @@ use fer_gpu::layers::{
 };
 use fer_gpu::network::{Builder, Model, NETWORKS};
 use fer_gpu::ops::conv2d::Padding::{Same, Valid};
+use fer_gpu::pictures::Standardise;
 use fer_gpu::random::unit;
+use fer_gpu::weights::Record;
 use prost::Message;
 use std::collections::HashMap;
 use tempfile::tempdir;
 
 /// Exports a network and reads the file back.
-fn exported(model: &Model, weights: &HashMap<String, Vec<f32>>, range: PixelRange) -> ModelProto {
+fn exported(model: &Model, weights: &HashMap<String, Vec<f32>>, record: &Record) -> ModelProto {
     let folder = tempdir().expect("a folder");
-    let mut trained = trained(&folder.path().join("w.safetensors"), model, weights, range);
+    let mut trained = trained(&folder.path().join("w.safetensors"), model, weights, record);
     let path = folder.path().join("model.onnx");
     exchange::write(&path, Format::Onnx, &mut trained).expect("written");
     ModelProto::decode(&std::fs::read(path).expect("a file")[..]).expect("a model")
@@ -37,9 +39,13 @@ fn pixels(number: u64, count: usize) -> Vec<u8> {
 
 /// The file's logits and probabilities are those of the plain forward pass.
 fn agrees(model: &Model, range: PixelRange) -> ModelProto {
+    agrees_with(model, &record(model, range))
+}
+
+fn agrees_with(model: &Model, record: &Record) -> ModelProto {
     const IMAGES: usize = 2;
     let weights = drawn(model);
-    let file = exported(model, &weights, range);
+    let file = exported(model, &weights, record);
     let shape = model.image_shape().map(|extent| extent as usize);
     let count = shape.iter().product();
     let images: Vec<Vec<u8>> = (0..IMAGES).map(|n| pixels(n as u64, count)).collect();
@@ -49,10 +55,10 @@ fn agrees(model: &Model, range: PixelRange) -> ModelProto {
     };
     let graph = file.graph.as_ref().expect("a graph");
     let found = evaluate(graph, HashMap::from([("images".into(), batch)]));
-    let preprocessing = record(model, range).preprocessing;
+    let preprocessing = &record.preprocessing;
     let classes = model.classes as usize;
     for (n, image) in images.iter().enumerate() {
-        let logits = plain::logits(model, &weights, &preprocessing.inputs(image));
+        let logits = plain::logits(model, &weights, &plain::prepared(preprocessing, image));
         let largest = logits.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
         let row = n * classes..(n + 1) * classes;
         let close = |found: &[f64], expected: &[f64], within: f64| {
@@ -185,6 +191,22 @@ fn odd_extents_strides_colour_and_shared_layers_come_through() {
     }
 }
 
+#[test]
+fn pixels_are_standardised_in_the_graph() {
+    let model = odd();
+    let by_channel = Standardise::Channel {
+        mean: vec![0.5, 0.25, 0.125],
+        deviation: vec![0.25, 0.5, 0.75],
+    };
+    for standardise in [by_channel, Standardise::Picture { epsilon: 1e-3 }] {
+        for range in [PixelRange::ZeroTo255, PixelRange::MinusOneToOne] {
+            let mut record = record(&model, range);
+            record.preprocessing.standardise = Some(standardise.clone());
+            agrees_with(&model, &record);
+        }
+    }
+}
+
 /// Every function, one behind the other; what is dropped in training is not there.
 #[test]
 fn every_function_comes_through_and_dropout_does_not() {
@@ -263,7 +285,11 @@ fn normalizations_come_through() {
 #[test]
 fn the_file_says_what_it_takes_and_gives() {
     let model = odd();
-    let file = exported(&model, &drawn(&model), PixelRange::MinusOneToOne);
+    let file = exported(
+        &model,
+        &drawn(&model),
+        &record(&model, PixelRange::MinusOneToOne),
+    );
     assert_eq!(file.ir_version, Some(8));
     assert_eq!(file.opset_import.len(), 1);
     assert_eq!(file.opset_import[0].version, Some(17));

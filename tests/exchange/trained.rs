@@ -45,13 +45,13 @@ pub fn record(model: &Model, range: PixelRange) -> Record {
 }
 
 /// Writes those weights as `train` would.
-pub fn save(path: &Path, model: &Model, values: &HashMap<String, Vec<f32>>, range: PixelRange) {
+pub fn save(path: &Path, model: &Model, values: &HashMap<String, Vec<f32>>, record: &Record) {
     let tensor = |id: usize| {
         let tensor = &model.graph.tensors[id];
         (tensor.name.clone(), tensor.shape.clone())
     };
     let tensors: Vec<(String, Shape)> = model.graph.held().map(tensor).collect();
-    let metadata = record(model, range).metadata();
+    let metadata = record.metadata();
     weights::write(path, &tensors, metadata, |index, sink| {
         sink(&values[&tensors[index].0])
     })
@@ -63,9 +63,9 @@ pub fn trained(
     path: &Path,
     model: &Model,
     values: &HashMap<String, Vec<f32>>,
-    range: PixelRange,
+    record: &Record,
 ) -> Trained {
-    save(path, model, values, range);
+    save(path, model, values, record);
     let file = TensorFile::open(path, "weights").expect("a file");
     Trained::new(Record::of(&file).expect("a record"), model.clone(), file).expect("its tensors")
 }

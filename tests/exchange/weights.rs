@@ -1,7 +1,7 @@
 //! `export` by hand: npz and safetensors hold the weights, and what is wrong is told without a trace left.
 
 use crate::run::{fer_gpu, stderr};
-use crate::trained::{drawn, save};
+use crate::trained::{drawn, record, save};
 use fer_gpu::data::PixelRange;
 use fer_gpu::network::Network;
 use ndarray_npy::NpzReader;
@@ -22,7 +22,12 @@ fn run() -> (TempDir, PathBuf, [HashMap<String, Vec<f32>>; 2]) {
     last.values_mut().flatten().for_each(|value| *value += 1.0);
     for (name, weights) in [("best", &best), ("last", &last)] {
         let path = run.join(format!("{name}.safetensors"));
-        save(&path, &model, weights, PixelRange::ZeroTo255);
+        save(
+            &path,
+            &model,
+            weights,
+            &record(&model, PixelRange::ZeroTo255),
+        );
     }
     (folder, run, [best, last])
 }

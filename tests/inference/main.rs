@@ -9,4 +9,5 @@ mod run;
 mod agrees;
 mod hostile;
 mod plain;
+mod tta;
 mod use_it;

@@ -5,6 +5,7 @@
 use fer_gpu::graph::{Node, TensorId};
 use fer_gpu::network::Model;
 use fer_gpu::ops::conv2d::output_size;
+use fer_gpu::pictures::{Preprocessing, Standardise};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -15,6 +16,31 @@ pub fn probabilities(
     image: &[f32],
 ) -> Vec<f64> {
     softmax(&logits(model, weights, image))
+}
+
+/// What the network sees of 8-bit pixels (h, w, c): scaled, and standardised where the record says so.
+pub fn prepared(preprocessing: &Preprocessing, pixels: &[u8]) -> Vec<f32> {
+    let scaled = preprocessing.inputs(pixels);
+    let channels = preprocessing.image[2];
+    let deviation_of = |values: &[f32], mean: f64| {
+        let squares = values.iter().map(|&v| (f64::from(v) - mean).powi(2));
+        (squares.sum::<f64>() / values.len() as f64).sqrt()
+    };
+    let of = |(at, &value): (usize, &f32)| -> f32 {
+        let [mean, deviation] = match &preprocessing.standardise {
+            None => return value,
+            Some(Standardise::Channel { mean, deviation }) => {
+                [mean[at % channels], deviation[at % channels]]
+            }
+            Some(Standardise::Picture { epsilon }) => {
+                let sum: f64 = scaled.iter().map(|&v| f64::from(v)).sum();
+                let mean = sum / scaled.len() as f64;
+                [mean, deviation_of(&scaled, mean).max(*epsilon)]
+            }
+        };
+        ((f64::from(value) - mean) / deviation) as f32
+    };
+    scaled.iter().enumerate().map(of).collect()
 }
 
 /// What the probabilities are made of.

@@ -16,6 +16,7 @@ pub fn wanted(height: usize, width: usize, colour: Colour) -> Preprocessing {
         range: PixelRange::ZeroTo255,
         crop: Crop::Centre,
         resize: Resize::Bilinear,
+        standardise: None,
     }
 }
 

@@ -240,6 +240,31 @@ fn preprocessing_goes_through_json() {
         serde_json::from_str::<Preprocessing>(text).expect("JSON"),
         grey
     );
+    let channel = text.replace(
+        '}',
+        r#","standardise":{"by":"channel","mean":[0.5],"deviation":[0.25]}}"#,
+    );
+    let picture = text.replace('}', r#","standardise":{"by":"picture","epsilon":0.001}}"#);
+    for text in [&channel, &picture] {
+        let read: Preprocessing = serde_json::from_str(text).expect("JSON");
+        read.check().expect("numbers for one channel");
+        assert_eq!(&serde_json::to_string(&read).expect("JSON"), text);
+    }
+    for (part, other) in [
+        ("[0.5]", "[0.5,0.5]"),
+        ("[0.25]", "[0.0]"),
+        ("[0.25]", "[]"),
+    ] {
+        let read = serde_json::from_str::<Preprocessing>(&channel.replacen(part, other, 1));
+        assert!(read.expect("JSON").check().is_err(), "{other}");
+    }
+    for (part, other) in [("channel", "set"), ("mean", "means"), ("[0.5]", "0.5")] {
+        let text = channel.replacen(part, other, 1);
+        assert!(
+            serde_json::from_str::<Preprocessing>(&text).is_err(),
+            "{text}"
+        );
+    }
     for (part, other) in [
         ("0..255", "0..256"),
         ("bilinear", "nearest"),

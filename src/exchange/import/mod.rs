@@ -15,7 +15,7 @@ use super::{Error, tensors};
 use crate::data::{PixelRange, class_names};
 use crate::graph::TensorId;
 use crate::network::{Model, Network};
-use crate::pictures::Preprocessing;
+use crate::pictures::{Preprocessing, Standardise};
 use crate::weights::{self, Record};
 use found::{Found, Suffix, unfit};
 use std::collections::BTreeSet;
@@ -38,6 +38,8 @@ pub struct Wanted {
     pub image: Option<[u32; 3]>,
     /// Of the pixels that it was trained on.
     pub range: PixelRange,
+    /// How they were standardised behind that.
+    pub standardise: Option<Standardise>,
 }
 
 /// Weights of another program whose tensors were all found.
@@ -74,7 +76,10 @@ impl Import {
             model: model.name.clone(),
             network: Some(wanted.network.text.clone()),
             class_names: names.unwrap_or_else(|| class_names(model.classes as usize)),
-            preprocessing: Preprocessing::usual(image.map(|extent| extent as usize), wanted.range),
+            preprocessing: Preprocessing {
+                standardise: wanted.standardise.clone(),
+                ..Preprocessing::usual(image.map(|extent| extent as usize), wanted.range)
+            },
             variants: Default::default(),
             schedule: None,
             epoch: 0,

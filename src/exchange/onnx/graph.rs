@@ -76,6 +76,11 @@ impl<'a> Writer<'a> {
         self.numbers(wanted, vec![count.into()], &vec![value; count as usize])
     }
 
+    /// A number for each channel of (N, C, H, W).
+    pub fn by_channel(&mut self, wanted: &str, values: &[f32]) -> String {
+        self.numbers(wanted, vec![values.len() as i64, 1, 1], values)
+    }
+
     fn numbers(&mut self, wanted: &str, dims: Vec<i64>, values: &[f32]) -> String {
         let name = self.between(wanted);
         let bytes = values.iter().flat_map(|value| value.to_le_bytes());

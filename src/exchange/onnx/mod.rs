@@ -1,10 +1,11 @@
 //! A trained network as an ONNX file: opset 17, a free batch, pixels in and probabilities out.
 //!
-//! The forward graph is walked node by node; `layers` says each in ONNX, `graph` collects what they say, `proto`
+//! `input` prepares the pixels; the forward graph is walked node by node; `layers` says each in ONNX, `graph` collects what they say, `proto`
 //! has the messages. The values of the weights are no part of a message in memory: they are copied from the file of
 //! weights as the last fields of the graph, in the order that ONNX wants.
 
 mod graph;
+mod input;
 mod layers;
 pub mod proto;
 
@@ -14,7 +15,7 @@ use crate::files;
 use crate::graph::Mode;
 use crate::layers::Loss;
 use crate::weights::Record;
-use graph::{Initialiser, Writer, ints};
+use graph::{Initialiser, Writer};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use proto::{
@@ -86,7 +87,7 @@ fn converted(trained: &Trained) -> Result<(proto::GraphProto, Vec<Initialiser>),
     let mut writer = Writer::new(&graph, &[IMAGES, LOGITS, PROBABILITIES]);
     let logits = model.heads[0].logits;
     writer.name(logits, LOGITS);
-    input(&mut writer, trained);
+    input::write(&mut writer, trained);
     for node in &graph.nodes {
         layers::converter(node)?(&mut writer, node)?;
     }
@@ -106,27 +107,6 @@ fn converted(trained: &Trained) -> Result<(proto::GraphProto, Vec<Initialiser>),
         value(PROBABILITIES, &classes, order.into()),
     ];
     Ok(writer.finish(&model.name, images, outputs))
-}
-
-/// Pixels 0..255 of (N, H, W, C) to what the network was trained on, as (N, C, H, W).
-fn input(writer: &mut Writer, trained: &Trained) {
-    let steps: &[(&str, &str, f32)] = match trained.record.preprocessing.range {
-        PixelRange::ZeroTo255 => &[("Mul", "scale", PixelRange::ZeroTo255.scale())],
-        PixelRange::ZeroToOne => &[("Div", "scale", 255.0)],
-        PixelRange::MinusOneToOne => &[("Div", "scale", 127.5), ("Sub", "shift", 1.0)],
-    };
-    let mut from = IMAGES.to_string();
-    for (op, name, number) in steps {
-        let number = writer.constant(&format!("{IMAGES}/{name}"), *number);
-        let to = writer.between(&format!("{IMAGES}/{name}d"));
-        let name = format!("{IMAGES}/{name}");
-        writer.node(&name, op, vec![from, number], to.clone(), vec![]);
-        from = to;
-    }
-    let to = writer.value(trained.model.image);
-    let name = format!("{IMAGES}/channels_first");
-    let order = vec![ints("perm", [0, 3, 1, 2])];
-    writer.node(&name, "Transpose", vec![from], to, order);
 }
 
 /// An input or output of the whole: (N, ...) with a free N.

@@ -4,13 +4,13 @@
 
 use super::Conv2d;
 use super::variants::{PARAMS, unit_stride};
-use crate::ops::{Family, Shader, Variant, always, shader};
+use crate::ops::{Family, Shader, Variant, always, shader, written_out};
 use crate::profile::Profile;
 
 static WALK: Shader = shader!("conv2d_subgroup_walk.wgsl");
-static POINTWISE: Shader = shader!("conv2d_subgroup_pointwise.wgsl", WALK, PARAMS);
-static TILES: Shader = shader!("conv2d_subgroup_tiles.wgsl", WALK, PARAMS);
-static IMAGES: Shader = shader!("conv2d_subgroup_images.wgsl", WALK, PARAMS);
+static POINTWISE: Shader = written_out!("conv2d_subgroup_pointwise.wgsl", WALK, PARAMS);
+static TILES: Shader = written_out!("conv2d_subgroup_tiles.wgsl", WALK, PARAMS);
+static IMAGES: Shader = written_out!("conv2d_subgroup_images.wgsl", WALK, PARAMS);
 
 /// Lanes of a workgroup, each with a tile of its own.
 const LANES: u64 = 8;

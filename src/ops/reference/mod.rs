@@ -32,6 +32,7 @@ pub mod regularize;
 pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
+pub mod standardise;
 pub mod sum_shares;
 
 use rayon::prelude::*;
