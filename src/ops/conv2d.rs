@@ -7,6 +7,7 @@
 mod cases;
 mod pointwise;
 mod variants;
+mod weight_subgroup;
 
 pub(super) use variants::PARAMS;
 
