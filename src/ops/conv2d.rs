@@ -8,6 +8,7 @@ mod cases;
 mod pointwise;
 mod subgroup;
 mod variants;
+mod weight_subgroup;
 
 pub(super) use variants::PARAMS;
 

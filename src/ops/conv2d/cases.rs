@@ -11,7 +11,7 @@ type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 /// (name, shape) of everything that all four kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 61] = [
+    let list: [Config; 75] = [
         ([2, 9, 7, 1], 10, [1, 1], [1, 1], Same),
         ([2, 9, 7, 10], 10, [3, 3], [1, 1], Same),
         ([2, 9, 7, 10], 10, [5, 5], [1, 1], Same),
@@ -69,6 +69,23 @@ fn shapes() -> Vec<(String, Conv2d)> {
         // Rows of a workgroup: as many as workgroup memory holds, and one more than it would hold.
         ([7, 1, 17, 2], 3, [5, 5], [1, 1], Same),
         ([6, 3, 9, 2], 3, [3, 3], [1, 1], Same),
+        // Strips of 12 columns, of images lower than the kernel too, and blocks of eight channels.
+        ([2, 1, 4, 9], 8, [5, 5], [1, 1], Same),
+        ([2, 3, 24, 8], 17, [3, 3], [1, 1], Same),
+        ([1, 6, 20, 7], 8, [3, 3], [1, 1], Same),
+        ([4, 4, 12, 17], 7, [3, 3], [1, 1], Same),
+        // Whole images of 6 by 6 and 3 by 3, of channels beside blocks of 8 and 32.
+        ([5, 6, 6, 9], 7, [3, 3], [1, 1], Same),
+        ([4, 6, 6, 17], 33, [3, 3], [1, 1], Same),
+        ([3, 6, 6, 8], 9, [5, 5], [1, 1], Same),
+        ([5, 3, 3, 8], 12, [3, 3], [1, 1], Same),
+        ([4, 3, 3, 36], 8, [1, 1], [1, 1], Same),
+        ([1, 3, 3, 32], 20, [3, 3], [1, 1], Same),
+        // Few channels at stride 2: less and more than 24 columns.
+        ([2, 10, 24, 2], 17, [7, 7], [2, 2], Same),
+        ([3, 9, 56, 1], 9, [7, 7], [2, 2], Same),
+        ([2, 7, 56, 1], 18, [3, 3], [2, 2], Same),
+        ([2, 4, 56, 3], 16, [1, 1], [1, 1], Same),
         // Small images as a whole: eight to a workgroup and one more, channels around its 8 and 16.
         ([9, 6, 6, 7], 9, [3, 3], [1, 1], Same),
         ([3, 6, 6, 9], 8, [5, 5], [1, 1], Same),
@@ -112,8 +129,21 @@ fn shapes() -> Vec<(String, Conv2d)> {
     all.push(("ranges_rows".into(), ranges(all[29].1)));
     all.push(("ranges_pointwise".into(), ranges(all[42].1)));
     all.push(("ranges_pointwise_odd".into(), ranges(all[39].1)));
-    all.push(("ranges_image".into(), ranges(all[48].1)));
-    all.push(("ranges_pointwise_quads".into(), ranges(all[59].1)));
+    all.push(("ranges_image".into(), ranges(all[62].1)));
+    all.push(("ranges_pointwise_quads".into(), ranges(all[73].1)));
+    all.push(("ranges_images".into(), ranges(all[52].1)));
+    all.push(("ranges_few_by2".into(), ranges(all[58].1)));
+    // Planes of nine pixels that begin with a vector nevertheless.
+    let by_four = |p: Conv2d| Conv2d {
+        c_out: p.c_out - 1,
+        x_channels: p.c_in + 8,
+        x_first: 4,
+        y_channels: p.c_out + 8,
+        y_first: 8,
+        ..p
+    };
+    all.push(("ranges_images3".into(), by_four(all[55].1)));
+    all.push(("ranges_images3_1x1".into(), by_four(all[56].1)));
     all
 }
 

@@ -1,6 +1,6 @@
 //! The implementations of the convolution kernels, the readable one first.
 
-use super::{Conv2d, pointwise, subgroup};
+use super::{Conv2d, pointwise, subgroup, weight_subgroup};
 use crate::ops::{
     ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
 };
@@ -13,10 +13,8 @@ static TILE: Shader = shader!("conv2d_tile.wgsl");
 static REGISTERS: Shader = shader!("conv2d_registers.wgsl", TILE, PARAMS);
 static SUBGROUP: Shader = shader!("conv2d_subgroup.wgsl", TILE, PARAMS);
 static NAIVE_WEIGHT: Shader = shader!("conv2d_weight.wgsl", PARAMS);
-static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
+pub(super) static WEIGHT_TILE: Shader = shader!("conv2d_weight_tile.wgsl");
 static WEIGHT_REGISTERS: Shader = shader!("conv2d_weight_registers.wgsl", WEIGHT_TILE, PARAMS);
-static WEIGHT_SUBGROUP: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE, PARAMS);
-static WEIGHT_ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS, PARAMS);
 static SHARED: Shader = shader!("conv2d_shared.wgsl", PARAMS);
 static SHARED_ROWS_WEIGHT: Shader = shader!("conv2d_weight_shared_rows.wgsl", PARAMS);
 static ROWS_SCALARS: Shader = shader!("conv2d_shared_rows_scalars.wgsl");
@@ -39,7 +37,7 @@ fn tiles(n: u32, height: u32, width: u32) -> u64 {
 }
 
 /// Can rows be loaded in vectors for a kernel of TAPS columns? Its middle column must lie over the output's.
-fn whole_rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
+pub(super) fn whole_rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
     let same =
         p.kw == TAPS && p.pad_left == TAPS / 2 && p.w_out == p.w_in && p.w_in.is_multiple_of(4);
     same && unit_stride(p) && profile.has_subgroup(8)
@@ -62,7 +60,7 @@ fn width<const TAPS: u32>(p: &Conv2d, size: [u32; 2], channels: u32) -> u32 {
 }
 
 /// Is it a kernel of TAPS by TAPS?
-fn is_square<const TAPS: u32>(p: &Conv2d) -> bool {
+pub(super) fn is_square<const TAPS: u32>(p: &Conv2d) -> bool {
     p.kh == TAPS && p.kw == TAPS
 }
 
@@ -382,7 +380,7 @@ fn weight_groups<const TAPS: u32>(p: &Conv2d) -> u64 {
 
 /// Can the tiles with TAPS registers run this gradient? Loop iterations are counted as in
 /// [`MAX_ITERATIONS`]. A wider tile than the kernel needs is left to the narrower variants.
-fn weight_tiles<const TAPS: u32>(p: &Conv2d) -> bool {
+pub(super) fn weight_tiles<const TAPS: u32>(p: &Conv2d) -> bool {
     let rows = p.images_per_split() as u64 * p.h_out as u64;
     let iterations = rows * (1 + 9 * p.w_out.div_ceil(8) as u64);
     let narrowest = [1, 3, 5].into_iter().find(|&t| p.kw <= t).unwrap_or(5);
@@ -391,7 +389,7 @@ fn weight_tiles<const TAPS: u32>(p: &Conv2d) -> bool {
 }
 
 /// The weight gradient in register tiles of TAPS values of kx.
-const fn weight_registers<const TAPS: u32>(
+pub(super) const fn weight_registers<const TAPS: u32>(
     name: &'static str,
     constants: &'static [(&'static str, f64)],
 ) -> Variant<Conv2d> {
@@ -406,49 +404,6 @@ const fn weight_registers<const TAPS: u32>(
         workgroups: weight_groups::<TAPS>,
         chain: share,
         supports: |p, _| weight_tiles::<TAPS>(p),
-    }
-}
-
-/// The same with operands shared through subgroups of 8.
-const fn weight_subgroup8<const TAPS: u32>(
-    name: &'static str,
-    constants: &'static [(&'static str, f64)],
-) -> Variant<Conv2d> {
-    Variant {
-        family: Family::Subgroup,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &WEIGHT_SUBGROUP,
-        entry: "conv2d_backward_weight_subgroup",
-        supports: |p, profile| weight_tiles::<TAPS>(p) && profile.has_subgroup(8),
-        ..weight_registers::<TAPS>(name, constants)
-    }
-}
-
-/// The weight gradient from rows that are loaded in vectors.
-const fn weight_rows<const TAPS: u32>(
-    name: &'static str,
-    constants: &'static [(&'static str, f64)],
-) -> Variant<Conv2d> {
-    Variant {
-        name,
-        family: Family::Subgroup,
-        suits: crate::ops::always,
-        twin: None,
-        shader: &WEIGHT_ROWS,
-        entry: "conv2d_backward_weight_rows",
-        constants,
-        workgroups: |p| {
-            let blocks = p.c_out.div_ceil(10) * (p.kh * p.c_in).div_ceil(16);
-            p.splits as u64 * blocks as u64
-        },
-        chain: share,
-        supports: |p, profile| {
-            let rows = p.images_per_split() as u64 * p.h_out as u64;
-            let iterations = rows * (1 + p.w_out.div_ceil(8) as u64);
-            let fits = p.shares_whole_images() && iterations <= MAX_ITERATIONS;
-            whole_rows::<TAPS>(p, profile) && fits
-        },
     }
 }
 
@@ -503,12 +458,28 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     weight_registers::<1>("registers_1taps", &[("TAPS", 1.0)]),
     weight_registers::<3>("registers_3taps", &[("TAPS", 3.0)]),
     weight_registers::<5>("registers_5taps", &[("TAPS", 5.0)]),
-    weight_rows::<1>("subgroup8_rows1", &[("TAPS", 1.0)]),
-    weight_rows::<3>("subgroup8_rows3", &[("TAPS", 3.0)]),
-    weight_rows::<5>("subgroup8_rows5", &[("TAPS", 5.0)]),
-    weight_subgroup8::<1>("subgroup8_1taps", &[("TAPS", 1.0)]),
-    weight_subgroup8::<3>("subgroup8_3taps", &[("TAPS", 3.0)]),
-    weight_subgroup8::<5>("subgroup8_5taps", &[("TAPS", 5.0)]),
+    weight_subgroup::few::<1, 1>("subgroup8_few1"),
+    weight_subgroup::few::<3, 1>("subgroup8_few3"),
+    weight_subgroup::few::<3, 2>("subgroup8_few3_by2"),
+    weight_subgroup::few::<7, 2>("subgroup8_few7_by2"),
+    weight_subgroup::pointwise::<8, 32>("subgroup8_pointwise64_32"),
+    weight_subgroup::pointwise::<8, 24>("subgroup8_pointwise64_24"),
+    weight_subgroup::pointwise::<7, 24>("subgroup8_pointwise56_24"),
+    weight_subgroup::pointwise::<8, 16>("subgroup8_pointwise64_16"),
+    weight_subgroup::pointwise::<4, 32>("subgroup8_pointwise32_32"),
+    weight_subgroup::pointwise::<4, 16>("subgroup8_pointwise32_16"),
+    weight_subgroup::pointwise::<4, 8>("subgroup8_pointwise32_8"),
+    weight_subgroup::images::<3, 6>("subgroup8_images6_3"),
+    weight_subgroup::images::<5, 6>("subgroup8_images6_5"),
+    weight_subgroup::images::<1, 3>("subgroup8_images3_1"),
+    weight_subgroup::images::<3, 3>("subgroup8_images3_3"),
+    weight_subgroup::tiles::<3>("subgroup8_tiles3"),
+    weight_subgroup::tiles::<5>("subgroup8_tiles5"),
+    weight_subgroup::rows::<3>("subgroup8_rows3"),
+    weight_subgroup::rows::<5>("subgroup8_rows5"),
+    weight_subgroup::pixels::<1>("subgroup8_1taps"),
+    weight_subgroup::pixels::<3>("subgroup8_3taps"),
+    weight_subgroup::pixels::<5>("subgroup8_5taps"),
     pointwise::backward_weight_few("pointwise_few_4"),
     pointwise::backward_weight::<true>("pointwise_4"),
     pointwise::backward_weight::<false>("pointwise"),
