@@ -2,7 +2,7 @@
 // closed: the gradient of a tensor that was used several times.
 //
 // Every buffer is (n, its own channels, pixels); the kernel covers `channels` channels of each, from its
-// `first` on. An invocation owns LANES neighbouring elements.
+// `first` on. An invocation owns LANES neighbouring elements, or a whole plane of a channel (planes).
 
 struct Params {
     n: u32,
@@ -34,13 +34,43 @@ override WORKGROUP: u32;
 @group(0) @binding(5) var<storage, read> relu_mask: array<Lanes>;
 @group(0) @binding(6) var<storage, read_write> y: array<Lanes>;
 
-/// Where lanes i = (n, channel, pixel) of the kernel lie in a buffer of `channels` channels.
-fn at(i: u32, channels: u32, first: u32) -> u32 {
-    let pixels = params.pixels / LANES;
-    let plane = i / pixels;
+/// Where the planes of a channel of an image begin, in Lanes.
+struct Starts {
+    a: u32,
+    b: u32,
+    c: u32,
+    d: u32,
+    mask: u32,
+    y: u32,
+}
+
+fn starts_of(plane: u32) -> Starts {
+    let steps = params.pixels / LANES;
     let n = plane / params.channels;
     let channel = plane % params.channels;
-    return (n * channels + first + channel) * pixels + i % pixels;
+    return Starts(
+        (n * params.a_channels + params.a_first + channel) * steps,
+        (n * params.b_channels + params.b_first + channel) * steps,
+        (n * params.c_channels + params.c_first + channel) * steps,
+        (n * params.d_channels + params.d_first + channel) * steps,
+        (n * params.mask_channels + params.mask_first + channel) * steps,
+        (n * params.y_channels + params.y_first + channel) * steps,
+    );
+}
+
+/// The sum at a step of a plane.
+fn sum_at(starts: Starts, step: u32) -> Lanes {
+    var sum = a[starts.a + step] + b[starts.b + step];
+    if params.terms > 2u {
+        sum += c[starts.c + step];
+    }
+    if params.terms > 3u {
+        sum += d[starts.d + step];
+    }
+    if params.masked != 0u {
+        sum = select(Lanes(), sum, relu_mask[starts.mask + step] > Lanes());
+    }
+    return sum;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -50,18 +80,32 @@ fn add(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = workgroup_index(group, groups) * WORKGROUP + local;
-    if i < params.n * params.channels * (params.pixels / LANES) {
-        var sum = a[at(i, params.a_channels, params.a_first)] + b[at(i, params.b_channels, params.b_first)];
-        if params.terms > 2u {
-            sum += c[at(i, params.c_channels, params.c_first)];
+    let steps = params.pixels / LANES;
+    if i < params.n * params.channels * steps {
+        let starts = starts_of(i / steps);
+        y[starts.y + i % steps] = sum_at(starts, i % steps);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn add_planes(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let plane = workgroup_index(group, groups) * WORKGROUP + local;
+    let steps = params.pixels / LANES;
+    if plane < params.n * params.channels {
+        let starts = starts_of(plane);
+        for (var s = 0u; s < steps; s += TURN) {
+            // Behind the last step that one is done again.
+            var sums: array<Lanes, TURN>;
+            for (var k = 0u; k < TURN; k += 1u) {
+                sums[k] = sum_at(starts, min(s + k, steps - 1u));
+            }
+            for (var k = 0u; k < TURN; k += 1u) {
+                y[starts.y + min(s + k, steps - 1u)] = sums[k];
+            }
         }
-        if params.terms > 3u {
-            sum += d[at(i, params.d_channels, params.d_first)];
-        }
-        if params.masked != 0u {
-            let open = relu_mask[at(i, params.mask_channels, params.mask_first)] > Lanes();
-            sum = select(Lanes(), sum, open);
-        }
-        y[at(i, params.y_channels, params.y_first)] = sum;
     }
 }

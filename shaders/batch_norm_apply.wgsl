@@ -2,7 +2,8 @@
 // params.scale, beta 0 without params.center.
 //
 // x (n, x_channels, pixels) and y (n, y_channels, pixels), of which c channels from x_first and y_first on;
-// mean, variance, gamma, beta (c). An invocation owns LANES neighbours of y.
+// mean, variance, gamma, beta (c). An invocation owns LANES neighbours of y, or a whole plane of a channel (planes),
+// for which it loads the channel's numbers once.
 
 override WORKGROUP: u32;
 
@@ -15,6 +16,33 @@ override WORKGROUP: u32;
 @group(0) @binding(5) var<storage, read> beta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<Lanes>;
 
+/// What a channel's elements are mapped by: (x - mean) slope + shift.
+struct Line {
+    mean: f32,
+    slope: f32,
+    shift: f32,
+}
+
+fn line_of(c: u32) -> Line {
+    var slope = inverseSqrt(variance[c] + params.epsilon);
+    if params.scale != 0u {
+        slope *= gamma[c];
+    }
+    var shift = 0.0;
+    if params.center != 0u {
+        shift = beta[c];
+    }
+    return Line(mean[c], slope, shift);
+}
+
+fn applied(line: Line, value: Lanes) -> Lanes {
+    let mapped = (value - Lanes(line.mean)) * line.slope + Lanes(line.shift);
+    if params.relu != 0u {
+        return relu_lanes(mapped);
+    }
+    return mapped;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_apply(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -26,19 +54,36 @@ fn batch_norm_apply(
     if i < params.n * params.c * steps {
         let n = i / steps / params.c;
         let place = i / steps % params.c;
-        let c = feature_at(place);
-        var slope = inverseSqrt(variance[c] + params.epsilon);
-        if params.scale != 0u {
-            slope *= gamma[c];
-        }
+        let line = line_of(feature_at(place));
         let start = (n * params.x_channels + params.x_first + place) * steps + i % steps;
-        var value = (x[start] - Lanes(mean[c])) * slope;
-        if params.center != 0u {
-            value += Lanes(beta[c]);
+        let to = (n * params.y_channels + params.y_first + place) * steps + i % steps;
+        y[to] = applied(line, x[start]);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn batch_norm_apply_planes(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let plane = workgroup_index(group, groups) * WORKGROUP + local;
+    let steps = params.pixels / LANES;
+    if plane < params.n * params.c {
+        let n = plane / params.c;
+        let place = plane % params.c;
+        let line = line_of(feature_at(place));
+        let start = (n * params.x_channels + params.x_first + place) * steps;
+        let to = (n * params.y_channels + params.y_first + place) * steps;
+        for (var s = 0u; s < steps; s += TURN) {
+            // Behind the last step that one is done again.
+            var values: array<Lanes, TURN>;
+            for (var k = 0u; k < TURN; k += 1u) {
+                values[k] = x[start + min(s + k, steps - 1u)];
+            }
+            for (var k = 0u; k < TURN; k += 1u) {
+                y[to + min(s + k, steps - 1u)] = applied(line, values[k]);
+            }
         }
-        if params.relu != 0u {
-            value = relu_lanes(value);
-        }
-        y[(n * params.y_channels + params.y_first + place) * steps + i % steps] = value;
     }
 }

@@ -4,6 +4,8 @@
 
 alias Lanes = f32;
 const LANES: u32 = 1u;
+/// Steps at once, where an invocation takes many: three, as so many images have sides that are multiples of three.
+const TURN: u32 = 3u;
 
 fn total(lanes: Lanes) -> f32 {
     return lanes;

@@ -2,8 +2,8 @@
 
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Family, Fill, Op, SCALARS, Step, UNUSED, VECTORS, Variant, always,
-    anywhere, out, per_element, read, shader,
+    Binding, Case, Cost, FEW, Family, Fill, Op, SCALARS, Step, UNUSED, VECTORS, Variant, always,
+    anywhere, out, per_element, read, shader, takes_planes,
 };
 use crate::ops::reference::{self, Expected};
 
@@ -108,6 +108,45 @@ static VECTOR_SHADER: super::Shader = shader!("add.wgsl", VECTORS);
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", super::ELEMENTWISE as f64)];
 
+const NAIVE: Variant<Sum> = Variant {
+    name: "naive",
+    family: Family::Naive,
+    suits: always,
+    twin: None,
+    shader: &SHADER,
+    entry: "add",
+    constants: WORKGROUP,
+    workgroups: |p| per_element(p.elements()),
+    chain: |p| p.terms as u64 - 1,
+    supports: anywhere,
+};
+const BY_FOUR: Variant<Sum> = Variant {
+    name: "vectors",
+    family: Family::Vectors,
+    shader: &VECTOR_SHADER,
+    workgroups: |p| per_element(p.elements() / 4),
+    supports: |p, _| p.pixels.is_multiple_of(4),
+    ..NAIVE
+};
+
+/// For software adapters: what is one plane, or planes of one pixel, has better ones.
+const PLANES: Variant<Sum> = Variant {
+    name: "planes",
+    family: Family::Rows,
+    suits: |p| p.pixels > 1 && u64::from(p.n * p.channels) > FEW,
+    entry: "add_planes",
+    constants: &[("WORKGROUP", FEW as f64)],
+    workgroups: |p| (u64::from(p.n) * u64::from(p.channels)).div_ceil(FEW),
+    supports: |p, profile| takes_planes(p.pixels, profile),
+    ..NAIVE
+};
+const PLANES4: Variant<Sum> = Variant {
+    name: "planes4",
+    shader: &VECTOR_SHADER,
+    supports: |p, profile| p.pixels.is_multiple_of(4) && takes_planes(p.pixels / 4, profile),
+    ..PLANES
+};
+
 /// y = a + b + c + d, as many as there are, stopped by the ReLU before
 pub struct Add;
 
@@ -122,32 +161,7 @@ impl Op for Add {
         read("relu_mask"),
         out("y"),
     ];
-    const VARIANTS: &'static [Variant<Sum>] = &[
-        Variant {
-            name: "naive",
-            family: Family::Naive,
-            suits: always,
-            twin: None,
-            shader: &SHADER,
-            entry: "add",
-            constants: WORKGROUP,
-            workgroups: |p| per_element(p.elements()),
-            chain: |p| p.terms as u64 - 1,
-            supports: anywhere,
-        },
-        Variant {
-            name: "vectors",
-            family: Family::Vectors,
-            suits: always,
-            twin: None,
-            shader: &VECTOR_SHADER,
-            entry: "add",
-            constants: WORKGROUP,
-            workgroups: |p| per_element(p.elements() / 4),
-            chain: |p| p.terms as u64 - 1,
-            supports: |p, _| p.pixels.is_multiple_of(4),
-        },
-    ];
+    const VARIANTS: &'static [Variant<Sum>] = &[NAIVE, BY_FOUR, PLANES4, PLANES];
 
     fn lengths(p: &Sum) -> Vec<usize> {
         let operands = p.operands();

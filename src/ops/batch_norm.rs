@@ -16,7 +16,10 @@ pub use backward::{BackwardInput, BackwardMerge, BackwardSums};
 pub use statistics::{Merge, Statistics};
 
 use super::params::params;
-use super::{Family, SCALARS, STEP, Shader, VECTORS, Variant, anywhere, per_element, shader};
+use super::{
+    FEW, Family, SCALARS, STEP, Shader, VECTORS, Variant, anywhere, per_element, shader,
+    takes_planes,
+};
 
 params! {
     /// Channels of images (n, c, pixels), or features of rows where pixels is 1.
@@ -150,6 +153,8 @@ const fn sums(
         name: "vectors",
         family: Family::Vectors,
         shader: vectors,
+        constants: &[("WORKGROUP", FEW as f64)],
+        workgroups: |p: &BatchNorm| (p.parts() as u64).div_ceil(FEW),
         chain: |p: &BatchNorm| p.share as u64 / 4 + 2,
         supports: |p: &BatchNorm, _| p.pixels.is_multiple_of(4),
         ..naive
@@ -158,6 +163,7 @@ const fn sums(
         name: "tree4",
         family: Family::Tree,
         entry: tree,
+        constants: naive.constants,
         workgroups: |p: &BatchNorm| p.parts() as u64,
         chain: |p: &BatchNorm| (p.share as u64 / 4).div_ceil(WORKGROUP) + 2 + 6,
         ..four
@@ -217,11 +223,11 @@ const fn merges(
     [naive, tree]
 }
 
-/// An invocation for each element, or for four.
+/// An invocation for each element, or for four, or for a plane of a channel.
 const fn elementwise(
     [scalars, vectors]: [&'static Shader; 2],
-    entry: &'static str,
-) -> [Variant<BatchNorm>; 2] {
+    [entry, planes]: [&'static str; 2],
+) -> [Variant<BatchNorm>; 4] {
     let naive = Variant {
         name: "naive",
         family: Family::Naive,
@@ -234,7 +240,7 @@ const fn elementwise(
         chain: super::no_chain,
         supports: anywhere,
     };
-    let vectors = Variant {
+    let four = Variant {
         name: "vectors",
         family: Family::Vectors,
         shader: vectors,
@@ -242,5 +248,24 @@ const fn elementwise(
         supports: |p: &BatchNorm, _| p.pixels.is_multiple_of(4),
         ..naive
     };
-    [naive, vectors]
+    let planes1 = Variant {
+        name: "planes",
+        family: Family::Rows,
+        // The features of a row are planes of one pixel.
+        suits: |p: &BatchNorm| p.pixels > 1,
+        entry: planes,
+        constants: &[("WORKGROUP", FEW as f64)],
+        workgroups: |p: &BatchNorm| (p.n as u64 * p.c as u64).div_ceil(FEW),
+        supports: |p: &BatchNorm, profile| takes_planes(p.pixels, profile),
+        ..naive
+    };
+    let planes4 = Variant {
+        name: "planes4",
+        shader: vectors,
+        supports: |p: &BatchNorm, profile| {
+            p.pixels.is_multiple_of(4) && takes_planes(p.pixels / 4, profile)
+        },
+        ..planes1
+    };
+    [naive, four, planes4, planes1]
 }

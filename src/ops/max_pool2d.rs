@@ -5,8 +5,8 @@ mod backward;
 use super::conv2d::{Padding, output_size};
 use super::params::params;
 use super::{
-    Binding, Case, Cost, Family, Fill, Op, ROW_TAPS, Step, UNUSED, Variant, anywhere, out,
-    per_element, read, shader,
+    Binding, Case, Cost, FEW, Family, Fill, Op, Step, UNUSED, Variant, anywhere, out, per_element,
+    read, shader,
 };
 use crate::ops::reference::{Expected, max_pool2d as reference};
 pub use backward::Backward;
@@ -104,10 +104,28 @@ impl MaxPool2d {
 /// The parameter block of every pooling over windows.
 pub(super) static PARAMS: super::Shader = shader!("pool2d_params.wgsl");
 static SHADER: super::Shader = shader!("max_pool2d.wgsl", PARAMS);
-static ROWS: super::Shader = shader!("max_pool2d_rows.wgsl", ROW_TAPS, PARAMS);
+static BY_ONE: super::Shader = shader!("max_pool2d_strips_scalars.wgsl");
+static BY_FOUR: super::Shader = shader!("max_pool2d_strips_vectors.wgsl");
+static STRIPS: super::Shader = shader!("max_pool2d_strips.wgsl", BY_ONE, PARAMS);
+static STRIPS4: super::Shader = shader!("max_pool2d_strips.wgsl", BY_FOUR, PARAMS);
 
-/// Windows of TAPS columns over rows of whole vectors, each around its output.
-const fn rows<const TAPS: u32>(
+/// Columns of a strip, by numbers and by vectors: as the shaders have it.
+const WIDTH: u32 = 6;
+const WIDTH4: u32 = 4;
+
+/// Windows of 3x3, STRIDE from each other?
+fn of_three<const STRIDE: u32>(p: &MaxPool2d) -> bool {
+    [p.kh, p.kw, p.stride_h, p.stride_w] == [3, 3, STRIDE, STRIDE]
+}
+
+/// Do rows of x hold whole vectors, and the windows begin such that a vector of y lies over whole ones?
+fn in_vectors<const STRIDE: u32>(p: &MaxPool2d) -> bool {
+    let begin = p.pad_left == 2 - STRIDE && p.w_in == STRIDE * p.w_out;
+    of_three::<STRIDE>(p) && begin && p.w_in.is_multiple_of(4)
+}
+
+/// Such windows in strips down the image, for software adapters: GPUs want more invocations.
+const fn strips<const STRIDE: u32>(
     name: &'static str,
     constants: &'static [(&'static str, f64)],
 ) -> Variant<MaxPool2d> {
@@ -116,28 +134,42 @@ const fn rows<const TAPS: u32>(
         family: Family::Rows,
         suits: crate::ops::always,
         twin: None,
-        shader: &ROWS,
-        entry: "max_pool2d_forward_rows",
+        shader: &STRIPS,
+        entry: "max_pool2d_forward_strips",
         constants,
-        workgroups: |p| per_element(p.outputs() / 4),
+        workgroups: |p| strips_of(p, p.w_out, WIDTH),
         chain: super::no_chain,
-        supports: |p, _| {
-            let unit_stride = p.stride_h == 1 && p.stride_w == 1;
-            let same = p.kw == TAPS && p.pad_left == TAPS / 2 && p.w_out == p.w_in;
-            unit_stride && same && p.w_in % 4 == 0
-        },
+        supports: |p, _| of_three::<STRIDE>(p),
     }
 }
 
-const ROWS_OF_3: &[(&str, f64)] = &[("WORKGROUP", super::ELEMENTWISE as f64), ("TAPS", 3.0)];
-const ROWS_OF_5: &[(&str, f64)] = &[("WORKGROUP", super::ELEMENTWISE as f64), ("TAPS", 5.0)];
+/// Workgroups of strips `width` wide in images of so many columns.
+fn strips_of(p: &MaxPool2d, columns: u32, width: u32) -> u64 {
+    (p.n as u64 * p.c as u64 * columns.div_ceil(width) as u64).div_ceil(FEW)
+}
+
+/// The same where a strip is a vector wide.
+const fn strips4<const STRIDE: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<MaxPool2d> {
+    Variant {
+        shader: &STRIPS4,
+        workgroups: |p| strips_of(p, p.w_out, WIDTH4),
+        supports: |p, _| in_vectors::<STRIDE>(p) && p.w_out.is_multiple_of(4),
+        ..strips::<STRIDE>(name, constants)
+    }
+}
+
+const STRIDE_1: &[(&str, f64)] = &[("WORKGROUP", FEW as f64), ("STRIDE", 1.0)];
+const STRIDE_2: &[(&str, f64)] = &[("WORKGROUP", FEW as f64), ("STRIDE", 2.0)];
 
 /// Input (n, h, w, c), window, stride, padding.
 type Config = ([u32; 4], [u32; 2], [u32; 2], Padding);
 
 fn shapes() -> Vec<(String, MaxPool2d)> {
     use Padding::{Same, Valid};
-    let list: [Config; 28] = [
+    let list: [Config; 33] = [
         ([2, 9, 8, 3], [3, 3], [1, 1], Same),
         ([2, 8, 8, 4], [2, 2], [2, 2], Valid),
         ([1, 12, 12, 6], [3, 3], [2, 2], Same),
@@ -164,6 +196,12 @@ fn shapes() -> Vec<(String, MaxPool2d)> {
         ([1, 13, 7, 2], [3, 3], [2, 2], Same),
         ([2, 8, 6, 3], [3, 3], [2, 2], Valid),
         ([3, 6, 6, 3], [3, 3], [2, 2], Same),
+        // Whole vectors: rows of x and y, of x alone, and strips of several; or as many columns without the padding.
+        ([1, 9, 24, 2], [3, 3], [1, 1], Same),
+        ([2, 7, 24, 3], [3, 3], [2, 2], Same),
+        ([1, 8, 16, 2], [3, 3], [2, 2], Same),
+        ([2, 6, 12, 3], [3, 3], [2, 2], Same),
+        ([1, 9, 12, 2], [3, 3], [1, 1], Valid),
         // Windows that share no pixel, some with a border or gaps.
         ([2, 3, 3, 5], [3, 3], [3, 3], Same),
         ([2, 9, 7, 2], [2, 2], [2, 2], Same),
@@ -208,6 +246,17 @@ fn near_ties(p: &MaxPool2d) -> Vec<(&'static str, Fill)> {
     vec![("_near", Fill::Near(4)), ("_tiny", Fill::Tiny(-2, 2))]
 }
 
+/// Small integers, among which many are NaN, or infinite of either sign: a NaN wins only where it is the first.
+fn spoilt(len: usize) -> Fill {
+    let one = |i: usize| match (i * 7 + i / 5) % 23 {
+        3 => f32::NAN,
+        11 | 12 | 14 => f32::NEG_INFINITY,
+        17 => f32::INFINITY,
+        r => r as f32 - 11.0,
+    };
+    Fill::Values((0..len).map(one).collect())
+}
+
 /// y = the largest element of each window
 pub struct Forward;
 
@@ -228,8 +277,10 @@ impl Op for Forward {
             chain: super::no_chain,
             supports: anywhere,
         },
-        rows::<3>("rows3", ROWS_OF_3),
-        rows::<5>("rows5", ROWS_OF_5),
+        strips4::<1>("strips4", STRIDE_1),
+        strips4::<2>("strips4_2", STRIDE_2),
+        strips::<1>("strips", STRIDE_1),
+        strips::<2>("strips_2", STRIDE_2),
     ];
 
     fn lengths(p: &MaxPool2d) -> Vec<usize> {
@@ -257,6 +308,9 @@ impl Op for Forward {
                 })
             };
             add("", Fill::Uniform(1.0));
+            if params.inputs() <= 10_000 {
+                add("_spoilt", spoilt(params.x_len()));
+            }
             for (suffix, fill) in near_ties(&params) {
                 add(suffix, fill);
             }

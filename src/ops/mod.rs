@@ -43,7 +43,7 @@ pub mod sum_shares;
 pub mod update;
 pub mod weight_average;
 
-use crate::profile::Profile;
+use crate::profile::{Class, Profile};
 pub use params::{Field, Params, Step};
 use reference::Expected;
 use std::ops::Range;
@@ -517,9 +517,17 @@ pub(crate) fn per_element(elements: u64) -> u64 {
     elements.div_ceil(ELEMENTWISE)
 }
 
+/// Invocations of a workgroup where each has much to do, on software adapters, whose cores take turns at workgroups.
+pub(crate) const FEW: u64 = 8;
+
 /// Iterations that one invocation may spend in loops, nested ones counted together: Mesa's
 /// llvmpipe silently leaves a shader's loops after 65,535.
 pub(crate) const MAX_ITERATIONS: u64 = 65_535;
+
+/// May an invocation take a plane of so many steps, a few at a turn? Each turn has loops of its own.
+pub(crate) fn takes_planes(steps: u32, profile: &Profile) -> bool {
+    profile.class == Class::Gpu || 3 * u64::from(steps) <= MAX_ITERATIONS
+}
 
 /// For variants that run everywhere.
 pub(crate) fn anywhere<P>(_: &P, _: &Profile) -> bool {

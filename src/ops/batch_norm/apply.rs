@@ -23,8 +23,10 @@ impl Op for Apply {
         read("beta"),
         out("y"),
     ];
-    const VARIANTS: &'static [Variant<BatchNorm>] =
-        &super::elementwise([&BY_ONE, &BY_FOUR], "batch_norm_apply");
+    const VARIANTS: &'static [Variant<BatchNorm>] = &super::elementwise(
+        [&BY_ONE, &BY_FOUR],
+        ["batch_norm_apply", "batch_norm_apply_planes"],
+    );
 
     fn lengths(p: &BatchNorm) -> Vec<usize> {
         let c = p.c as usize;

@@ -170,8 +170,13 @@ impl Op for BackwardInput {
         out("grad_x"),
     ];
     const STEP: bool = true;
-    const VARIANTS: &'static [Variant<BatchNorm>] =
-        &super::elementwise([&INPUT_BY_ONE, &INPUT_BY_FOUR], "batch_norm_backward_input");
+    const VARIANTS: &'static [Variant<BatchNorm>] = &super::elementwise(
+        [&INPUT_BY_ONE, &INPUT_BY_FOUR],
+        [
+            "batch_norm_backward_input",
+            "batch_norm_backward_input_planes",
+        ],
+    );
 
     fn lengths(p: &BatchNorm) -> Vec<usize> {
         let dy = p.len(p.y_channels);

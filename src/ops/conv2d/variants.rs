@@ -2,7 +2,8 @@
 
 use super::{Conv2d, pointwise, subgroup, weight_subgroup};
 use crate::ops::{
-    ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, anywhere, per_element, shader,
+    ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, SCALARS, Shader, VECTORS, Variant, anywhere,
+    per_element, shader,
 };
 use crate::profile::{Class, Profile};
 
@@ -22,7 +23,8 @@ static ROWS_VECTORS: Shader = shader!("conv2d_shared_rows_vectors.wgsl");
 static SHARED_ROWS: Shader = shader!("conv2d_shared_rows.wgsl", ROWS_SCALARS, PARAMS);
 static SHARED_ROWS4: Shader = shader!("conv2d_shared_rows.wgsl", ROWS_VECTORS, PARAMS);
 static SHARED_WEIGHT: Shader = shader!("conv2d_weight_shared.wgsl", PARAMS);
-static REDUCE: Shader = shader!("conv2d_reduce.wgsl", PARAMS);
+static REDUCE: Shader = shader!("conv2d_reduce.wgsl", SCALARS, PARAMS);
+static REDUCE4: Shader = shader!("conv2d_reduce.wgsl", VECTORS, PARAMS);
 
 const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", ELEMENTWISE as f64)];
 
@@ -504,7 +506,8 @@ pub const BACKWARD_WEIGHT: &[Variant<Conv2d>] = &[
     },
 ];
 
-pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[Variant {
+/// An invocation for each number.
+const REDUCE_NAIVE: Variant<Conv2d> = Variant {
     name: "naive",
     family: Family::Naive,
     suits: crate::ops::always,
@@ -515,4 +518,17 @@ pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[Variant {
     workgroups: |p| per_element((p.partial_len() / p.splits as usize) as u64),
     chain: |p| p.splits as u64,
     supports: anywhere,
-}];
+};
+
+pub const REDUCE_WEIGHT: &[Variant<Conv2d>] = &[
+    REDUCE_NAIVE,
+    // For software adapters: a GPU would rather have four times the invocations.
+    Variant {
+        name: "rows4",
+        family: Family::Rows,
+        shader: &REDUCE4,
+        workgroups: |p| per_element((p.partial_len() / p.splits as usize / 4) as u64),
+        supports: |p, _| p.c_out.is_multiple_of(4),
+        ..REDUCE_NAIVE
+    },
+];

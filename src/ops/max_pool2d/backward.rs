@@ -1,9 +1,11 @@
 //! The gradient of max_pool2d: who won each window is found anew, once for each window where a variant can.
 
-use super::{MaxPool2d, PARAMS, SHADER, near_ties, shapes};
+use super::{
+    MaxPool2d, PARAMS, SHADER, in_vectors, near_ties, of_three, shapes, spoilt, strips_of,
+};
 use crate::ops::reference::{Expected, max_pool2d as reference};
 use crate::ops::{
-    Binding, Case, Cost, ELEMENTWISE, Family, Fill, MAX_ITERATIONS, Op, Phase, Shader, Step,
+    Binding, Case, Cost, ELEMENTWISE, FEW, Family, Fill, MAX_ITERATIONS, Op, Phase, Shader, Step,
     Variant, always, anywhere, out, per_element, read, shader,
 };
 use crate::profile::{Class, Profile};
@@ -13,45 +15,82 @@ static STRIDE_2: Shader = shader!("max_pool2d_stride2.wgsl");
 static STRIPS_1: Shader = shader!("max_pool2d_backward_strips.wgsl", STRIDE_1, PARAMS);
 static STRIPS_2: Shader = shader!("max_pool2d_backward_strips.wgsl", STRIDE_2, PARAMS);
 
-/// Rows of a strip: for GPUs, which want many invocations; and for software adapters, as many as their loops
-/// have turns for, for each strip finds the winners above it anew.
+static BY_ONE: Shader = shader!("max_pool2d_backward_rows_scalars.wgsl");
+static BY_FOUR: Shader = shader!("max_pool2d_backward_rows_vectors.wgsl");
+static ROWS: Shader = shader!("max_pool2d_backward_rows.wgsl", BY_ONE, PARAMS);
+static ROWS4: Shader = shader!("max_pool2d_backward_rows.wgsl", BY_FOUR, PARAMS);
+
+/// Rows of a strip for GPUs, which want many invocations: each finds the winners above it anew.
 const SHORT: u32 = 6;
-const LONG: u32 = 32_768;
 
 /// The most windows that hold one pixel.
 fn windows(p: &MaxPool2d) -> u64 {
     p.kh.div_ceil(p.stride_h) as u64 * p.kw.div_ceil(p.stride_w) as u64
 }
 
-/// Windows of 3x3, STRIDE from each other, in strips of two columns and ROWS rows.
-const fn strips<const STRIDE: u32, const ROWS: u32>(
+/// Windows of 3x3, STRIDE from each other, in strips of two columns and SHORT rows.
+const fn registers<const STRIDE: u32>(
     name: &'static str,
-    family: Family,
     shader: &'static Shader,
-    constants: &'static [(&'static str, f64)],
 ) -> Variant<MaxPool2d> {
     Variant {
         name,
-        family,
+        family: Family::Registers,
         suits: always,
         twin: None,
         shader,
         entry: "max_pool2d_backward_strips",
-        constants,
+        constants: &[WORKGROUP, ("ROWS", SHORT as f64)],
         workgroups: |p| {
             let along = |size: u32, pad: u32, strip: u32| (size + pad % STRIDE).div_ceil(strip);
             let strips =
-                along(p.h_in, p.pad_top, ROWS) as u64 * along(p.w_in, p.pad_left, 2) as u64;
+                along(p.h_in, p.pad_top, SHORT) as u64 * along(p.w_in, p.pad_left, 2) as u64;
             per_element(p.n as u64 * p.c as u64 * strips)
         },
         chain: windows,
-        supports: |p, _| [p.kh, p.kw, p.stride_h, p.stride_w] == [3, 3, STRIDE, STRIDE],
+        supports: |p, _| of_three::<STRIDE>(p),
+    }
+}
+
+/// The same in strips WIDTH wide down the image, for software adapters: in images of any size, or by vectors.
+const fn rows<const STRIDE: u32, const WIDTH: u32>(
+    name: &'static str,
+    shader: &'static Shader,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<MaxPool2d> {
+    Variant {
+        family: Family::Rows,
+        shader,
+        entry: "max_pool2d_backward_rows",
+        constants,
+        workgroups: |p| strips_of(p, p.w_in + p.pad_left % STRIDE, WIDTH),
+        ..registers::<STRIDE>(name, shader)
+    }
+}
+
+const fn rows4<const STRIDE: u32, const WIDTH: u32>(
+    name: &'static str,
+    constants: &'static [(&'static str, f64)],
+) -> Variant<MaxPool2d> {
+    Variant {
+        supports: |p, _| {
+            let planes = (p.h_out * p.w_out).is_multiple_of(4);
+            in_vectors::<STRIDE>(p) && p.w_in.is_multiple_of(WIDTH) && planes
+        },
+        ..rows::<STRIDE, WIDTH>(name, &ROWS4, constants)
     }
 }
 
 const WORKGROUP: (&str, f64) = ("WORKGROUP", ELEMENTWISE as f64);
-const SHORT_STRIPS: &[(&str, f64)] = &[WORKGROUP, ("ROWS", SHORT as f64)];
-const LONG_STRIPS: &[(&str, f64)] = &[WORKGROUP, ("ROWS", LONG as f64)];
+
+/// Constants of such a variant.
+const fn of_rows(stride: u32, width: u32) -> [(&'static str, f64); 3] {
+    [
+        ("WORKGROUP", FEW as f64),
+        ("STRIDE", stride as f64),
+        ("WIDTH", width as f64),
+    ]
+}
 
 /// Cells from one window to the next, which an invocation goes through.
 fn apart(p: &MaxPool2d, profile: &Profile) -> bool {
@@ -81,10 +120,14 @@ impl Op for Backward {
             chain: windows,
             supports: anywhere,
         },
-        strips::<1, SHORT>("registers3", Family::Registers, &STRIPS_1, SHORT_STRIPS),
-        strips::<2, SHORT>("registers3_2", Family::Registers, &STRIPS_2, SHORT_STRIPS),
-        strips::<1, LONG>("rows3", Family::Rows, &STRIPS_1, LONG_STRIPS),
-        strips::<2, LONG>("rows3_2", Family::Rows, &STRIPS_2, LONG_STRIPS),
+        registers::<1>("registers3", &STRIPS_1),
+        registers::<2>("registers3_2", &STRIPS_2),
+        rows4::<1, 12>("rows12", &const { of_rows(1, 12) }),
+        rows4::<2, 12>("rows12_2", &const { of_rows(2, 12) }),
+        rows4::<1, 4>("rows4", &const { of_rows(1, 4) }),
+        rows4::<2, 4>("rows4_2", &const { of_rows(2, 4) }),
+        rows::<1, 6>("rows", &ROWS, &const { of_rows(1, 6) }),
+        rows::<2, 6>("rows_2", &ROWS, &const { of_rows(2, 6) }),
         Variant {
             name: "registers",
             family: Family::Registers,
@@ -143,15 +186,4 @@ impl Op for Backward {
         }
         cases
     }
-}
-
-/// Small integers, among which many are NaN, or infinite of either sign: a NaN wins only where it is the first.
-fn spoilt(len: usize) -> Fill {
-    let one = |i: usize| match (i * 7 + i / 5) % 23 {
-        3 => f32::NAN,
-        11 | 12 | 14 => f32::NEG_INFINITY,
-        17 => f32::INFINITY,
-        r => r as f32 - 11.0,
-    };
-    Fill::Values((0..len).map(one).collect())
 }
