@@ -88,7 +88,9 @@ impl Gpu {
             source: wgpu::ShaderSource::Wgsl(text.into()),
         };
         let module = match checks {
-            Checks::On if !chosen.shader.written_out => self.device.create_shader_module(descriptor),
+            Checks::On if !chosen.shader.written_out => {
+                self.device.create_shader_module(descriptor)
+            }
             // SAFETY: every kernel stays inside its bindings and ends its loops; the tests run each
             // case with checks on and off, with sentinels around every output.
             _ => unsafe {

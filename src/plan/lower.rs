@@ -9,8 +9,8 @@ use super::fusion::Fusion;
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
 use super::{
-    BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program,
-    ROW_WEIGHTS, Source, Wanted, head_port, memory, update,
+    BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program, ROW_WEIGHTS, Source,
+    Wanted, head_port, memory, update,
 };
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;

@@ -150,9 +150,8 @@ fn shapes() -> Vec<(String, Conv2d)> {
 /// Shapes, one at least for every variant, whose ReLU meets numbers next to zero and NaN.
 fn around_zero() -> impl Iterator<Item = (String, Conv2d)> {
     let rows = |p: &Conv2d| p.w_in.is_multiple_of(4) && p.w_out == p.w_in;
-    let of_shapes = move |(name, p): &(String, Conv2d)| {
-        name.starts_with("ranges") || rows(p) && p.w_in > 4
-    };
+    let of_shapes =
+        move |(name, p): &(String, Conv2d)| name.starts_with("ranges") || rows(p) && p.w_in > 4;
     shapes().into_iter().filter(of_shapes)
 }
 

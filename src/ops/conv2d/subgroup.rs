@@ -169,9 +169,7 @@ pub(super) const fn backward_input_tiles<
     Variant {
         suits: |p| suits_tiles::<TAPS, COLUMNS, WHOLE, CHANNELS>(p.w_in, p.c_in),
         entry: "conv2d_backward_input_subgroup_tiles",
-        workgroups: |p| {
-            tiles::<2, COLUMNS>(p.n, p.h_in, p.w_in) * p.c_in.div_ceil(CHANNELS) as u64
-        },
+        workgroups: |p| tiles::<2, COLUMNS>(p.n, p.h_in, p.w_in) * p.c_in.div_ceil(CHANNELS) as u64,
         chain: terms_backward,
         ..forward_tiles::<TAPS, COLUMNS, WHOLE, CHANNELS>(name)
     }

@@ -2,8 +2,8 @@
 
 use super::{Conv2d, pointwise, subgroup, weight_subgroup};
 use crate::ops::{
-    ELEMENTWISE, Family, MAX_ITERATIONS, ROW_TAPS, SCALARS, Shader, VECTORS, Variant, anywhere,
-    per_element, shader,
+    ELEMENTWISE, Family, MAX_ITERATIONS, SCALARS, Shader, VECTORS, Variant, anywhere, per_element,
+    shader,
 };
 use crate::profile::{Class, Profile};
 
