@@ -19,7 +19,7 @@ override STRIDE: u32;
 
 // What arrays hold at most: loops run so far, and their bodies are dropped where a kernel is smaller.
 const MOST_TAPS: u32 = 7;
-const MOST_LOADS: u32 = 13;
+const MOST_LOADS: u32 = 2;
 /// Output channels of a lane.
 const OUTPUTS: u32 = 2;
 /// Vectors of dy in a step.
@@ -30,21 +30,21 @@ const QUADS: u32 = 6;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
-/// The rows of x under a step, each of `columns()` vectors.
-alias Window = array<vec4<f32>, MOST_LOADS * 8>;
+/// A row of x under a step.
+alias Row = array<vec4<f32>, MOST_LOADS * 8>;
 
 /// Vectors of x beside those under the step, on either side.
 fn beside() -> u32 {
     return select(0u, 1u, TAPS > 1u);
 }
 
-/// Vectors of a row of the window.
+/// Vectors of x that a row of the kernel meets in a step.
 fn columns() -> u32 {
     return QUADS * STRIDE + 2u * beside();
 }
 
 /// What eight lanes have, for places from e on.
-fn spread(lanes: vec4<f32>, all: ptr<function, Window>, e: u32) {
+fn spread(lanes: vec4<f32>, all: ptr<function, Row>, e: u32) {
     (*all)[e] = subgroupBroadcast(lanes, 0u);
     (*all)[e + 1u] = subgroupBroadcast(lanes, 1u);
     (*all)[e + 2u] = subgroupBroadcast(lanes, 2u);
@@ -85,36 +85,37 @@ fn gradient(split: u32, ci: u32, co: u32, lane: u32) {
         let inputs = (n * params.x_channels + params.x_first + ci) * params.h_in;
         for (var y = 0u; y < params.h_out; y += 1u) {
             for (var left = 0u; left < params.w_out; left += QUADS * 4u) {
-                var loaded: array<vec4<f32>, MOST_LOADS>;
-                var window: Window;
-                for (var e = 0u; e < MOST_LOADS; e += 1u) {
-                    if e * 8u < TAPS * columns() {
-                        let row = y * STRIDE + (e * 8u + lane) / columns() - params.pad_top;
-                        let vector = (e * 8u + lane) % columns() - beside();
-                        loaded[e] = input(inputs, row, left * STRIDE + vector * 4u);
-                        spread(loaded[e], &window, e * 8u);
-                    }
-                }
+                var own: array<array<vec4<f32>, QUADS>, OUTPUTS>;
                 for (var o = 0u; o < OUTPUTS; o += 1u) {
                     // Channels behind the last are summed like it and never stored.
                     let channel = params.y_first + min(co + o * 8u, params.c_out - 1u);
-                    var own: array<vec4<f32>, QUADS>;
+                    let plane = (n * params.y_channels + channel) * params.h_out;
                     for (var q = 0u; q < QUADS; q += 1u) {
-                        let plane = (n * params.y_channels + channel) * params.h_out;
-                        own[q] = output_gradient(plane, y, left + q * 4u);
-                        bias[o] = bias[o] + own[q].x + own[q].y + own[q].z + own[q].w;
+                        own[o][q] = output_gradient(plane, y, left + q * 4u);
+                        bias[o] = bias[o] + own[o][q].x + own[o][q].y + own[o][q].z + own[o][q].w;
                     }
-                    for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
+                }
+                for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
+                    var loaded: array<vec4<f32>, MOST_LOADS>;
+                    var row: Row;
+                    for (var e = 0u; e < MOST_LOADS; e += 1u) {
+                        if ky < TAPS && e * 8u < columns() {
+                            let column = left * STRIDE + (e * 8u + lane - beside()) * 4u;
+                            loaded[e] = input(inputs, y * STRIDE + ky - params.pad_top, column);
+                            spread(loaded[e], &row, e * 8u);
+                        }
+                    }
+                    for (var o = 0u; o < OUTPUTS; o += 1u) {
                         for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
                             if ky < TAPS && kx < TAPS {
                                 var sum = sums[o][ky][kx];
                                 for (var q = 0u; q < QUADS; q += 1u) {
-                                    let at = (ky * columns() + beside() + q * STRIDE) * 4u + kx - (TAPS - STRIDE) / 2u;
-                                    let b = at + STRIDE;
+                                    let a = (beside() + q * STRIDE) * 4u + kx - (TAPS - STRIDE) / 2u;
+                                    let b = a + STRIDE;
                                     let c = b + STRIDE;
                                     let d = c + STRIDE;
-                                    sum = sum + window[at / 4u][at % 4u] * own[q].x + window[b / 4u][b % 4u] * own[q].y
-                                        + window[c / 4u][c % 4u] * own[q].z + window[d / 4u][d % 4u] * own[q].w;
+                                    sum = sum + row[a / 4u][a % 4u] * own[o][q].x + row[b / 4u][b % 4u] * own[o][q].y
+                                        + row[c / 4u][c % 4u] * own[o][q].z + row[d / 4u][d % 4u] * own[o][q].w;
                                 }
                                 sums[o][ky][kx] = sum;
                             }
