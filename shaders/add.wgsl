@@ -98,13 +98,10 @@ fn add_planes(
     if plane < params.n * params.channels {
         let starts = starts_of(plane);
         for (var s = 0u; s < steps; s += TURN) {
-            // Behind the last step that one is done again.
-            var sums: array<Lanes, TURN>;
             for (var k = 0u; k < TURN; k += 1u) {
-                sums[k] = sum_at(starts, min(s + k, steps - 1u));
-            }
-            for (var k = 0u; k < TURN; k += 1u) {
-                y[starts.y + min(s + k, steps - 1u)] = sums[k];
+                // Behind the last step that one is done again.
+                let step = min(s + k, steps - 1u);
+                y[starts.y + step] = sum_at(starts, step);
             }
         }
     }

@@ -76,13 +76,10 @@ fn batch_norm_apply_planes(
         let start = (n * params.x_channels + params.x_first + place) * steps;
         let to = (n * params.y_channels + params.y_first + place) * steps;
         for (var s = 0u; s < steps; s += TURN) {
-            // Behind the last step that one is done again.
-            var values: array<Lanes, TURN>;
             for (var k = 0u; k < TURN; k += 1u) {
-                values[k] = x[start + min(s + k, steps - 1u)];
-            }
-            for (var k = 0u; k < TURN; k += 1u) {
-                y[to + min(s + k, steps - 1u)] = applied(line, values[k]);
+                // Behind the last step that one is done again.
+                let at = min(s + k, steps - 1u);
+                y[to + at] = applied(line, x[start + at]);
             }
         }
     }

@@ -78,15 +78,14 @@ fn batch_norm_backward_input_planes(
         let four = coefficients[feature_at(place)];
         let starts = starts_of(n, place, steps);
         for (var s = 0u; s < steps; s += TURN) {
-            // Behind the last step that one is done again.
-            var gradients: array<Lanes, TURN>;
-            if n < step.valid_rows {
-                for (var k = 0u; k < TURN; k += 1u) {
-                    gradients[k] = gradient_at(four, starts, min(s + k, steps - 1u));
-                }
-            }
             for (var k = 0u; k < TURN; k += 1u) {
-                grad_x[plane * steps + min(s + k, steps - 1u)] = gradients[k];
+                // Behind the last step that one is done again.
+                let at = min(s + k, steps - 1u);
+                var gradient = Lanes();
+                if n < step.valid_rows {
+                    gradient = gradient_at(four, starts, at);
+                }
+                grad_x[plane * steps + at] = gradient;
             }
         }
     }

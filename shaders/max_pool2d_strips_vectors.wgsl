@@ -19,7 +19,7 @@ fn row_from(start: u32, column: i32) -> Row {
         let a = x[(start + own) / 4u];
         let before = pixel(start + max(own, 1u) - 1u);
         let after = pixel(start + min(own + 4u, params.w_in - 1u));
-        return Row(before, a.x, a.y, a.z, a.w, after, 0.0, 0.0, 0.0);
+        return Row(before, a.x, a.y, a.z, a.w, after, after, after, after);
     }
     let own = u32(column);
     let a = x[(start + own) / 4u];

@@ -124,13 +124,13 @@ fn a_fault_is_seen_and_a_sound_kernel_is_not_blamed() {
     let adapter = Adapter::all().into_iter().next().expect("an adapter");
     let mut bench = Bench::new(adapter);
     let mut compiler = module::Compiler::default();
-    let faulty = with(line.replace("first + channel", "first"));
+    let faulty = with(line.replace("params.y_first + channel", "params.y_first"));
     let targets = compiler.targets(&faulty).expect("it compiles");
     assert_eq!(targets.len(), 4, "the variants of add alone use this file");
     let verdict = bench.examine(&faulty, &targets, |_| {});
     assert!(matches!(verdict, Verdict::Killed(_)), "{verdict:?}");
     // The same in other words: it would be discarded, and no case sees a fault.
-    let sound = with(line.replace("first + channel", "(first) + channel"));
+    let sound = with(line.replace("params.y_first + channel", "(params.y_first) + channel"));
     assert_eq!(compiler.fate(&sound), draw::Fate::Identical);
     assert_eq!(bench.examine(&sound, &targets, |_| {}), Verdict::Survived);
 }
