@@ -97,7 +97,7 @@ fn index(image: u32, c: u32, channels: u32, y: u32, x: u32) -> u32 {
 
 /// Does an image have that pixel in channel c of the block from c0 on, and the output?
 fn is_stored(walk: Walk, image: u32, c0: u32, c: u32, y: u32, x: u32) -> bool {
-    return c < CHANNELS && y < SIDE && x < SIDE && (image < params.n) & (c0 + c < walk.channels);
+    return (c < CHANNELS) & (y < SIDE) & (x < SIDE) & (image < params.n) & (c0 + c < walk.channels);
 }
 
 @compute @workgroup_size(8)

@@ -95,7 +95,7 @@ fn product(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
 }
 
 fn is_stored(walk: Walk, place: Place, c: u32, q: u32) -> bool {
-    return c < CHANNELS && (place.c + c < walk.channels) & (place.quad + q < params.n * plane_quads());
+    return (c < CHANNELS) & (place.c + c < walk.channels) & (place.quad + q < params.n * plane_quads());
 }
 
 @compute @workgroup_size(8)

@@ -63,7 +63,7 @@ fn four(walk: Walk, plane: u32, y: u32, x: u32) -> vec4<f32> {
 fn load_row(walk: Walk, plane: u32, y: u32, x: u32) -> Row {
     var row: Row;
     for (var quad = 0u; quad < MOST_QUADS_UNDER; quad += 1u) {
-        let is_beside = quad == 0u || quad == QUADS * STRIDE + 1u;
+        let is_beside = (quad == 0u) | (quad == QUADS * STRIDE + 1u);
         if quad <= QUADS * STRIDE + 1u && !(is_beside && WHOLE) {
             let pixels = four(walk, plane, y, x + quad * 4u - 4u);
             row[quad * 4u] = pixels.x;
@@ -149,9 +149,9 @@ fn index(walk: Walk, place: Place, c: u32, r: u32, q: u32, channels: u32, first:
 
 /// Does a tile have that quad, and the output?
 fn is_stored(walk: Walk, place: Place, c: u32, r: u32, q: u32) -> bool {
-    let of_tile = c < CHANNELS && r < ROWS && q < QUADS;
+    let of_tile = (c < CHANNELS) & (r < ROWS) & (q < QUADS);
     let of_image = (place.n < params.n) & (place.c + c < walk.channels);
-    return of_tile && of_image & (place.y + r < walk.to_height) & (place.x + q * 4u < walk.to_width);
+    return of_tile & of_image & (place.y + r < walk.to_height) & (place.x + q * 4u < walk.to_width);
 }
 
 @compute @workgroup_size(8)
