@@ -139,6 +139,6 @@ fn conv2d_backward_weight_subgroup_images(
     let split = i / channel_blocks / input_blocks;
     // A folded grid has workgroups behind the last share.
     if split < params.splits {
-        gradient(split, (block * 8u + lane) * INPUTS, i % channel_blocks * CHANNELS, block == 0u && lane == 0u, lane);
+        gradient(split, (block * 8u + lane) * INPUTS, i % channel_blocks * CHANNELS, (block == 0u) & (lane == 0u), lane);
     }
 }
