@@ -213,6 +213,7 @@ static BROKEN: Altered = Altered {
         file: "broken.wgsl",
         text: "@compute @workgroup_size(1)\nfn main() {\n    let x: f32 = 1u;\n}\n",
         shared: &[],
+        written_out: false,
     },
 };
 
@@ -222,6 +223,7 @@ static GREEDY: Altered = Altered {
         file: "greedy.wgsl",
         text: "@compute @workgroup_size(8192)\nfn main() {}\n",
         shared: &[],
+        written_out: false,
     },
 };
 
