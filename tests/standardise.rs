@@ -74,6 +74,7 @@ fn a_network_sees_what_a_plain_loop_makes_of_pixels() {
                 images: Images::Host(&pixels),
                 labels: &[],
                 targets: None,
+                augmented: None,
                 step: Step::new(0, ROWS as u32, [0.0; 4]),
             };
             let found = executor.compute(Work::PREDICT, &batch, "probabilities");
