@@ -1,13 +1,14 @@
-//! Convolutions of which every product of a tile is written out, for adapters with subgroups of 8 where loads are dear:
-//! kernels of one pixel, rows in vectors, and small images as a whole. Where nobody has tuned, the tile that wastes the
-//! fewest channels and columns.
+//! Convolutions for adapters with subgroups of 8 where loads are dear: kernels of one pixel, rows in vectors, and small
+//! images as a whole, every product of a tile written out. Where nobody has tuned, the tile that wastes the fewest
+//! channels and columns. Multiples of ten channels have tiles of their own, which drivers compile faster.
 
 use super::Conv2d;
-use super::variants::{PARAMS, unit_stride};
-use crate::ops::{Family, Shader, Variant, always, shader, written_out};
+use super::variants::{PARAMS, unit_stride, whole_rows};
+use crate::ops::{Family, ROW_TAPS, Shader, Variant, always, shader, written_out};
 use crate::profile::Profile;
 
 static WALK: Shader = shader!("conv2d_subgroup_walk.wgsl");
+static ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", ROW_TAPS, PARAMS);
 static POINTWISE: Shader = written_out!("conv2d_subgroup_pointwise.wgsl", WALK, PARAMS);
 static TILES: Shader = written_out!("conv2d_subgroup_tiles.wgsl", WALK, PARAMS);
 static IMAGES: Shader = written_out!("conv2d_subgroup_images.wgsl", WALK, PARAMS);
@@ -30,17 +31,50 @@ fn is_same<const TAPS: u32>(p: &Conv2d) -> bool {
     square && same && unit_stride(p)
 }
 
+/// Do blocks of ten waste fewer channels than those of eight?
+fn in_tens(channels: u32) -> bool {
+    channels.next_multiple_of(10) < channels.next_multiple_of(8)
+}
+
+/// Can rows be loaded in tiles of 16 pixels, which waste no more of them than narrower ones?
+fn are_rows<const TAPS: u32>(p: &Conv2d, profile: &Profile) -> bool {
+    whole_rows::<TAPS>(p, profile) && 2 * p.w_in.div_ceil(16) == p.w_in.div_ceil(8)
+}
+
+/// Tiles of 2 rows by 16 pixels and ten channels whose rows are loaded in vectors: the forward pass.
+pub(super) const fn forward_rows<const TAPS: u32>(name: &'static str) -> Variant<Conv2d> {
+    Variant {
+        name,
+        family: Family::Subgroup,
+        suits: |p| in_tens(p.c_out),
+        twin: None,
+        shader: &ROWS,
+        entry: "conv2d_forward_subgroup_rows",
+        constants: const { &[("TAPS", TAPS as f64)] },
+        workgroups: |p| tiles::<2, 16>(p.n, p.h_out, p.w_out) * p.c_out.div_ceil(10) as u64,
+        chain: terms_forward,
+        supports: are_rows::<TAPS>,
+    }
+}
+
+/// The gradient of the input likewise.
+pub(super) const fn backward_input_rows<const TAPS: u32>(name: &'static str) -> Variant<Conv2d> {
+    Variant {
+        suits: |p| in_tens(p.c_in),
+        entry: "conv2d_backward_input_subgroup_rows",
+        workgroups: |p| tiles::<2, 16>(p.n, p.h_in, p.w_in) * p.c_in.div_ceil(10) as u64,
+        chain: terms_backward,
+        ..forward_rows::<TAPS>(name)
+    }
+}
+
 /// Channels of a tile of a kernel of one pixel, for that many in the output.
 fn pointwise_channels(channels: u32, depth: u32) -> u32 {
-    let of_10 = channels.next_multiple_of(10) < channels.next_multiple_of(8);
-    match (depth.is_multiple_of(4), of_10) {
-        (false, true) => 10,
-        (false, false) => 16,
-        (true, _) => {
-            let blocks = channels.div_ceil(32);
-            channels.div_ceil(blocks).next_multiple_of(8)
-        }
+    if !depth.is_multiple_of(4) {
+        return 16;
     }
+    let blocks = channels.div_ceil(32);
+    channels.div_ceil(blocks).next_multiple_of(8)
 }
 
 /// The forward pass of kernels of one pixel, CHANNELS channels in a tile, DEPTH of the input's at a time.
@@ -101,17 +135,7 @@ fn columns<const TAPS: u32>(width: u32) -> (u32, bool) {
 }
 
 /// Channels of a tile from rows.
-fn tile_channels(channels: u32, whole: bool) -> u32 {
-    let of_10 = channels.next_multiple_of(10) < channels.next_multiple_of(8);
-    if of_10 && !whole { 10 } else { 8 }
-}
-
-fn suits_tiles<const TAPS: u32, const COLUMNS: u32, const WHOLE: bool, const CHANNELS: u32>(
-    width: u32,
-    channels: u32,
-) -> bool {
-    columns::<TAPS>(width) == (COLUMNS, WHOLE) && tile_channels(channels, WHOLE) == CHANNELS
-}
+const TILE_CHANNELS: u32 = 8;
 
 /// Tiles of ROWS by COLUMNS pixels, eight to a workgroup.
 fn tiles<const ROWS: u32, const COLUMNS: u32>(n: u32, height: u32, width: u32) -> u64 {
@@ -120,25 +144,20 @@ fn tiles<const ROWS: u32, const COLUMNS: u32>(n: u32, height: u32, width: u32) -
 }
 
 /// The forward pass in tiles of two rows of COLUMNS pixels, WHOLE rows or parts of them.
-pub(super) const fn forward_tiles<
-    const TAPS: u32,
-    const COLUMNS: u32,
-    const WHOLE: bool,
-    const CHANNELS: u32,
->(
+pub(super) const fn forward_tiles<const TAPS: u32, const COLUMNS: u32, const WHOLE: bool>(
     name: &'static str,
 ) -> Variant<Conv2d> {
     Variant {
         name,
         family: Family::Subgroup,
-        suits: |p| suits_tiles::<TAPS, COLUMNS, WHOLE, CHANNELS>(p.w_out, p.c_out),
+        suits: |p| columns::<TAPS>(p.w_out) == (COLUMNS, WHOLE),
         twin: None,
         shader: &TILES,
         entry: "conv2d_forward_subgroup_tiles",
         constants: const {
             &[
                 ("TAPS", TAPS as f64),
-                ("CHANNELS", CHANNELS as f64),
+                ("CHANNELS", TILE_CHANNELS as f64),
                 ("STRIDE", 1.0),
                 ("LEFT", (TAPS / 2) as f64),
                 ("ROWS", 2.0),
@@ -147,7 +166,7 @@ pub(super) const fn forward_tiles<
             ]
         },
         workgroups: |p| {
-            tiles::<2, COLUMNS>(p.n, p.h_out, p.w_out) * p.c_out.div_ceil(CHANNELS) as u64
+            tiles::<2, COLUMNS>(p.n, p.h_out, p.w_out) * p.c_out.div_ceil(TILE_CHANNELS) as u64
         },
         chain: terms_forward,
         supports: |p, profile| {
@@ -158,20 +177,17 @@ pub(super) const fn forward_tiles<
 }
 
 /// The gradient of the input likewise.
-pub(super) const fn backward_input_tiles<
-    const TAPS: u32,
-    const COLUMNS: u32,
-    const WHOLE: bool,
-    const CHANNELS: u32,
->(
+pub(super) const fn backward_input_tiles<const TAPS: u32, const COLUMNS: u32, const WHOLE: bool>(
     name: &'static str,
 ) -> Variant<Conv2d> {
     Variant {
-        suits: |p| suits_tiles::<TAPS, COLUMNS, WHOLE, CHANNELS>(p.w_in, p.c_in),
+        suits: |p| columns::<TAPS>(p.w_in) == (COLUMNS, WHOLE),
         entry: "conv2d_backward_input_subgroup_tiles",
-        workgroups: |p| tiles::<2, COLUMNS>(p.n, p.h_in, p.w_in) * p.c_in.div_ceil(CHANNELS) as u64,
+        workgroups: |p| {
+            tiles::<2, COLUMNS>(p.n, p.h_in, p.w_in) * p.c_in.div_ceil(TILE_CHANNELS) as u64
+        },
         chain: terms_backward,
-        ..forward_tiles::<TAPS, COLUMNS, WHOLE, CHANNELS>(name)
+        ..forward_tiles::<TAPS, COLUMNS, WHOLE>(name)
     }
 }
 
@@ -186,14 +202,14 @@ pub(super) const FORWARD_7X7_STRIDE_2: Variant<Conv2d> = Variant {
     entry: "conv2d_forward_subgroup_tiles",
     constants: &[
         ("TAPS", 7.0),
-        ("CHANNELS", 8.0),
+        ("CHANNELS", TILE_CHANNELS as f64),
         ("STRIDE", 2.0),
         ("LEFT", 2.0),
         ("ROWS", 1.0),
         ("QUADS", 3.0),
         ("WHOLE", 0.0),
     ],
-    workgroups: |p| tiles::<1, 12>(p.n, p.h_out, p.w_out) * p.c_out.div_ceil(8) as u64,
+    workgroups: |p| tiles::<1, 12>(p.n, p.h_out, p.w_out) * p.c_out.div_ceil(TILE_CHANNELS) as u64,
     chain: terms_forward,
     supports: |p, profile| {
         let of_7 = [p.kh, p.kw] == [7, 7] && [p.stride_h, p.stride_w] == [2, 2];
