@@ -11,14 +11,11 @@
 // A workgroup is one subgroup: 8 images in one block of CHANNELS channels; an invocation owns an image in these
 // channels of the output.
 
-/// Rows and columns of an image: at most MOST_SIDE.
+/// Rows and columns of an image.
 override SIDE: u32;
 
-const MOST_TAPS: u32 = 5;
-const MOST_CHANNELS: u32 = 16;
-const MOST_SIDE: u32 = 6;
-/// Rows and columns of padding that planes are held with, as the largest kernel needs them.
-const PADDING: u32 = MOST_TAPS / 2;
+/// Rows and columns of zeros around it.
+const PADDING: u32 = TAPS / 2;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<f32>;
@@ -29,18 +26,16 @@ const PADDING: u32 = MOST_TAPS / 2;
 @group(0) @binding(3) var<storage, read> relu_mask: array<f32>;
 
 /// A plane of an image, by rows, and one with zeros around it.
-alias Plane = array<array<f32, MOST_SIDE>, MOST_SIDE>;
-alias Padded = array<array<f32, MOST_SIDE + 2 * PADDING>, MOST_SIDE + 2 * PADDING>;
+alias Plane = array<array<f32, SIDE>, SIDE>;
+alias Padded = array<array<f32, SIDE + 2 * PADDING>, SIDE + 2 * PADDING>;
 /// Those of a block of channels.
-alias Planes = array<Plane, MOST_CHANNELS>;
+alias Planes = array<Plane, CHANNELS>;
 
 fn load_padded(plane: u32) -> Padded {
     var loaded: Padded;
-    for (var y = 0u; y < MOST_SIDE; y += 1u) {
-        for (var x = 0u; x < MOST_SIDE; x += 1u) {
-            if y < SIDE && x < SIDE {
-                loaded[y + PADDING][x + PADDING] = source[(plane * SIDE + y) * SIDE + x];
-            }
+    for (var y = 0u; y < SIDE; y += 1u) {
+        for (var x = 0u; x < SIDE; x += 1u) {
+            loaded[y + PADDING][x + PADDING] = source[(plane * SIDE + y) * SIDE + x];
         }
     }
     return loaded;
@@ -49,9 +44,9 @@ fn load_padded(plane: u32) -> Padded {
 /// Computes the planes of an image, every sum beginning at its channel's `start`.
 fn convolve(walk: Walk, image: u32, c0: u32, start: Each, lane: u32) -> Planes {
     var planes: Planes;
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-        for (var y = 0u; y < MOST_SIDE; y += 1u) {
-            for (var x = 0u; x < MOST_SIDE; x += 1u) {
+    for (var c = 0u; c < CHANNELS; c += 1u) {
+        for (var y = 0u; y < SIDE; y += 1u) {
+            for (var x = 0u; x < SIDE; x += 1u) {
                 planes[c][y][x] = start[c];
             }
         }
@@ -60,29 +55,22 @@ fn convolve(walk: Walk, image: u32, c0: u32, start: Each, lane: u32) -> Planes {
     let first = min(image, params.n - 1u) * walk.stored + walk.first;
     for (var d = 0u; d < walk.depth; d += 1u) {
         let plane = load_padded(first + d);
-        var weights: array<array<Each, MOST_TAPS>, MOST_TAPS>;
-        for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-            for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                if ky < TAPS && kx < TAPS {
-                    weights[ky][kx] = load_weights(walk, ky, kx, d, c0, lane);
-                }
+        var weights: array<array<Each, TAPS>, TAPS>;
+        for (var ky = 0u; ky < TAPS; ky += 1u) {
+            for (var kx = 0u; kx < TAPS; kx += 1u) {
+                weights[ky][kx] = load_weights(walk, ky, kx, d, c0, lane);
             }
         }
-        for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-            for (var y = 0u; y < MOST_SIDE; y += 1u) {
-                for (var x = 0u; x < MOST_SIDE; x += 1u) {
-                    if c < CHANNELS && y < SIDE && x < SIDE {
-                        var sum = planes[c][y][x];
-                        for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-                            for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                                if ky < TAPS && kx < TAPS {
-                                    let row = y + ky + PADDING - TAPS / 2u;
-                                    sum += weights[ky][kx][c] * plane[row][x + kx + PADDING - TAPS / 2u];
-                                }
-                            }
+        for (var c = 0u; c < CHANNELS; c += 1u) {
+            for (var y = 0u; y < SIDE; y += 1u) {
+                for (var x = 0u; x < SIDE; x += 1u) {
+                    var sum = planes[c][y][x];
+                    for (var ky = 0u; ky < TAPS; ky += 1u) {
+                        for (var kx = 0u; kx < TAPS; kx += 1u) {
+                            sum += weights[ky][kx][c] * plane[y + ky][x + kx];
                         }
-                        planes[c][y][x] = sum;
                     }
+                    planes[c][y][x] = sum;
                 }
             }
         }
@@ -95,9 +83,9 @@ fn index(image: u32, c: u32, channels: u32, y: u32, x: u32) -> u32 {
     return ((image * channels + c) * SIDE + y) * SIDE + x;
 }
 
-/// Does an image have that pixel in channel c of the block from c0 on, and the output?
-fn is_stored(walk: Walk, image: u32, c0: u32, c: u32, y: u32, x: u32) -> bool {
-    return (c < CHANNELS) & (y < SIDE) & (x < SIDE) & (image < params.n) & (c0 + c < walk.channels);
+/// Does the output have channel c of the block from c0 on?
+fn is_stored(walk: Walk, image: u32, c0: u32, c: u32) -> bool {
+    return (image < params.n) & (c0 + c < walk.channels);
 }
 
 @compute @workgroup_size(8)
@@ -110,17 +98,11 @@ fn conv2d_forward_subgroup_images(
     let i = workgroup_index(group, groups);
     let image = i / channel_blocks(walk) * 8u + lane;
     let c0 = i % channel_blocks(walk) * CHANNELS;
-    var biases: Each;
-    for (var e = 0u; e < MOST_CHANNELS; e += 8u) {
-        if e < CHANNELS {
-            spread(bias[min(c0 + e + lane, params.c_out - 1u)], &biases, e);
-        }
-    }
-    let planes = convolve(walk, image, c0, biases, lane);
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-        for (var y = 0u; y < MOST_SIDE; y += 1u) {
-            for (var x = 0u; x < MOST_SIDE; x += 1u) {
-                if is_stored(walk, image, c0, c, y, x) {
+    let planes = convolve(walk, image, c0, load_biases(c0, lane), lane);
+    for (var c = 0u; c < CHANNELS; c += 1u) {
+        for (var y = 0u; y < SIDE; y += 1u) {
+            for (var x = 0u; x < SIDE; x += 1u) {
+                if is_stored(walk, image, c0, c) {
                     let sum = planes[c][y][x];
                     output[index(image, walk.to_first + c0 + c, walk.to_stored, y, x)] =
                         select(sum, relu(sum), params.relu != 0u);
@@ -141,10 +123,10 @@ fn conv2d_backward_input_subgroup_images(
     let image = i / channel_blocks(walk) * 8u + lane;
     let c0 = i % channel_blocks(walk) * CHANNELS;
     let planes = convolve(walk, image, c0, Each(), lane);
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-        for (var y = 0u; y < MOST_SIDE; y += 1u) {
-            for (var x = 0u; x < MOST_SIDE; x += 1u) {
-                if is_stored(walk, image, c0, c, y, x) {
+    for (var c = 0u; c < CHANNELS; c += 1u) {
+        for (var y = 0u; y < SIDE; y += 1u) {
+            for (var x = 0u; x < SIDE; x += 1u) {
+                if is_stored(walk, image, c0, c) {
                     var sum = planes[c][y][x];
                     if params.relu != 0u {
                         let mask = relu_mask[index(image, params.mask_first + c0 + c, params.mask_channels, y, x)];

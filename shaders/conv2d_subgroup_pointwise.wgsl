@@ -13,8 +13,6 @@
 /// Summed channels between two passes over the sums: 1 or 4.
 override DEPTH: u32;
 
-const MOST_CHANNELS: u32 = 32;
-const MOST_DEPTH: u32 = 4;
 const QUADS: u32 = 4;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,7 +26,7 @@ const QUADS: u32 = 4;
 /// Four quads in a channel.
 alias Quads = array<vec4<f32>, QUADS>;
 /// The sums, by channel and quad.
-alias Tile = array<Quads, MOST_CHANNELS>;
+alias Tile = array<Quads, CHANNELS>;
 
 /// The first channel of a workgroup, and the first quad of a lane, counted over all images.
 struct Place {
@@ -55,7 +53,7 @@ fn index(quad: u32, c: u32, channels: u32) -> u32 {
 /// Computes four quads, every sum beginning at its channel's `start`.
 fn product(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
     var tile: Tile;
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+    for (var c = 0u; c < CHANNELS; c += 1u) {
         for (var q = 0u; q < QUADS; q += 1u) {
             tile[c][q] = vec4<f32>(start[c]);
         }
@@ -67,27 +65,21 @@ fn product(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
         at[q] = index(min(place.quad + q, params.n * plane - 1u), walk.first, walk.stored);
     }
     for (var d = 0u; d < walk.depth; d += DEPTH) {
-        var weights: array<Each, MOST_DEPTH>;
-        var pixels: array<Quads, MOST_DEPTH>;
-        for (var k = 0u; k < MOST_DEPTH; k += 1u) {
-            if k < DEPTH {
-                weights[k] = load_weights(walk, 0u, 0u, d + k, place.c, lane);
-                for (var q = 0u; q < QUADS; q += 1u) {
-                    pixels[k][q] = source[at[q] + (d + k) * plane];
-                }
+        var weights: array<Each, DEPTH>;
+        var pixels: array<Quads, DEPTH>;
+        for (var k = 0u; k < DEPTH; k += 1u) {
+            weights[k] = load_weights(walk, 0u, 0u, d + k, place.c, lane);
+            for (var q = 0u; q < QUADS; q += 1u) {
+                pixels[k][q] = source[at[q] + (d + k) * plane];
             }
         }
-        for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+        for (var c = 0u; c < CHANNELS; c += 1u) {
             for (var q = 0u; q < QUADS; q += 1u) {
-                if c < CHANNELS {
-                    var sum = tile[c][q];
-                    for (var k = 0u; k < MOST_DEPTH; k += 1u) {
-                        if k < DEPTH {
-                            sum += weights[k][c] * pixels[k][q];
-                        }
-                    }
-                    tile[c][q] = sum;
+                var sum = tile[c][q];
+                for (var k = 0u; k < DEPTH; k += 1u) {
+                    sum += weights[k][c] * pixels[k][q];
                 }
+                tile[c][q] = sum;
             }
         }
     }
@@ -95,7 +87,7 @@ fn product(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
 }
 
 fn is_stored(walk: Walk, place: Place, c: u32, q: u32) -> bool {
-    return (c < CHANNELS) & (place.c + c < walk.channels) & (place.quad + q < params.n * plane_quads());
+    return (place.c + c < walk.channels) & (place.quad + q < params.n * plane_quads());
 }
 
 @compute @workgroup_size(8)
@@ -106,14 +98,8 @@ fn conv2d_forward_subgroup_pointwise(
 ) {
     let walk = forward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
-    var biases: Each;
-    for (var e = 0u; e < MOST_CHANNELS; e += 8u) {
-        if e < CHANNELS {
-            spread(bias[min(place.c + e + lane, params.c_out - 1u)], &biases, e);
-        }
-    }
-    let tile = product(walk, place, biases, lane);
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+    let tile = product(walk, place, load_biases(place.c, lane), lane);
+    for (var c = 0u; c < CHANNELS; c += 1u) {
         for (var q = 0u; q < QUADS; q += 1u) {
             if is_stored(walk, place, c, q) {
                 let sums = tile[c][q];
@@ -133,7 +119,7 @@ fn conv2d_backward_input_subgroup_pointwise(
     let walk = backward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
     let tile = product(walk, place, Each(), lane);
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
+    for (var c = 0u; c < CHANNELS; c += 1u) {
         for (var q = 0u; q < QUADS; q += 1u) {
             if is_stored(walk, place, c, q) {
                 var sums = tile[c][q];

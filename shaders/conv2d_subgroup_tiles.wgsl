@@ -1,7 +1,7 @@
-// conv2d with kernels of TAPS by TAPS in tiles of which every product is written out: loops have constant bounds, so
-// that compilers unroll them and keep sums, pixels and weights where they are. For adapters with subgroups of 8 where a
-// load is dear, and so is every pass over the sums: a channel of the source is loaded once, in vectors, and spent in
-// all taps before a sum is stored.
+// conv2d with kernels of TAPS by TAPS in tiles of which every product is written out: loops have the constant bounds of
+// the arrays, so that compilers unroll them and keep sums, pixels and weights where they are. For adapters with
+// subgroups of 8 where a load is dear, and so is every pass over the sums: a channel of the source is loaded once, in
+// vectors, and spent in all taps before a sum is stored.
 //
 // forward:        y = relu(bias + conv(x, w))
 // backward input: grad_x = the same walk over dy with the kernel turned by 180 degrees and the channels
@@ -22,14 +22,9 @@ override QUADS: u32;
 /// Is a tile as wide as the image, nothing lying beside it?
 override WHOLE: bool;
 
-// What arrays hold at most: loops run so far, and their bodies are dropped where a tile is smaller.
-const MOST_TAPS: u32 = 7;
-const MOST_CHANNELS: u32 = 16;
-const MOST_ROWS: u32 = 2;
-const MOST_QUADS: u32 = 6;
-/// Rows of the source under a tile, and its columns by fours, four before and four after among them.
-const MOST_ROWS_UNDER: u32 = 7;
-const MOST_QUADS_UNDER: u32 = 8;
+/// Rows of the source under a tile, and their columns by fours, four before and four after among them.
+const ROWS_UNDER: u32 = (ROWS - 1) * STRIDE + TAPS;
+const QUADS_UNDER: u32 = QUADS * STRIDE + 2;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<vec4<f32>>;
@@ -40,9 +35,9 @@ const MOST_QUADS_UNDER: u32 = 8;
 @group(0) @binding(3) var<storage, read> relu_mask: array<vec4<f32>>;
 
 /// A row of the source under a tile: four pixels before, its own, four after.
-alias Row = array<f32, 4 * MOST_QUADS_UNDER>;
+alias Row = array<f32, 4 * QUADS_UNDER>;
 /// The sums of a tile, by channel, row and quad.
-alias Tile = array<array<array<vec4<f32>, MOST_QUADS>, MOST_ROWS>, MOST_CHANNELS>;
+alias Tile = array<array<array<vec4<f32>, QUADS>, ROWS>, CHANNELS>;
 
 /// Where a tile lies.
 struct Place {
@@ -62,9 +57,9 @@ fn four(walk: Walk, plane: u32, y: u32, x: u32) -> vec4<f32> {
 /// Row y of a plane under a tile, whose first pixel stands over column x.
 fn load_row(walk: Walk, plane: u32, y: u32, x: u32) -> Row {
     var row: Row;
-    for (var quad = 0u; quad < MOST_QUADS_UNDER; quad += 1u) {
-        let is_beside = (quad == 0u) | (quad == QUADS * STRIDE + 1u);
-        if quad <= QUADS * STRIDE + 1u && !(is_beside && WHOLE) {
+    for (var quad = 0u; quad < QUADS_UNDER; quad += 1u) {
+        let is_beside = (quad == 0u) | (quad == QUADS_UNDER - 1u);
+        if !(is_beside && WHOLE) {
             let pixels = four(walk, plane, y, x + quad * 4u - 4u);
             row[quad * 4u] = pixels.x;
             row[quad * 4u + 1u] = pixels.y;
@@ -84,9 +79,9 @@ fn under(row: Row, q: u32, kx: u32) -> vec4<f32> {
 /// Computes a tile, every sum beginning at its channel's `start`.
 fn convolve(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
     var tile: Tile;
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-        for (var r = 0u; r < MOST_ROWS; r += 1u) {
-            for (var q = 0u; q < MOST_QUADS; q += 1u) {
+    for (var c = 0u; c < CHANNELS; c += 1u) {
+        for (var r = 0u; r < ROWS; r += 1u) {
+            for (var q = 0u; q < QUADS; q += 1u) {
                 tile[c][r][q] = vec4<f32>(start[c]);
             }
         }
@@ -95,34 +90,26 @@ fn convolve(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
     let image = select(0u, place.n, place.n < params.n);
     for (var d = 0u; d < walk.depth; d += 1u) {
         let plane = (image * walk.stored + walk.first + d) * walk.height;
-        var rows: array<Row, MOST_ROWS_UNDER>;
-        for (var r = 0u; r < MOST_ROWS_UNDER; r += 1u) {
-            if r < (ROWS - 1u) * STRIDE + TAPS {
-                rows[r] = load_row(walk, plane, place.y * STRIDE + r - walk.top, place.x * STRIDE);
+        var rows: array<Row, ROWS_UNDER>;
+        for (var r = 0u; r < ROWS_UNDER; r += 1u) {
+            rows[r] = load_row(walk, plane, place.y * STRIDE + r - walk.top, place.x * STRIDE);
+        }
+        var weights: array<array<Each, TAPS>, TAPS>;
+        for (var ky = 0u; ky < TAPS; ky += 1u) {
+            for (var kx = 0u; kx < TAPS; kx += 1u) {
+                weights[ky][kx] = load_weights(walk, ky, kx, d, place.c, lane);
             }
         }
-        var weights: array<array<Each, MOST_TAPS>, MOST_TAPS>;
-        for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-            for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                if ky < TAPS && kx < TAPS {
-                    weights[ky][kx] = load_weights(walk, ky, kx, d, place.c, lane);
-                }
-            }
-        }
-        for (var r = 0u; r < MOST_ROWS; r += 1u) {
-            for (var q = 0u; q < MOST_QUADS; q += 1u) {
-                for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-                    if r < ROWS && q < QUADS && c < CHANNELS {
-                        var sum = tile[c][r][q];
-                        for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-                            for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                                if ky < TAPS && kx < TAPS {
-                                    sum += weights[ky][kx][c] * under(rows[r * STRIDE + ky], q, kx);
-                                }
-                            }
+        for (var r = 0u; r < ROWS; r += 1u) {
+            for (var q = 0u; q < QUADS; q += 1u) {
+                for (var c = 0u; c < CHANNELS; c += 1u) {
+                    var sum = tile[c][r][q];
+                    for (var ky = 0u; ky < TAPS; ky += 1u) {
+                        for (var kx = 0u; kx < TAPS; kx += 1u) {
+                            sum += weights[ky][kx][c] * under(rows[r * STRIDE + ky], q, kx);
                         }
-                        tile[c][r][q] = sum;
                     }
+                    tile[c][r][q] = sum;
                 }
             }
         }
@@ -147,11 +134,10 @@ fn index(walk: Walk, place: Place, c: u32, r: u32, q: u32, channels: u32, first:
     return ((plane * walk.to_height + place.y + r) * walk.to_width + place.x) / 4u + q;
 }
 
-/// Does a tile have that quad, and the output?
+/// Does the output have that quad?
 fn is_stored(walk: Walk, place: Place, c: u32, r: u32, q: u32) -> bool {
-    let of_tile = (c < CHANNELS) & (r < ROWS) & (q < QUADS);
-    let of_image = (place.n < params.n) & (place.c + c < walk.channels);
-    return of_tile & of_image & (place.y + r < walk.to_height) & (place.x + q * 4u < walk.to_width);
+    let has_channel = (place.n < params.n) & (place.c + c < walk.channels);
+    return has_channel & (place.y + r < walk.to_height) & (place.x + q * 4u < walk.to_width);
 }
 
 @compute @workgroup_size(8)
@@ -162,16 +148,10 @@ fn conv2d_forward_subgroup_tiles(
 ) {
     let walk = forward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
-    var biases: Each;
-    for (var e = 0u; e < MOST_CHANNELS; e += 8u) {
-        if e < CHANNELS {
-            spread(bias[min(place.c + e + lane, params.c_out - 1u)], &biases, e);
-        }
-    }
-    let tile = convolve(walk, place, biases, lane);
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-        for (var r = 0u; r < MOST_ROWS; r += 1u) {
-            for (var q = 0u; q < MOST_QUADS; q += 1u) {
+    let tile = convolve(walk, place, load_biases(place.c, lane), lane);
+    for (var c = 0u; c < CHANNELS; c += 1u) {
+        for (var r = 0u; r < ROWS; r += 1u) {
+            for (var q = 0u; q < QUADS; q += 1u) {
                 if is_stored(walk, place, c, r, q) {
                     let sums = tile[c][r][q];
                     output[index(walk, place, c, r, q, walk.to_stored, walk.to_first)] =
@@ -191,9 +171,9 @@ fn conv2d_backward_input_subgroup_tiles(
     let walk = backward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
     let tile = convolve(walk, place, Each(), lane);
-    for (var c = 0u; c < MOST_CHANNELS; c += 1u) {
-        for (var r = 0u; r < MOST_ROWS; r += 1u) {
-            for (var q = 0u; q < MOST_QUADS; q += 1u) {
+    for (var c = 0u; c < CHANNELS; c += 1u) {
+        for (var r = 0u; r < ROWS; r += 1u) {
+            for (var q = 0u; q < QUADS; q += 1u) {
                 if is_stored(walk, place, c, r, q) {
                     var sums = tile[c][r][q];
                     if params.relu != 0u {

@@ -13,11 +13,14 @@
 // output channels. It walks along the images of its share, the lane's planes in registers; dy is loaded by lanes and
 // spread by broadcast.
 
-/// Rows and columns of the kernel: 1, 3 or 5.
+/// Rows and columns of the kernel, and of an image.
 override TAPS: u32;
+override SIDE: u32;
+/// Input channels of a lane, whose planes are whole vectors.
+override INPUTS: u32;
+/// Output channels of a workgroup.
+override CHANNELS: u32;
 
-// What arrays of taps hold at most: loops run so far, and their bodies are dropped where a kernel is smaller.
-const MOST_TAPS: u32 = 5;
 /// Vectors of a lane's planes, and of eight lanes' share of the planes of dy.
 const QUADS: u32 = INPUTS * SIDE * SIDE / 4;
 const LOADS: u32 = (CHANNELS * SIDE * SIDE / 4 + 7) / 8;
@@ -29,27 +32,6 @@ const LOADS: u32 = (CHANNELS * SIDE * SIDE / 4 + 7) / 8;
 
 /// A plane, by row and column.
 alias Plane = array<array<f32, SIDE>, SIDE>;
-/// Planes of dy that lie one behind the other, in vectors.
-alias Vectors = array<vec4<f32>, LOADS * 8>;
-
-/// What eight lanes have, for places from e on.
-fn spread(lanes: vec4<f32>, all: ptr<function, Vectors>, e: u32) {
-    (*all)[e] = subgroupBroadcast(lanes, 0u);
-    (*all)[e + 1u] = subgroupBroadcast(lanes, 1u);
-    (*all)[e + 2u] = subgroupBroadcast(lanes, 2u);
-    (*all)[e + 3u] = subgroupBroadcast(lanes, 3u);
-    (*all)[e + 4u] = subgroupBroadcast(lanes, 4u);
-    (*all)[e + 5u] = subgroupBroadcast(lanes, 5u);
-    (*all)[e + 6u] = subgroupBroadcast(lanes, 6u);
-    (*all)[e + 7u] = subgroupBroadcast(lanes, 7u);
-}
-
-fn store(split: u32, row: u32, co: u32, value: f32) {
-    if co < params.c_out {
-        partial[(split * (TAPS * TAPS * params.c_in + 1u) + row) * params.c_out + co] = value;
-    }
-}
-
 /// Computes the sums of the share `split` for a lane's inputs from ci and output channels from co on; where the
 /// workgroup `owns_bias`, it also writes the bias gradient of the channels.
 fn gradient(split: u32, ci: u32, co: u32, owns_bias: bool, lane: u32) {
@@ -58,19 +40,18 @@ fn gradient(split: u32, ci: u32, co: u32, owns_bias: bool, lane: u32) {
     let first = params.x_first + min(ci, params.c_in - INPUTS);
     // Behind the last vector of the buffer are none, and channels behind the last are never stored.
     let last = params.n * params.y_channels * SIDE * SIDE / 4u - 1u;
-    var sums: array<array<array<array<f32, MOST_TAPS>, MOST_TAPS>, INPUTS>, CHANNELS>;
+    var sums: array<array<array<array<f32, TAPS>, TAPS>, INPUTS>, CHANNELS>;
     var bias: array<f32, CHANNELS>;
     for (var n = split * share; n < end; n += 1u) {
         var vectors: array<vec4<f32>, QUADS>;
         for (var q = 0u; q < QUADS; q += 1u) {
             vectors[q] = x[(n * params.x_channels + first) * SIDE * SIDE / 4u + q];
         }
-        var loaded: array<vec4<f32>, LOADS>;
-        var spreads: Vectors;
+        // Planes of dy that lie one behind the other.
+        var spreads: array<Eight, LOADS>;
         for (var e = 0u; e < LOADS; e += 1u) {
             let at = (n * params.y_channels + params.y_first + co) * SIDE * SIDE / 4u + e * 8u + lane;
-            loaded[e] = dy[min(at, last)];
-            spread(loaded[e], &spreads, e * 8u);
+            spreads[e] = spread(dy[min(at, last)]);
         }
         var inputs: array<Plane, INPUTS>;
         var gradients: array<Plane, CHANNELS>;
@@ -82,29 +63,27 @@ fn gradient(split: u32, ci: u32, co: u32, owns_bias: bool, lane: u32) {
                 }
                 for (var c = 0u; c < CHANNELS; c += 1u) {
                     let place = (c * SIDE + row) * SIDE + column;
-                    gradients[c][row][column] = spreads[place / 4u][place % 4u];
+                    gradients[c][row][column] = spreads[place / 32u][place / 4u % 8u][place % 4u];
                     bias[c] += gradients[c][row][column];
                 }
             }
         }
         for (var c = 0u; c < CHANNELS; c += 1u) {
             for (var i = 0u; i < INPUTS; i += 1u) {
-                for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-                    for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                        if ky < TAPS && kx < TAPS {
-                            var sum = sums[c][i][ky][kx];
-                            for (var y = 0u; y < SIDE; y += 1u) {
-                                for (var x = 0u; x < SIDE; x += 1u) {
-                                    // Before the first row or column the differences wrap.
-                                    let row = y + ky - TAPS / 2u;
-                                    let column = x + kx - TAPS / 2u;
-                                    if row < SIDE && column < SIDE {
-                                        sum += inputs[i][row][column] * gradients[c][y][x];
-                                    }
+                for (var ky = 0u; ky < TAPS; ky += 1u) {
+                    for (var kx = 0u; kx < TAPS; kx += 1u) {
+                        var sum = sums[c][i][ky][kx];
+                        for (var y = 0u; y < SIDE; y += 1u) {
+                            for (var x = 0u; x < SIDE; x += 1u) {
+                                // Before the first row or column the differences wrap.
+                                let row = y + ky - TAPS / 2u;
+                                let column = x + kx - TAPS / 2u;
+                                if row < SIDE && column < SIDE {
+                                    sum += inputs[i][row][column] * gradients[c][y][x];
                                 }
                             }
-                            sums[c][i][ky][kx] = sum;
                         }
+                        sums[c][i][ky][kx] = sum;
                     }
                 }
             }
@@ -112,9 +91,9 @@ fn gradient(split: u32, ci: u32, co: u32, owns_bias: bool, lane: u32) {
     }
     for (var c = 0u; c < CHANNELS; c += 1u) {
         for (var i = 0u; i < INPUTS; i += 1u) {
-            for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-                for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                    if ky < TAPS && kx < TAPS && ci + i < params.c_in {
+            for (var ky = 0u; ky < TAPS; ky += 1u) {
+                for (var kx = 0u; kx < TAPS; kx += 1u) {
+                    if ci + i < params.c_in {
                         store(split, (ky * TAPS + kx) * params.c_in + ci + i, co + c, sums[c][i][ky][kx]);
                     }
                 }

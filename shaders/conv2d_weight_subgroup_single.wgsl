@@ -17,43 +17,19 @@ override TAPS: u32;
 /// Rows and columns from output to output: 1 or 2.
 override STRIDE: u32;
 
-// What arrays hold at most: loops run so far, and their bodies are dropped where a kernel is smaller.
-const MOST_TAPS: u32 = 7;
-const MOST_LOADS: u32 = 2;
 /// Output channels of a lane.
 const OUTPUTS: u32 = 2;
 /// Vectors of dy in a step.
 const QUADS: u32 = 6;
+/// Vectors of x beside those under the step, on either side.
+const BESIDE: u32 = min(TAPS - 1, 1);
+/// Loads of eight lanes that have all vectors of x that a row of the kernel meets in a step.
+const LOADS: u32 = (QUADS * STRIDE + 2 * BESIDE + 7) / 8;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
-
-/// A row of x under a step.
-alias Row = array<vec4<f32>, MOST_LOADS * 8>;
-
-/// Vectors of x beside those under the step, on either side.
-fn beside() -> u32 {
-    return select(0u, 1u, TAPS > 1u);
-}
-
-/// Vectors of x that a row of the kernel meets in a step.
-fn columns() -> u32 {
-    return QUADS * STRIDE + 2u * beside();
-}
-
-/// What eight lanes have, for places from e on.
-fn spread(lanes: vec4<f32>, all: ptr<function, Row>, e: u32) {
-    (*all)[e] = subgroupBroadcast(lanes, 0u);
-    (*all)[e + 1u] = subgroupBroadcast(lanes, 1u);
-    (*all)[e + 2u] = subgroupBroadcast(lanes, 2u);
-    (*all)[e + 3u] = subgroupBroadcast(lanes, 3u);
-    (*all)[e + 4u] = subgroupBroadcast(lanes, 4u);
-    (*all)[e + 5u] = subgroupBroadcast(lanes, 5u);
-    (*all)[e + 6u] = subgroupBroadcast(lanes, 6u);
-    (*all)[e + 7u] = subgroupBroadcast(lanes, 7u);
-}
 
 /// Four pixels of a plane of x; zero outside, where a coordinate wrapped or ran over.
 fn input(plane: u32, y: u32, column: u32) -> vec4<f32> {
@@ -69,17 +45,11 @@ fn output_gradient(plane: u32, y: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), dy[at], inside);
 }
 
-fn store(split: u32, row: u32, co: u32, value: f32) {
-    if co < params.c_out {
-        partial[(split * (TAPS * TAPS * params.c_in + 1u) + row) * params.c_out + co] = value;
-    }
-}
-
 /// Computes the sums of the share `split` for input channel ci and a lane's output channels from co on.
 fn gradient(split: u32, ci: u32, co: u32, lane: u32) {
     let share = (params.n + params.splits - 1u) / params.splits;
     let end = min((split + 1u) * share, params.n);
-    var sums: array<array<array<f32, MOST_TAPS>, MOST_TAPS>, OUTPUTS>;
+    var sums: array<array<array<f32, TAPS>, TAPS>, OUTPUTS>;
     var bias: array<f32, OUTPUTS>;
     for (var n = split * share; n < end; n += 1u) {
         let inputs = (n * params.x_channels + params.x_first + ci) * params.h_in;
@@ -95,30 +65,23 @@ fn gradient(split: u32, ci: u32, co: u32, lane: u32) {
                         bias[o] = bias[o] + own[o][q].x + own[o][q].y + own[o][q].z + own[o][q].w;
                     }
                 }
-                for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-                    var loaded: array<vec4<f32>, MOST_LOADS>;
-                    var row: Row;
-                    for (var e = 0u; e < MOST_LOADS; e += 1u) {
-                        if ky < TAPS && e * 8u < columns() {
-                            let column = left * STRIDE + (e * 8u + lane - beside()) * 4u;
-                            loaded[e] = input(inputs, y * STRIDE + ky - params.pad_top, column);
-                            spread(loaded[e], &row, e * 8u);
-                        }
+                for (var ky = 0u; ky < TAPS; ky += 1u) {
+                    var row: array<Eight, LOADS>;
+                    for (var e = 0u; e < LOADS; e += 1u) {
+                        let column = left * STRIDE + (e * 8u + lane - BESIDE) * 4u;
+                        row[e] = spread(input(inputs, y * STRIDE + ky - params.pad_top, column));
                     }
                     for (var o = 0u; o < OUTPUTS; o += 1u) {
-                        for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                            if ky < TAPS && kx < TAPS {
-                                var sum = sums[o][ky][kx];
-                                for (var q = 0u; q < QUADS; q += 1u) {
-                                    let a = (beside() + q * STRIDE) * 4u + kx - (TAPS - STRIDE) / 2u;
-                                    let b = a + STRIDE;
-                                    let c = b + STRIDE;
-                                    let d = c + STRIDE;
-                                    sum = sum + row[a / 4u][a % 4u] * own[o][q].x + row[b / 4u][b % 4u] * own[o][q].y
-                                        + row[c / 4u][c % 4u] * own[o][q].z + row[d / 4u][d % 4u] * own[o][q].w;
+                        for (var kx = 0u; kx < TAPS; kx += 1u) {
+                            var sum = sums[o][ky][kx];
+                            for (var q = 0u; q < QUADS; q += 1u) {
+                                let first = (BESIDE + q * STRIDE) * 4u + kx - (TAPS - STRIDE) / 2u;
+                                for (var i = 0u; i < 4u; i += 1u) {
+                                    let at = first + i * STRIDE;
+                                    sum += row[at / 32u][at / 4u % 8u][at % 4u] * own[o][q][i];
                                 }
-                                sums[o][ky][kx] = sum;
                             }
+                            sums[o][ky][kx] = sum;
                         }
                     }
                 }
@@ -126,11 +89,9 @@ fn gradient(split: u32, ci: u32, co: u32, lane: u32) {
         }
     }
     for (var o = 0u; o < OUTPUTS; o += 1u) {
-        for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-            for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                if ky < TAPS && kx < TAPS {
-                    store(split, (ky * TAPS + kx) * params.c_in + ci, co + o * 8u, sums[o][ky][kx]);
-                }
+        for (var ky = 0u; ky < TAPS; ky += 1u) {
+            for (var kx = 0u; kx < TAPS; kx += 1u) {
+                store(split, (ky * TAPS + kx) * params.c_in + ci, co + o * 8u, sums[o][ky][kx]);
             }
         }
         if ci == 0u {

@@ -16,8 +16,6 @@
 /// Rows and columns of the kernel: 3 or 5.
 override TAPS: u32;
 
-// What arrays of taps hold at most: loops run so far, and their bodies are dropped where a kernel is smaller.
-const MOST_TAPS: u32 = 5;
 /// Vectors of a row of a strip.
 const QUADS: u32 = 3;
 
@@ -28,19 +26,6 @@ const QUADS: u32 = 3;
 
 /// A row of x: four pixels before the strip's, its own, four after.
 alias Row = array<f32, 4 * (QUADS + 2)>;
-/// Four pixels of each output channel.
-alias Each = array<vec4<f32>, 8>;
-
-/// What the lanes have.
-fn spread(lanes: vec4<f32>) -> Each {
-    return Each(
-        subgroupBroadcast(lanes, 0u), subgroupBroadcast(lanes, 1u),
-        subgroupBroadcast(lanes, 2u), subgroupBroadcast(lanes, 3u),
-        subgroupBroadcast(lanes, 4u), subgroupBroadcast(lanes, 5u),
-        subgroupBroadcast(lanes, 6u), subgroupBroadcast(lanes, 7u),
-    );
-}
-
 /// Row y of a plane of x under a strip from column `left` on; zero outside, where a coordinate wrapped or ran over.
 fn load_row(plane: u32, y: u32, left: u32) -> Row {
     var row: Row;
@@ -64,12 +49,6 @@ fn load_gradient(plane: u32, y: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), dy[at], inside);
 }
 
-fn store(split: u32, row: u32, co: u32, value: f32) {
-    if co < params.c_out {
-        partial[(split * (TAPS * TAPS * params.c_in + 1u) + row) * params.c_out + co] = value;
-    }
-}
-
 /// Computes the sums of the share `split` for inputs from `first` on and output channels from co on; the first block's
 /// workgroup also writes the bias gradient of the channels.
 fn gradient(split: u32, first: u32, co: u32, lane: u32) {
@@ -77,13 +56,13 @@ fn gradient(split: u32, first: u32, co: u32, lane: u32) {
     let end = min((split + 1u) * share, params.n);
     let ci = min(first + lane, params.c_in - 1u);
     let channel = min(co + lane, params.c_out - 1u);
-    var sums: array<array<array<f32, MOST_TAPS>, MOST_TAPS>, 8>;
+    var sums: array<array<array<f32, TAPS>, TAPS>, 8>;
     var bias = 0.0;
     for (var n = split * share; n < end; n += 1u) {
         let gradients = (n * params.y_channels + params.y_first + channel) * params.h_out;
         let inputs = (n * params.x_channels + params.x_first + ci) * params.h_in;
         for (var left = 0u; left < params.w_out; left += QUADS * 4u) {
-            var rows: array<Row, MOST_TAPS>;
+            var rows: array<Row, TAPS>;
             for (var r = 1u; r < TAPS; r += 1u) {
                 rows[r] = load_row(inputs, r - 1u - params.pad_top, left);
             }
@@ -92,25 +71,23 @@ fn gradient(split: u32, first: u32, co: u32, lane: u32) {
                     rows[r - 1u] = rows[r];
                 }
                 rows[TAPS - 1u] = load_row(inputs, y + TAPS - 1u - params.pad_top, left);
-                var each: array<Each, QUADS>;
+                var each: array<Eight, QUADS>;
                 for (var q = 0u; q < QUADS; q += 1u) {
                     let own = load_gradient(gradients, y, left + q * 4u);
                     bias = bias + own.x + own.y + own.z + own.w;
                     each[q] = spread(own);
                 }
                 for (var c = 0u; c < 8u; c += 1u) {
-                    for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-                        for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                            if ky < TAPS && kx < TAPS {
-                                var sum = sums[c][ky][kx];
-                                for (var q = 0u; q < QUADS; q += 1u) {
-                                    let g = each[q][c];
-                                    let at = 4u + q * 4u + kx - TAPS / 2u;
-                                    sum = sum + rows[ky][at] * g.x + rows[ky][at + 1u] * g.y
-                                        + rows[ky][at + 2u] * g.z + rows[ky][at + 3u] * g.w;
-                                }
-                                sums[c][ky][kx] = sum;
+                    for (var ky = 0u; ky < TAPS; ky += 1u) {
+                        for (var kx = 0u; kx < TAPS; kx += 1u) {
+                            var sum = sums[c][ky][kx];
+                            for (var q = 0u; q < QUADS; q += 1u) {
+                                let g = each[q][c];
+                                let at = 4u + q * 4u + kx - TAPS / 2u;
+                                sum = sum + rows[ky][at] * g.x + rows[ky][at + 1u] * g.y
+                                    + rows[ky][at + 2u] * g.z + rows[ky][at + 3u] * g.w;
                             }
+                            sums[c][ky][kx] = sum;
                         }
                     }
                 }
@@ -118,9 +95,9 @@ fn gradient(split: u32, first: u32, co: u32, lane: u32) {
         }
     }
     for (var c = 0u; c < 8u; c += 1u) {
-        for (var ky = 0u; ky < MOST_TAPS; ky += 1u) {
-            for (var kx = 0u; kx < MOST_TAPS; kx += 1u) {
-                if ky < TAPS && kx < TAPS && first + lane < params.c_in {
+        for (var ky = 0u; ky < TAPS; ky += 1u) {
+            for (var kx = 0u; kx < TAPS; kx += 1u) {
+                if first + lane < params.c_in {
                     store(split, (ky * TAPS + kx) * params.c_in + first + lane, co + c, sums[c][ky][kx]);
                 }
             }

@@ -110,7 +110,7 @@ fn shaders() -> u64 {
     let mut hash = Xxh3::new();
     for op in REGISTRY {
         for variant in op.variants() {
-            hash.update(variant.shader.module().as_bytes());
+            hash.update(variant.module().as_bytes());
             hash.update(format!("{} {:?}", variant.entry, variant.constants).as_bytes());
         }
     }

@@ -7,7 +7,7 @@ use super::device::{Buffer, Gpu};
 use crate::ops::{Access, AnyOp, Step};
 use std::sync::Arc;
 
-/// Does the compiler add bounds checks and loop bounding to a shader?
+/// Does the compiler add bounds checks and loop bounding to a shader, those apart whose loops are written out?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Checks {
     On,
@@ -82,7 +82,7 @@ impl Gpu {
         checks: Checks,
     ) -> Result<Kernel, Error> {
         let chosen = op.variants()[variant];
-        let text = chosen.shader.module();
+        let text = chosen.module();
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(chosen.shader.file),
             source: wgpu::ShaderSource::Wgsl(text.into()),
@@ -116,7 +116,7 @@ impl Gpu {
                 module: &module,
                 entry_point: Some(chosen.entry),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: chosen.constants,
+                    constants: chosen.overrides(),
                     zero_initialize_workgroup_memory: checks == Checks::On,
                 },
                 cache: None,

@@ -126,13 +126,13 @@ pub struct Shader {
     pub text: &'static str,
     /// Files whose functions this one may use: the common ones last.
     pub shared: &'static [&'static Shader],
-    /// Do its arrays become registers only where a compiler writes loops out? Run-time checks keep it from that, and
-    /// compiling takes minutes: it runs without them.
+    /// Do its arrays become registers only where a compiler writes loops out? Its `override` sizes then become constants
+    /// of the text, for arrays cannot have others, and it runs without run-time checks: they keep compilers from it.
     pub written_out: bool,
 }
 
 impl Shader {
-    /// The whole module: this file, then what it uses, so that its line numbers stay true.
+    /// This file, then what it uses, so that its line numbers stay true; [`VariantInfo::module`] is what compiles.
     pub fn module(&self) -> String {
         let shared = self.shared.iter().map(|shader| shader.text);
         std::iter::once(self.text).chain(shared).collect()
@@ -314,6 +314,36 @@ pub struct VariantInfo {
     pub shader: &'static Shader,
     pub entry: &'static str,
     pub constants: &'static [(&'static str, f64)],
+}
+
+impl VariantInfo {
+    /// The module to compile, on the lines of its files.
+    pub fn module(&self) -> String {
+        let text = self.shader.module();
+        if !self.shader.written_out {
+            return text;
+        }
+        let lines = text.lines().map(|line| self.sized(line) + "\n");
+        lines.collect()
+    }
+
+    /// `override NAME: TYPE;` as the constant that it is here.
+    fn sized(&self, line: &str) -> String {
+        let declared = line.strip_prefix("override ").and_then(|rest| {
+            let (name, kind) = rest.strip_suffix(';')?.split_once(": ")?;
+            let (_, value) = self.constants.iter().find(|(own, _)| *own == name)?;
+            Some(format!("const {name}: {kind} = {kind}({value});"))
+        });
+        declared.unwrap_or_else(|| line.into())
+    }
+
+    /// What is left for the pipeline to say.
+    pub fn overrides(&self) -> &'static [(&'static str, f64)] {
+        match self.shader.written_out {
+            true => &[],
+            false => self.constants,
+        }
+    }
 }
 
 /// A case with the types of its parameters erased.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 fn variants() -> Vec<(String, VariantInfo)> {
     let mut all = Vec::new();
     for op in REGISTRY {
-        let shares = |v: &VariantInfo| v.shader.module().contains("var<workgroup>");
+        let shares = |v: &VariantInfo| v.module().contains("var<workgroup>");
         let named = |v: VariantInfo| (format!("{} {}", op.name(), v.name), v);
         all.extend(op.variants().into_iter().filter(shares).map(named));
     }
@@ -18,7 +18,7 @@ fn variants() -> Vec<(String, VariantInfo)> {
 }
 
 fn findings(text: &str, variant: &VariantInfo) -> Vec<check::Finding> {
-    check::findings(text, variant.entry, variant.constants).expect("a module that naga takes")
+    check::findings(text, variant.entry, variant.overrides()).expect("a module that naga takes")
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn no_kernel_races() {
     let variants = variants();
     assert!(variants.len() >= 10, "kernels with workgroup memory");
     for (name, variant) in variants {
-        let found = findings(&variant.shader.module(), &variant);
+        let found = findings(&variant.module(), &variant);
         let lines: Vec<String> = found.iter().map(|f| f.to_string()).collect();
         assert!(found.is_empty(), "{name}:\n{}", lines.join("\n"));
     }
@@ -37,7 +37,7 @@ fn no_kernel_races() {
 fn every_barrier_is_missed_where_it_is_dropped() {
     let mut missed: BTreeMap<(&str, usize), bool> = BTreeMap::new();
     for (_, variant) in variants() {
-        let text = variant.shader.module();
+        let text = variant.module();
         let lines: Vec<&str> = text.lines().collect();
         for (i, _) in text.lines().enumerate().filter(|(_, l)| is_barrier(l)) {
             let mut without = lines.clone();

@@ -43,7 +43,7 @@ fn job(kernel: &Kernel) -> Value {
         .collect();
     json!({
         "name": kernel.to_string(),
-        "code": format!("{enable}{}", kernel.variant.shader.module()),
+        "code": format!("{enable}{}", kernel.variant.module()),
         "entry": kernel.variant.entry,
         "constants": constants,
         "buffers": kernel.buffers().into_iter().map(buffer).collect::<Vec<_>>(),

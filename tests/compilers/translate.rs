@@ -78,14 +78,14 @@ pub fn kernels() -> &'static [Kernel] {
 }
 
 fn resolve(op: &'static dyn AnyOp, variant: VariantInfo) -> Result<Kernel, String> {
-    let text = variant.shader.module();
+    let text = variant.module();
     let what = format!("{} {} ({})", op.name(), variant.name, variant.shader.file);
     let module = naga::front::wgsl::parse_str(&text)
         .map_err(|e| format!("{what}: {}", e.emit_to_string(&text)))?;
     let subgroups = variant.name.starts_with("subgroup");
     let info = validate(&module, subgroups, &text).map_err(|e| format!("{what}: {e}"))?;
     let constants: PipelineConstants = variant
-        .constants
+        .overrides()
         .iter()
         .map(|&(name, value)| (name.to_string(), value))
         .collect();

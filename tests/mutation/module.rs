@@ -90,9 +90,9 @@ fn validate(module: &naga::Module) -> Option<ModuleInfo> {
 /// The SPIR-V of one kernel with its constants, of nothing that it does not use.
 fn spirv(info: &VariantInfo) -> Option<Vec<u32>> {
     use naga::back::{pipeline_constants::process_overrides, spv};
-    let module = naga::front::wgsl::parse_str(&info.shader.module()).ok()?;
+    let module = naga::front::wgsl::parse_str(&info.module()).ok()?;
     let checked = validate(&module)?;
-    let constants = info.constants.iter();
+    let constants = info.overrides().iter();
     let constants = constants.map(|(name, value)| (name.to_string(), *value));
     let stage = naga::ShaderStage::Compute;
     let (module, _) = process_overrides(

@@ -99,8 +99,8 @@ impl Bench {
         }
         let races = targets.iter().filter_map(|target| {
             let info = mutated[&target.op].variants()[target.variant];
-            let text = info.shader.module();
-            let found = barriers::findings(&text, info.entry, info.constants);
+            let text = info.module();
+            let found = barriers::findings(&text, info.entry, info.overrides());
             let found = found.expect("naga took the module").into_iter().next()?;
             let name = REGISTRY[target.op].name();
             let (variant, what) = (info.name, found.what);

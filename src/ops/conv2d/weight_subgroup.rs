@@ -9,24 +9,13 @@ use super::variants::{
 use crate::ops::{Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, shader, written_out};
 use crate::profile::Profile;
 
-static POINTWISE: Shader = written_out!("conv2d_weight_subgroup_pointwise.wgsl", PARAMS);
-static TILES: Shader = written_out!("conv2d_weight_subgroup_tiles.wgsl", PARAMS);
-static IMAGES6_SIZES: Shader = shader!("conv2d_weight_images6.wgsl");
-static IMAGES3_SIZES: Shader = shader!("conv2d_weight_images3.wgsl");
-static IMAGES6: Shader = written_out!("conv2d_weight_subgroup_images.wgsl", IMAGES6_SIZES, PARAMS);
-static IMAGES3: Shader = written_out!("conv2d_weight_subgroup_images.wgsl", IMAGES3_SIZES, PARAMS);
-static SINGLE: Shader = written_out!("conv2d_weight_subgroup_single.wgsl", PARAMS);
+static BLOCK: Shader = shader!("conv2d_weight_subgroup_block.wgsl");
+static POINTWISE: Shader = written_out!("conv2d_weight_subgroup_pointwise.wgsl", BLOCK, PARAMS);
+static TILES: Shader = written_out!("conv2d_weight_subgroup_tiles.wgsl", BLOCK, PARAMS);
+static IMAGES: Shader = written_out!("conv2d_weight_subgroup_images.wgsl", BLOCK, PARAMS);
+static SINGLE: Shader = written_out!("conv2d_weight_subgroup_single.wgsl", BLOCK, PARAMS);
 static ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS, PARAMS);
 static PIXELS: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE, PARAMS);
-
-/// The `override` constants of kernels that are compiled for sizes.
-struct Sizes<const A: u32, const B: u32>;
-
-impl<const A: u32, const B: u32> Sizes<A, B> {
-    const OF_PRODUCT: &[(&str, f64)] = &[("INPUTS", A as f64), ("CHANNELS", B as f64)];
-    const TAPS: &[(&str, f64)] = &[("TAPS", A as f64)];
-    const STRIDED: &[(&str, f64)] = &[("TAPS", A as f64), ("STRIDE", B as f64)];
-}
 
 /// Can a subgroup add up a share in so many iterations for an image?
 fn runs(p: &Conv2d, profile: &Profile, iterations: u64) -> bool {
@@ -63,7 +52,7 @@ pub(super) const fn pointwise<const INPUTS: u32, const CHANNELS: u32>(
         twin: None,
         shader: &POINTWISE,
         entry: "conv2d_backward_weight_subgroup_pointwise",
-        constants: Sizes::<INPUTS, CHANNELS>::OF_PRODUCT,
+        constants: const { &[("INPUTS", INPUTS as f64), ("CHANNELS", CHANNELS as f64)] },
         workgroups: |p| blocks(p, 8 * INPUTS, CHANNELS),
         chain: share,
         supports: |p, profile| {
@@ -87,7 +76,7 @@ pub(super) const fn tiles<const TAPS: u32>(name: &'static str) -> Variant<Conv2d
         },
         shader: &TILES,
         entry: "conv2d_backward_weight_subgroup_tiles",
-        constants: Sizes::<TAPS, 1>::TAPS,
+        constants: const { &[("TAPS", TAPS as f64)] },
         workgroups: |p| blocks(p, 8, 8),
         supports: |p, profile| {
             let strips = p.w_out.div_ceil(STRIP) as u64;
@@ -104,9 +93,16 @@ pub(super) const fn images<const TAPS: u32, const SIDE: u32>(
 ) -> Variant<Conv2d> {
     Variant {
         suits: crate::ops::always,
-        shader: if SIDE == 6 { &IMAGES6 } else { &IMAGES3 },
+        shader: &IMAGES,
         entry: "conv2d_backward_weight_subgroup_images",
-        constants: Sizes::<TAPS, 1>::TAPS,
+        constants: const {
+            &[
+                ("TAPS", TAPS as f64),
+                ("SIDE", SIDE as f64),
+                ("INPUTS", planes(SIDE) as f64),
+                ("CHANNELS", 8.0),
+            ]
+        },
         workgroups: |p| blocks(p, 8 * planes(SIDE), 8),
         supports: |p, profile| {
             let sides = [p.h_in, p.w_in, p.h_out, p.w_out] == [SIDE; 4];
@@ -136,7 +132,7 @@ pub(super) const fn few<const TAPS: u32, const STRIDE: u32>(name: &'static str) 
         suits: |p| p.c_in <= FEW && 3 * p.w_out >= 2 * p.w_out.next_multiple_of(24),
         shader: &SINGLE,
         entry: "conv2d_backward_weight_subgroup_single",
-        constants: Sizes::<TAPS, STRIDE>::STRIDED,
+        constants: const { &[("TAPS", TAPS as f64), ("STRIDE", STRIDE as f64)] },
         workgroups: |p| blocks(p, 1, 16),
         supports: |p, profile| {
             let strides = [p.stride_h, p.stride_w] == [STRIDE; 2] && p.pad_top < TAPS;
@@ -156,7 +152,7 @@ pub(super) const fn rows<const TAPS: u32>(name: &'static str) -> Variant<Conv2d>
         suits: crate::ops::always,
         shader: &ROWS,
         entry: "conv2d_backward_weight_rows",
-        constants: Sizes::<TAPS, 1>::TAPS,
+        constants: const { &[("TAPS", TAPS as f64)] },
         workgroups: |p| {
             let blocks = p.c_out.div_ceil(10) * (p.kh * p.c_in).div_ceil(16);
             p.splits as u64 * blocks as u64
@@ -176,6 +172,6 @@ pub(super) const fn pixels<const TAPS: u32>(name: &'static str) -> Variant<Conv2
         shader: &PIXELS,
         entry: "conv2d_backward_weight_subgroup",
         supports: |p, profile| weight_tiles::<TAPS>(p) && profile.has_subgroup(8),
-        ..weight_registers::<TAPS>(name, Sizes::<TAPS, 1>::TAPS)
+        ..weight_registers::<TAPS>(name, const { &[("TAPS", TAPS as f64)] })
     }
 }
