@@ -14,7 +14,7 @@ use super::metrics::{self, Metrics};
 use super::shards::Filling;
 use crate::ops::augment::Record;
 use crate::ops::softmax_cross_entropy::METRICS;
-use crate::ops::{Access, Step};
+use crate::ops::{Access, AnyOp, Step};
 use crate::plan::{self, Dispatch, Mode, Plan, Port, Program, Range};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -170,14 +170,8 @@ impl<'g> Executor<'g> {
             step: &step,
             checks,
         };
-        let all = || distinct(plan.programs.iter().flat_map(|p| &p.dispatches));
-        let total = all().count();
-        let mut done = 0;
-        for dispatch in all() {
-            gpu.kernel(dispatch.op, dispatch.variant, checks)?;
-            done += 1;
-            progress(done, total);
-        }
+        let wanted = kernels(plan.programs.iter().flat_map(|p| &p.dispatches));
+        gpu.compile_all(&wanted, checks, progress)?;
         let programs = plan.programs.iter();
         let programs = programs
             .map(|program| resolver.program(&program.dispatches))
@@ -371,7 +365,7 @@ impl<'g> Executor<'g> {
         compiled: &mut dyn FnMut(usize, usize),
     ) -> Result<Metrics, Error> {
         self.upload(work, batch);
-        let total = distinct(self.dispatches(work).iter()).count();
+        let total = kernels(self.dispatches(work).iter()).len();
         let mut seen = std::collections::HashSet::new();
         for index in 0..self.launches(work).len() {
             self.launch(work, index)?;
@@ -575,10 +569,11 @@ fn readback_slot(gpu: &Gpu, heads: usize) -> wgpu::Buffer {
     })
 }
 
-/// One dispatch of each kernel.
-fn distinct<'a>(
-    dispatches: impl Iterator<Item = &'a Dispatch>,
-) -> impl Iterator<Item = &'a Dispatch> {
+/// Their kernels: op and variant, each once.
+fn kernels<'a>(dispatches: impl Iterator<Item = &'a Dispatch>) -> Vec<(&'static dyn AnyOp, usize)> {
     let mut seen = std::collections::HashSet::new();
-    dispatches.filter(move |d| seen.insert((d.op.name(), d.variant)))
+    let kernels = dispatches.map(|d| (d.op, d.variant));
+    kernels
+        .filter(|(op, variant)| seen.insert((op.name(), *variant)))
+        .collect()
 }

@@ -79,28 +79,56 @@ impl Gpu {
         faults.lost.get_or_insert("destroyed".into());
     }
 
+    /// Makes something, and says what the driver reports of it, whatever other threads meet meanwhile.
+    pub(super) fn checked<T>(&self, what: &str, make: impl FnOnce() -> T) -> Result<T, Error> {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let memory = self.device.push_error_scope(OutOfMemory);
+        let internal = self.device.push_error_scope(Internal);
+        let validation = self.device.push_error_scope(Validation);
+        let made = make();
+        let errors = [
+            pollster::block_on(validation.pop()),
+            pollster::block_on(internal.pop()),
+            pollster::block_on(memory.pop()),
+        ];
+        match errors.into_iter().flatten().next() {
+            Some(error) => Err(self.refused(what, error)),
+            None => self.check(what).map(|()| made),
+        }
+    }
+
     /// The first error that the driver reported since the last call, if any; `what` was being done.
     pub fn check(&self, what: &str) -> Result<(), Error> {
         let mut faults = self.faults.lock().expect("no panic while locked");
         // Lack of memory can be why the device was lost; it says more.
         let refused = matches!(faults.first, Some(wgpu::Error::OutOfMemory { .. }));
-        if refused || faults.lost.as_deref() == Some(OUT_OF_MEMORY) {
-            faults.first = None;
-            return Err(Error::OutOfMemory {
-                adapter: self.info.name.clone(),
-                what: what.into(),
+        if !refused && let Some(cause) = &faults.lost {
+            return Err(match cause.as_str() {
+                OUT_OF_MEMORY => self.out_of_memory(what),
+                _ => self.lost(what, cause.clone()),
             });
-        }
-        if let Some(cause) = &faults.lost {
-            return Err(self.lost(what, cause.clone()));
         }
         match faults.first.take() {
             None => Ok(()),
-            Some(error) => Err(Error::Rejected {
-                adapter: self.info.to_string(),
-                what: what.into(),
-                cause: one_line(&error.to_string()),
-            }),
+            Some(error) => Err(self.refused(what, error)),
+        }
+    }
+
+    fn refused(&self, what: &str, error: wgpu::Error) -> Error {
+        if let wgpu::Error::OutOfMemory { .. } = error {
+            return self.out_of_memory(what);
+        }
+        Error::Rejected {
+            adapter: self.info.to_string(),
+            what: what.into(),
+            cause: one_line(&error.to_string()),
+        }
+    }
+
+    fn out_of_memory(&self, what: &str) -> Error {
+        Error::OutOfMemory {
+            adapter: self.info.name.clone(),
+            what: what.into(),
         }
     }
 

@@ -4,8 +4,11 @@
 
 use super::Error;
 use super::device::{Buffer, Gpu};
-use crate::ops::{Access, AnyOp, Step};
-use std::sync::Arc;
+use crate::ops::{Access, AnyOp, Step, VariantInfo};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 /// Does the compiler add bounds checks and loop bounding to a shader, those apart whose loops are written out?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +78,43 @@ impl Gpu {
         Ok(kernel)
     }
 
+    /// Compiles the kernels of these variants side by side, telling `progress` how many of how many are there.
+    pub(super) fn compile_all(
+        &self,
+        wanted: &[(&'static dyn AnyOp, usize)],
+        checks: Checks,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(), Error> {
+        let next = AtomicUsize::new(0);
+        let (done, ready) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..self.compilers().min(wanted.len()) {
+                let (done, next) = (done.clone(), &next);
+                scope.spawn(move || {
+                    while let Some(&(op, variant)) =
+                        wanted.get(next.fetch_add(1, Ordering::Relaxed))
+                        && done.send(self.kernel(op, variant, checks)).is_ok()
+                    {}
+                });
+            }
+            drop(done);
+            // Where one fails, `ready` is dropped and the threads end.
+            for (i, kernel) in ready.into_iter().enumerate() {
+                kernel?;
+                progress(i + 1, wanted.len());
+            }
+            Ok(())
+        })
+    }
+
+    /// Threads that compile: one on GL, whose context is one thread's at a time.
+    fn compilers(&self) -> usize {
+        match self.info.backend {
+            "gl" => 1,
+            _ => thread::available_parallelism().map_or(1, NonZero::get),
+        }
+    }
+
     fn compile(
         &self,
         op: &'static dyn AnyOp,
@@ -82,6 +122,14 @@ impl Gpu {
         checks: Checks,
     ) -> Result<Kernel, Error> {
         let chosen = op.variants()[variant];
+        let file = chosen.shader.file;
+        self.checked(
+            &format!("kernel {} ({}, {file})", op.name(), chosen.name),
+            || self.pipeline(op, &chosen, checks),
+        )
+    }
+
+    fn pipeline(&self, op: &'static dyn AnyOp, chosen: &VariantInfo, checks: Checks) -> Kernel {
         let text = chosen.module();
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(chosen.shader.file),
@@ -121,13 +169,7 @@ impl Gpu {
                 },
                 cache: None,
             });
-        self.check(&format!(
-            "kernel {} ({}, {})",
-            op.name(),
-            chosen.name,
-            chosen.shader.file
-        ))?;
-        Ok(Kernel { pipeline, layout })
+        Kernel { pipeline, layout }
     }
 
     fn bind_group_layout(&self, op: &'static dyn AnyOp) -> wgpu::BindGroupLayout {
