@@ -44,10 +44,16 @@ fn place_of(walk: Walk, group: u32, lane: u32) -> Place {
     return Place(group % blocks * CHANNELS, (group / blocks * 8u + lane) * QUADS);
 }
 
-/// Index of a quad in channel c of its image, of which `channels` are stored.
-fn index(quad: u32, c: u32, channels: u32) -> u32 {
+/// Where the quads of a lane begin in channel c of their images, of which `channels` are stored. Quads behind the last
+/// image lie over the last: their sums are not stored.
+fn starts_of(place: Place, c: u32, channels: u32) -> array<u32, QUADS> {
     let plane = plane_quads();
-    return (quad / plane * channels + c) * plane + quad % plane;
+    var starts: array<u32, QUADS>;
+    for (var q = 0u; q < QUADS; q += 1u) {
+        let quad = min(place.quad + q, params.n * plane - 1u);
+        starts[q] = (quad / plane * channels + c) * plane + quad % plane;
+    }
+    return starts;
 }
 
 /// Computes four quads, every sum beginning at its channel's `start`.
@@ -59,11 +65,7 @@ fn product(walk: Walk, place: Place, start: Each, lane: u32) -> Tile {
         }
     }
     let plane = plane_quads();
-    var at: array<u32, QUADS>;
-    for (var q = 0u; q < QUADS; q += 1u) {
-        // Quads behind the last image read the last: their sums are not stored.
-        at[q] = index(min(place.quad + q, params.n * plane - 1u), walk.first, walk.stored);
-    }
+    let at = starts_of(place, walk.first, walk.stored);
     for (var d = 0u; d < walk.depth; d += DEPTH) {
         var weights: array<Each, DEPTH>;
         var pixels: array<Quads, DEPTH>;
@@ -99,12 +101,14 @@ fn conv2d_forward_subgroup_pointwise(
     let walk = forward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
     let tile = product(walk, place, load_biases(place.c, lane), lane);
+    let plane = plane_quads();
+    // Before the loops: these divisions cost as much as the stores.
+    let to = starts_of(place, walk.to_first + place.c, walk.to_stored);
     for (var c = 0u; c < CHANNELS; c += 1u) {
         for (var q = 0u; q < QUADS; q += 1u) {
             if is_stored(walk, place, c, q) {
                 let sums = tile[c][q];
-                output[index(place.quad + q, walk.to_first + place.c + c, walk.to_stored)] =
-                    select(sums, relu4(sums), params.relu != 0u);
+                output[to[q] + c * plane] = select(sums, relu4(sums), params.relu != 0u);
             }
         }
     }
@@ -119,15 +123,19 @@ fn conv2d_backward_input_subgroup_pointwise(
     let walk = backward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
     let tile = product(walk, place, Each(), lane);
+    let plane = plane_quads();
+    // Before the loops: these divisions cost as much as the stores.
+    let to = starts_of(place, walk.to_first + place.c, walk.to_stored);
+    let masks = starts_of(place, params.mask_first + place.c, params.mask_channels);
     for (var c = 0u; c < CHANNELS; c += 1u) {
         for (var q = 0u; q < QUADS; q += 1u) {
             if is_stored(walk, place, c, q) {
                 var sums = tile[c][q];
                 if params.relu != 0u {
-                    let mask = relu_mask[index(place.quad + q, params.mask_first + place.c + c, params.mask_channels)];
+                    let mask = relu_mask[masks[q] + c * plane];
                     sums = select(vec4<f32>(), sums, mask > vec4<f32>());
                 }
-                output[index(place.quad + q, walk.to_first + place.c + c, walk.to_stored)] = sums;
+                output[to[q] + c * plane] = sums;
             }
         }
     }
