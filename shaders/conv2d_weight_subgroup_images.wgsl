@@ -32,6 +32,7 @@ const LOADS: u32 = (CHANNELS * SIDE * SIDE / 4 + 7) / 8;
 
 /// A plane, by row and column.
 alias Plane = array<array<f32, SIDE>, SIDE>;
+
 /// Computes the sums of the share `split` for a lane's inputs from ci and output channels from co on; where the
 /// workgroup `owns_bias`, it also writes the bias gradient of the channels.
 fn gradient(split: u32, ci: u32, co: u32, owns_bias: bool, lane: u32) {

@@ -26,6 +26,7 @@ const QUADS: u32 = 3;
 
 /// A row of x: four pixels before the strip's, its own, four after.
 alias Row = array<f32, 4 * (QUADS + 2)>;
+
 /// Row y of a plane of x under a strip from column `left` on; zero outside, where a coordinate wrapped or ran over.
 fn load_row(plane: u32, y: u32, left: u32) -> Row {
     var row: Row;

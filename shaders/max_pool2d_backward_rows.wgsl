@@ -1,12 +1,12 @@
 // Backward pass of max_pool2d for windows of 3x3, each STRIDE pixels from the next.
 //
 // grad_x[pixel] = sum of dy over the windows that the pixel won (ties: first in row-major order), zero where
-// the ReLU before (relu_mask) was closed.
+// the ReLU before was closed: where relu_mask is not positive (params.masked 1), or x itself is not (2).
 //
 // x, grad_x (n, x_channels, h_in, w_in), dy (n, y_channels, h_out, w_out), relu_mask (n, mask_channels, h_in,
 // w_in): c channels from *_first on. An invocation owns a strip of grad_x, WIDTH columns wide and as high as the
 // image, and walks down it: in registers it has the three rows of x that the windows of its columns lie over, and
-// the sums of the rows of grad_x that further windows will reach.
+// the sums of the rows of grad_x that further windows will reach. Its loops are written out.
 //
 // A pixel that the image lacks is replaced by the nearest that it has. Behind that one such a copy cannot win;
 // before it, a copy's win counts as its own.
@@ -14,12 +14,11 @@
 override WORKGROUP: u32;
 /// 1 or 2.
 override STRIDE: u32;
-/// Columns of a strip: a multiple of STRIDE, at most WIDEST.
+/// Columns of a strip: a multiple of STRIDE.
 override WIDTH: u32;
-const WIDEST: u32 = 12u;
-/// Windows that reach so many columns, and columns under them.
-const WINDOWS: u32 = 14u;
-const SPAN: u32 = 16u;
+/// Windows that reach so many columns, and columns under them: with STRIDE 2 one less.
+const WINDOWS: u32 = (WIDTH + 2) / STRIDE;
+const SPAN: u32 = WIDTH + 4;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
@@ -30,7 +29,7 @@ const SPAN: u32 = 16u;
 /// A row of x under the windows of a strip; a number of each window; a row of a strip.
 alias Row = array<f32, SPAN>;
 alias Windows = array<f32, WINDOWS>;
-alias Strip = array<f32, WIDEST>;
+alias Strip = array<f32, WIDTH>;
 
 /// The largest pixel of a window so far, and which of the nine it is.
 struct Best {
@@ -67,18 +66,16 @@ fn winner(top: Row, middle: Row, bottom: Row, k: u32, outer: u32, above: u32) ->
 /// Adds what the columns of a strip won by the windows' row of taps from `first_tap` on.
 fn collect(sum: Strip, taps: array<u32, WINDOWS>, gradient: Windows, first_tap: u32) -> Strip {
     var sums = sum;
-    for (var k = 0u; k < WIDEST; k += 1u) {
-        if k < WIDTH {
-            if STRIDE == 1u {
-                sums[k] += select(0.0, gradient[k], taps[k] == first_tap + 2u);
-                sums[k] += select(0.0, gradient[k + 1u], taps[k + 1u] == first_tap + 1u);
-                sums[k] += select(0.0, gradient[k + 2u], taps[k + 2u] == first_tap);
-            } else if k % 2u == 0u {
-                sums[k] += select(0.0, gradient[k / 2u], taps[k / 2u] == first_tap + 2u);
-                sums[k] += select(0.0, gradient[k / 2u + 1u], taps[k / 2u + 1u] == first_tap);
-            } else {
-                sums[k] += select(0.0, gradient[k / 2u + 1u], taps[k / 2u + 1u] == first_tap + 1u);
-            }
+    for (var k = 0u; k < WIDTH; k += 1u) {
+        if STRIDE == 1u {
+            sums[k] += select(0.0, gradient[k], taps[k] == first_tap + 2u);
+            sums[k] += select(0.0, gradient[k + 1u], taps[k + 1u] == first_tap + 1u);
+            sums[k] += select(0.0, gradient[k + 2u], taps[k + 2u] == first_tap);
+        } else if k % 2u == 0u {
+            sums[k] += select(0.0, gradient[k / 2u], taps[k / 2u] == first_tap + 2u);
+            sums[k] += select(0.0, gradient[k / 2u + 1u], taps[k / 2u + 1u] == first_tap);
+        } else {
+            sums[k] += select(0.0, gradient[k / 2u + 1u], taps[k / 2u + 1u] == first_tap + 1u);
         }
     }
     return sums;
@@ -114,18 +111,16 @@ fn max_pool2d_backward_rows(
             var gradient = gradients_from((gradients + min(oy, params.h_out - 1u)) * params.w_out, ox);
             var taps: array<u32, WINDOWS>;
             for (var j = 0u; j < WINDOWS; j += 1u) {
-                if STRIDE * j < WIDTH + 2u {
-                    let outer = u32(column + i32(STRIDE * j) < 2);
-                    taps[j] = winner(top, middle, bottom, STRIDE * j, outer, select(0u, 3u, iy < 0));
-                    let exists = (u32(ox + i32(j)) < params.w_out) & (oy < params.h_out);
-                    gradient[j] = select(0.0, gradient[j], exists);
-                }
+                let outer = u32(column + i32(STRIDE * j) < 2);
+                taps[j] = winner(top, middle, bottom, STRIDE * j, outer, select(0u, 3u, iy < 0));
+                let exists = (u32(ox + i32(j)) < params.w_out) & (oy < params.h_out);
+                gradient[j] = select(0.0, gradient[j], exists);
             }
             sum = collect(sum, taps, gradient, 0u);
             sum_below = collect(sum_below, taps, gradient, 3u);
             let last = collect(Strip(), taps, gradient, 6u);
             if u32(iy) < params.h_in {
-                store_row((plane + u32(iy)) * params.w_in, (mask + u32(iy)) * params.w_in, column, sum);
+                store_row((plane + u32(iy)) * params.w_in, (mask + u32(iy)) * params.w_in, column, sum, top);
             }
             if STRIDE == 1u {
                 top = middle;
@@ -135,7 +130,7 @@ fn max_pool2d_backward_rows(
             } else {
                 let below = u32(iy + 1);
                 if below < params.h_in {
-                    store_row((plane + below) * params.w_in, (mask + below) * params.w_in, column, sum_below);
+                    store_row((plane + below) * params.w_in, (mask + below) * params.w_in, column, sum_below, middle);
                 }
                 top = bottom;
                 middle = row_at(plane, iy + 3, column);

@@ -3,39 +3,33 @@
 // the left by one pixel (STRIDE 1, where rows of y are as long) or none (STRIDE 2).
 
 alias Stored = vec4<f32>;
-/// Vectors of the widest strip.
-const OWN: u32 = 3u;
-
-/// A pixel of x, and a number of dy.
-fn pixel(at: u32) -> f32 {
-    return x[at / 4u][at % 4u];
-}
-
-fn gradient_at(at: u32) -> f32 {
-    return dy[at / 4u][at % 4u];
-}
+/// Vectors of a strip.
+const OWN: u32 = WIDTH / 4;
+/// Does a strip begin under a whole vector of y?
+const ALIGNED: bool = WIDTH % (4 * STRIDE) == 0;
+/// Vectors of y under it then.
+const OVER: u32 = (WIDTH / STRIDE + 3) / 4;
 
 /// The pixels of the row of x that begins at `start`, from two before `column` on.
 fn row_from(start: u32, column: i32) -> Row {
     let own = u32(column);
-    let last = params.w_in - 1u;
-    var vectors: array<vec4<f32>, OWN>;
-    for (var q = 0u; q < OWN; q += 1u) {
-        if 4u * q < WIDTH {
-            vectors[q] = x[(start + own) / 4u + q];
-        }
-    }
     var row: Row;
-    row[0] = pixel(start + max(own, 2u) - 2u);
-    row[1] = pixel(start + max(own, 1u) - 1u);
-    for (var k = 0u; k < WIDEST; k += 1u) {
-        if k < WIDTH {
-            row[k + 2u] = vectors[k / 4u][k % 4u];
-        }
+    for (var q = 0u; q < OWN; q += 1u) {
+        let pixels = x[(start + own) / 4u + q];
+        row[4u * q + 2u] = pixels.x;
+        row[4u * q + 3u] = pixels.y;
+        row[4u * q + 4u] = pixels.z;
+        row[4u * q + 5u] = pixels.w;
     }
-    row[WIDTH + 2u] = pixel(start + min(own + WIDTH, last));
+    // Outside the image stand copies of its first pixel and of its last.
+    let before = x[(start + max(own, 4u)) / 4u - 1u];
+    row[0] = select(row[2], before.z, own > 0u);
+    row[1] = select(row[2], before.w, own > 0u);
+    let next = own + WIDTH;
+    let after = x[(start + min(next, params.w_in - 4u)) / 4u];
+    row[WIDTH + 2u] = select(after.w, after.x, next < params.w_in);
     if STRIDE == 1u {
-        row[WIDTH + 3u] = pixel(start + min(own + WIDTH + 1u, last));
+        row[WIDTH + 3u] = select(after.w, after.y, next < params.w_in);
     }
     return row;
 }
@@ -43,40 +37,39 @@ fn row_from(start: u32, column: i32) -> Row {
 /// The gradients of the row of dy that begins at `start`, from `ox` on; of windows that do not exist, any.
 fn gradients_from(start: u32, ox: i32) -> Windows {
     var gradients: Windows;
-    if STRIDE == 1u {
-        let own = u32(ox + 1);
-        var vectors: array<vec4<f32>, OWN>;
-        for (var q = 0u; q < OWN; q += 1u) {
-            if 4u * q < WIDTH {
-                vectors[q] = dy[(start + own) / 4u + q];
-            }
+    if ALIGNED {
+        let own = start + u32(ox + 1);
+        for (var q = 0u; q < OVER; q += 1u) {
+            let whole = dy[own / 4u + q];
+            gradients[4u * q + 1u] = whole.x;
+            gradients[4u * q + 2u] = whole.y;
+            gradients[4u * q + 3u] = whole.z;
+            gradients[4u * q + 4u] = whole.w;
         }
-        gradients[0] = gradient_at(start + max(own, 1u) - 1u);
-        for (var k = 0u; k < WIDEST; k += 1u) {
-            if k < WIDTH {
-                gradients[k + 1u] = vectors[k / 4u][k % 4u];
-            }
+        gradients[0] = dy[max(own, 4u) / 4u - 1u].w;
+        if STRIDE == 1u {
+            gradients[WINDOWS - 1u] = dy[(start + min(u32(ox + 1) + WIDTH, params.w_out - 4u)) / 4u].x;
         }
-        gradients[WIDTH + 1u] = gradient_at(start + min(own + WIDTH, params.w_out - 1u));
     } else {
         for (var j = 0u; j < WINDOWS; j += 1u) {
-            if 2u * j < WIDTH + 2u {
-                gradients[j] = gradient_at(start + u32(max(ox + i32(j), 0)));
-            }
+            let at = start + u32(max(ox + i32(j), 0));
+            gradients[j] = dy[at / 4u][at % 4u];
         }
     }
     return gradients;
 }
 
-/// Stores the columns from `column` on of the row of grad_x that begins at `to`; `mask` is where the mask's row does.
-fn store_row(to: u32, mask: u32, column: i32, sum: Strip) {
+/// Stores the columns from `column` on of the row of grad_x that begins at `to`; `mask` is where the mask's row does, and
+/// `pixels` the row of x.
+fn store_row(to: u32, mask: u32, column: i32, sum: Strip, pixels: Row) {
     for (var q = 0u; q < OWN; q += 1u) {
-        if 4u * q < WIDTH {
-            var own = vec4<f32>(sum[4u * q], sum[4u * q + 1u], sum[4u * q + 2u], sum[4u * q + 3u]);
-            if params.masked != 0u {
-                own = select(vec4<f32>(), own, relu_mask[(mask + u32(column)) / 4u + q] > vec4<f32>());
-            }
-            grad_x[(to + u32(column)) / 4u + q] = own;
+        let k = 4u * q;
+        var before = vec4<f32>(pixels[k + 2u], pixels[k + 3u], pixels[k + 4u], pixels[k + 5u]);
+        if params.masked == 1u {
+            before = relu_mask[(mask + u32(column)) / 4u + q];
         }
+        let own = vec4<f32>(sum[k], sum[k + 1u], sum[k + 2u], sum[k + 3u]);
+        let open = (before > vec4<f32>()) | vec4<bool>(params.masked == 0u);
+        grad_x[(to + u32(column)) / 4u + q] = select(vec4<f32>(), own, open);
     }
 }

@@ -130,7 +130,11 @@ impl Layer for MaxPooling2D {
             x_first: 0,
             ..params
         };
-        let (params, mask) = stopped(params, dy, emit);
+        let (mut params, mask) = stopped(params, dy, emit);
+        let view = (mask, params.mask_channels, params.mask_first);
+        if params.masked != 0 && view == (x, params.c, 0) {
+            params = params.own_mask();
+        }
         emit.dispatch(&max_pool2d::Backward, &params, &[x, dy, mask, dx]);
     }
 }

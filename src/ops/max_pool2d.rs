@@ -29,7 +29,7 @@ params! {
         x_first: u32 as place,
         y_channels: u32 as detail,
         y_first: u32 as place,
-        /// Backward: is the gradient stopped where `relu_mask` is not positive?
+        /// Backward: is the gradient stopped where `relu_mask` is not positive? 2 where that is x, which a kernel has.
         masked: u32,
         /// Of the buffer that holds `relu_mask`, a range of which goes with x.
         mask_channels: u32 as detail,
@@ -87,7 +87,17 @@ impl MaxPool2d {
     }
     /// Bytes of the mask that a backward pass reads.
     pub(super) fn mask_bytes(&self) -> u64 {
-        4 * u64::from(self.masked != 0) * self.inputs()
+        4 * u64::from(self.masked == 1) * self.inputs()
+    }
+
+    /// The same, its gradient stopped where x itself is not positive.
+    pub fn own_mask(&self) -> MaxPool2d {
+        MaxPool2d {
+            masked: 2,
+            mask_channels: self.x_channels,
+            mask_first: self.x_first,
+            ..*self
+        }
     }
 
     /// The same, its gradient stopped by a range of a wider buffer.

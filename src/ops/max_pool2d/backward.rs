@@ -6,7 +6,7 @@ use super::{
 use crate::ops::reference::{Expected, max_pool2d as reference};
 use crate::ops::{
     Binding, Case, Cost, ELEMENTWISE, FEW, Family, Fill, MAX_ITERATIONS, Op, Phase, Shader, Step,
-    Variant, always, anywhere, out, per_element, read, shader,
+    Variant, always, anywhere, out, per_element, read, shader, written_out,
 };
 use crate::profile::{Class, Profile};
 
@@ -17,8 +17,8 @@ static STRIPS_2: Shader = shader!("max_pool2d_backward_strips.wgsl", STRIDE_2, P
 
 static BY_ONE: Shader = shader!("max_pool2d_backward_rows_scalars.wgsl");
 static BY_FOUR: Shader = shader!("max_pool2d_backward_rows_vectors.wgsl");
-static ROWS: Shader = shader!("max_pool2d_backward_rows.wgsl", BY_ONE, PARAMS);
-static ROWS4: Shader = shader!("max_pool2d_backward_rows.wgsl", BY_FOUR, PARAMS);
+static ROWS: Shader = written_out!("max_pool2d_backward_rows.wgsl", BY_ONE, PARAMS);
+static ROWS4: Shader = written_out!("max_pool2d_backward_rows.wgsl", BY_FOUR, PARAMS);
 
 /// Rows of a strip for GPUs, which want many invocations: each finds the winners above it anew.
 const SHORT: u32 = 6;
@@ -56,41 +56,34 @@ const fn registers<const STRIDE: u32>(
 const fn rows<const STRIDE: u32, const WIDTH: u32>(
     name: &'static str,
     shader: &'static Shader,
-    constants: &'static [(&'static str, f64)],
 ) -> Variant<MaxPool2d> {
     Variant {
         family: Family::Rows,
         shader,
         entry: "max_pool2d_backward_rows",
-        constants,
+        constants: const {
+            &[
+                ("WORKGROUP", FEW as f64),
+                ("STRIDE", STRIDE as f64),
+                ("WIDTH", WIDTH as f64),
+            ]
+        },
         workgroups: |p| strips_of(p, p.w_in + p.pad_left % STRIDE, WIDTH),
         ..registers::<STRIDE>(name, shader)
     }
 }
 
-const fn rows4<const STRIDE: u32, const WIDTH: u32>(
-    name: &'static str,
-    constants: &'static [(&'static str, f64)],
-) -> Variant<MaxPool2d> {
+const fn rows4<const STRIDE: u32, const WIDTH: u32>(name: &'static str) -> Variant<MaxPool2d> {
     Variant {
         supports: |p, _| {
             let planes = (p.h_out * p.w_out).is_multiple_of(4);
             in_vectors::<STRIDE>(p) && p.w_in.is_multiple_of(WIDTH) && planes
         },
-        ..rows::<STRIDE, WIDTH>(name, &ROWS4, constants)
+        ..rows::<STRIDE, WIDTH>(name, &ROWS4)
     }
 }
 
 const WORKGROUP: (&str, f64) = ("WORKGROUP", ELEMENTWISE as f64);
-
-/// Constants of such a variant.
-const fn of_rows(stride: u32, width: u32) -> [(&'static str, f64); 3] {
-    [
-        ("WORKGROUP", FEW as f64),
-        ("STRIDE", stride as f64),
-        ("WIDTH", width as f64),
-    ]
-}
 
 /// Cells from one window to the next, which an invocation goes through.
 fn apart(p: &MaxPool2d, profile: &Profile) -> bool {
@@ -122,12 +115,14 @@ impl Op for Backward {
         },
         registers::<1>("registers3", &STRIPS_1),
         registers::<2>("registers3_2", &STRIPS_2),
-        rows4::<1, 12>("rows12", &const { of_rows(1, 12) }),
-        rows4::<2, 12>("rows12_2", &const { of_rows(2, 12) }),
-        rows4::<1, 4>("rows4", &const { of_rows(1, 4) }),
-        rows4::<2, 4>("rows4_2", &const { of_rows(2, 4) }),
-        rows::<1, 6>("rows", &ROWS, &const { of_rows(1, 6) }),
-        rows::<2, 6>("rows_2", &ROWS, &const { of_rows(2, 6) }),
+        rows4::<1, 24>("rows24"),
+        rows4::<2, 24>("rows24_2"),
+        rows4::<1, 12>("rows12"),
+        rows4::<2, 12>("rows12_2"),
+        rows4::<1, 4>("rows4"),
+        rows4::<2, 4>("rows4_2"),
+        rows::<1, 6>("rows", &ROWS),
+        rows::<2, 6>("rows_2", &ROWS),
         Variant {
             name: "registers",
             family: Family::Registers,
@@ -177,8 +172,11 @@ impl Op for Backward {
             let ties = [Fill::Integers(0, 2), some(), mask()];
             cases.push(case("_ties", params, ties, true));
             let masked = params.masked();
-            let spoilt = [spoilt(params.x_len()), some(), mask()];
-            cases.push(case("_mask", masked, spoilt, true));
+            let spoilt = spoilt(params.x_len());
+            let fills = [spoilt.clone(), some(), mask()];
+            cases.push(case("_mask", masked, fills, true));
+            let fills = [spoilt.clone(), some(), spoilt];
+            cases.push(case("_own_mask", params.own_mask(), fills, true));
             for (suffix, fill) in near_ties(&params) {
                 let fills = [fill, some(), Fill::Tiny(-1, 1)];
                 cases.push(case(suffix, masked, fills, true));
