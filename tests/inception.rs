@@ -79,13 +79,8 @@ fn train(executor: &mut Executor, t: u32, learning_rate: f64) -> Metrics {
         .map(|n| (7.0 * unit(8000 + t as u64, n)) as u32)
         .collect();
     let scalars = executor.plan.rule.scalars(learning_rate, t as u64 + 1);
-    let batch = Batch {
-        images: Images::Host(&images),
-        labels: &labels,
-        targets: None,
-        augmented: None,
-        step: Step::new(t + 1, BATCH, scalars),
-    };
+    let step = Step::new(t + 1, BATCH, scalars);
+    let batch = Batch::new(Images::Host(&images), &labels, step);
     let start = std::time::Instant::now();
     executor.submit(Work::TRAIN, &batch).expect("a step");
     let metrics = executor.finish_oldest().expect("a step");

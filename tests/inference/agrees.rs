@@ -59,13 +59,9 @@ fn answers(executor: &mut Executor, work: Work, port: &str) -> Vec<Vec<f32>> {
         let mut pixels: Vec<f32> = (first..first + valid).flat_map(image).collect();
         // What stands behind the valid rows plays no part.
         pixels.resize(batch * PIXELS, 0.25);
-        let batch = Batch {
-            images: Images::Host(&pixels),
-            labels: &vec![0; batch],
-            targets: None,
-            augmented: None,
-            step: Step::new(0, valid as u32, [0.0; 4]),
-        };
+        let labels = vec![0; batch];
+        let step = Step::new(0, valid as u32, [0.0; 4]);
+        let batch = Batch::new(Images::Host(&pixels), &labels, step);
         let values = executor.compute(work, &batch, port).expect("an answer");
         rows.extend(
             values
