@@ -26,13 +26,7 @@ fn step(criterion: &mut Criterion) {
         .collect();
     let labels: Vec<u32> = (0..BATCH).map(|n| n % 7).collect();
     let step = Step::new(1, BATCH, adam::scalars(1e-3, 1));
-    let batch = Batch {
-        images: Images::Host(&images),
-        labels: &labels,
-        targets: None,
-        augmented: None,
-        step,
-    };
+    let batch = Batch::new(Images::Host(&images), &labels, step);
 
     let mut group = criterion.benchmark_group("inception-gap");
     group.sample_size(10);

@@ -89,24 +89,6 @@ struct Row {
     after: vec4<f32>,
 }
 
-/// A convolution seen from its output, in either direction; source and output are of one width.
-struct Walk {
-    backward: bool,
-    /// Channels that are summed, and channels of the output.
-    depth: u32,
-    channels: u32,
-    /// Channel ranges of the source and of the output.
-    stored: u32,
-    first: u32,
-    to_stored: u32,
-    to_first: u32,
-    /// Rows of either, and padding before the first row.
-    height: u32,
-    to_height: u32,
-    top: u32,
-    width: u32,
-}
-
 /// Where a tile lies.
 struct Place {
     n: u32,
@@ -359,18 +341,7 @@ fn conv2d_forward_subgroup_rows(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    var walk: Walk;
-    walk.backward = false;
-    walk.depth = params.c_in;
-    walk.channels = params.c_out;
-    walk.stored = params.x_channels;
-    walk.first = params.x_first;
-    walk.to_stored = params.y_channels;
-    walk.to_first = params.y_first;
-    walk.height = params.h_in;
-    walk.to_height = params.h_out;
-    walk.top = params.pad_top;
-    walk.width = params.w_in;
+    let walk = forward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
     var block = convolve(walk, place, biases(place.c, lane), lane);
     for (var i = 0u; i < rows_stored(walk, place) * 4u; i += 1u) {
@@ -385,18 +356,7 @@ fn conv2d_backward_input_subgroup_rows(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    var walk: Walk;
-    walk.backward = true;
-    walk.depth = params.c_out;
-    walk.channels = params.c_in;
-    walk.stored = params.y_channels;
-    walk.first = params.y_first;
-    walk.to_stored = params.x_channels;
-    walk.to_first = params.x_first;
-    walk.height = params.h_out;
-    walk.to_height = params.h_in;
-    walk.top = params.kh - 1u - params.pad_top;
-    walk.width = params.w_out;
+    let walk = backward_walk();
     let place = place_of(walk, workgroup_index(group, groups), lane);
     var block = convolve(walk, place, Tile(), lane);
     for (var i = 0u; i < rows_stored(walk, place) * 4u; i += 1u) {

@@ -139,16 +139,11 @@ impl<'g> Trainer<'g> {
         let mut labels = labels.to_vec();
         labels.resize(self.batch as usize, 0);
         self.fill(images);
-        let batch = Batch {
-            images: Images::Host(&self.planes),
-            labels: &labels,
-            targets: None,
-            augmented: None,
-            step: Step {
-                seed: random::folded(self.seed),
-                ..Step::new(step as u32, rows as u32, rule)
-            },
+        let seeded = Step {
+            seed: random::folded(self.seed),
+            ..Step::new(step as u32, rows as u32, rule)
         };
+        let batch = Batch::new(Images::Host(&self.planes), &labels, seeded);
         self.executor.submit(Work::TRAIN, &batch)?;
         let metrics = self.executor.finish_oldest()?;
         let metrics = metrics.expect("a step was submitted");
@@ -173,13 +168,8 @@ impl<'g> Trainer<'g> {
         for images in images.chunks(self.batch as usize * image) {
             let rows = images.len() / image;
             self.fill(images);
-            let batch = Batch {
-                images: Images::Host(&self.planes),
-                labels: &[],
-                targets: None,
-                augmented: None,
-                step: Step::new(0, rows as u32, [0.0; 4]),
-            };
+            let step = Step::new(0, rows as u32, [0.0; 4]);
+            let batch = Batch::new(Images::Host(&self.planes), &[], step);
             let found = self
                 .executor
                 .compute(Work::PREDICT, &batch, "probabilities")?;

@@ -80,7 +80,10 @@ fn fer_inception_goes_on_to_the_same_bits_with_everything_in_play() {
             ["whole", "parts"].map(|name| folder.path().join(name.to_string() + shards));
         train(&data, &whole, &cut);
         train(&data, &parts, &[&cut[..], &["--steps", "4"]].concat());
-        resume(&parts, &["--steps", "1"]);
+        // Stopped twice, once with shards.
+        if shards == "1" {
+            resume(&parts, &["--steps", "1"]);
+        }
         resume(&parts, &[]);
         same(&whole, &parts);
         let name = "average.safetensors";

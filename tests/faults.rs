@@ -31,13 +31,8 @@ fn executor(gpu: &Gpu) -> Executor<'_> {
 
 /// A step on grey images.
 fn batch(pixels: &[f32]) -> Batch<'_> {
-    Batch {
-        images: Images::Host(pixels),
-        labels: &[0; BATCH as usize],
-        targets: None,
-        augmented: None,
-        step: Step::new(1, BATCH, adam::scalars(1e-3, 1)),
-    }
+    let step = Step::new(1, BATCH, adam::scalars(1e-3, 1));
+    Batch::new(Images::Host(pixels), &[0; BATCH as usize], step)
 }
 
 fn plan(model: &Model, batch: u32, gpu: &Gpu) -> Result<Plan, plan::Error> {

@@ -44,13 +44,7 @@ fn step(gpu: &Gpu, batch: u32, valid: u32, filler: f32) -> (f32, u32, Vec<Vec<f3
     executor
         .submit(
             Work::TRAIN,
-            &Batch {
-                images: Images::Host(&images),
-                labels: &labels,
-                targets: None,
-                augmented: None,
-                step,
-            },
+            &Batch::new(Images::Host(&images), &labels, step),
         )
         .expect("a step");
     let metrics = executor

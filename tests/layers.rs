@@ -407,13 +407,9 @@ impl<'g> Trial<'g> {
     /// A step whose dispatches are held against their references; how many there were.
     fn step(&mut self, t: u64) -> usize {
         let place = format!("{} on {}", self.executor.plan.model, self.executor.gpu.info);
-        let batch = Batch {
-            images: Images::Host(&self.images),
-            labels: &LABELS,
-            targets: None,
-            augmented: None,
-            step: Step::new(t as u32, BATCH, self.executor.plan.rule.scalars(0.01, t)),
-        };
+        let rule = self.executor.plan.rule.scalars(0.01, t);
+        let step = Step::new(t as u32, BATCH, rule);
+        let batch = Batch::new(Images::Host(&self.images), &LABELS, step);
         let (mut compared, mut wrong) = (0, Vec::new());
         let metrics = check_step(&mut self.executor, &batch, &mut |dispatch, outcome| {
             compared += 1;
@@ -429,13 +425,8 @@ impl<'g> Trial<'g> {
 
     /// The mean loss of the first step with today's weights, in training: what is dropped is dropped here too.
     fn loss(&mut self) -> f64 {
-        let batch = Batch {
-            images: Images::Host(&self.images),
-            labels: &LABELS,
-            targets: None,
-            augmented: None,
-            step: Step::new(1, BATCH, [0.0; 4]),
-        };
+        let step = Step::new(1, BATCH, [0.0; 4]);
+        let batch = Batch::new(Images::Host(&self.images), &LABELS, step);
         let submitted = self.executor.submit(Work::LOSS, &batch);
         submitted.expect("a forward pass");
         let metrics = self.executor.finish_oldest().expect("a forward pass");

@@ -258,13 +258,7 @@ fn a_small_network_learns_as_in_keras() {
                 let planes = images(7000 + t - 1);
                 let label = |n| (unit(8000 + t - 1, n) * CLASSES as f64) as u32;
                 let labels: Vec<u32> = (0..BATCH as u64).map(label).collect();
-                let batch = Batch {
-                    images: Images::Host(&planes),
-                    labels: &labels,
-                    targets: None,
-                    augmented: None,
-                    step: way.step(&executor, t),
-                };
+                let batch = Batch::new(Images::Host(&planes), &labels, way.step(&executor, t));
                 executor.submit(Work::TRAIN, &batch).expect("a step");
                 let metrics = executor.finish_oldest().expect("a step").expect("metrics");
                 let apart = (metrics.loss() - expected).abs();
@@ -294,13 +288,8 @@ fn a_small_network_learns_as_in_keras() {
                 );
             }
             let planes = images(9000);
-            let batch = Batch {
-                images: Images::Host(&planes),
-                labels: &[],
-                targets: None,
-                augmented: None,
-                step: Step::new(0, BATCH as u32, [0.0; 4]),
-            };
+            let step = Step::new(0, BATCH as u32, [0.0; 4]);
+            let batch = Batch::new(Images::Host(&planes), &[], step);
             let found = executor
                 .compute(Work::PREDICT, &batch, "probabilities")
                 .expect("probabilities");

@@ -1,5 +1,5 @@
-//! Standardised pixels: the device makes of them what a plain loop makes, and whatever feeds a network, a run, one that
-//! goes on, host or device data, `evaluate` or `predict`, sees the same.
+//! Standardised pixels: the reference gives known moments, the device makes of pixels what a plain loop makes, and
+//! whatever feeds a network, a run, one that goes on, host or device data, `evaluate` or `predict`, sees the same.
 
 mod common;
 #[path = "inference/plain.rs"]
@@ -11,12 +11,14 @@ use fer_gpu::data::{Dataset, PixelRange};
 use fer_gpu::gpu::{Batch, Checks, Executor, Images, LimitChoice, Tensor, Work};
 use fer_gpu::network::Network;
 use fer_gpu::ops::Step;
+use fer_gpu::ops::reference::standardise;
+use fer_gpu::ops::standardise::{Channels, Pictures};
 use fer_gpu::pictures::{Preprocessing, Standardise};
 use fer_gpu::plan::{self, Options, Wanted};
 use fer_gpu::random::unit;
 use run::{bytes, faces, fer_gpu, resume, same, stderr, succeed, train};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 use tempfile::tempdir;
@@ -70,13 +72,8 @@ fn a_network_sees_what_a_plain_loop_makes_of_pixels() {
             let scaled = |image: &Vec<u8>| planes(&record.inputs(image), EXTENTS[2]);
             let mut pixels: Vec<f32> = images.iter().flat_map(scaled).collect();
             pixels.resize(5 * count, 0.25);
-            let batch = Batch {
-                images: Images::Host(&pixels),
-                labels: &[],
-                targets: None,
-                augmented: None,
-                step: Step::new(0, ROWS as u32, [0.0; 4]),
-            };
+            let step = Step::new(0, ROWS as u32, [0.0; 4]);
+            let batch = Batch::new(Images::Host(&pixels), &[], step);
             let found = executor.compute(Work::PREDICT, &batch, "probabilities");
             let found = found.expect("an answer");
             for (found, image) in found.chunks(4).zip(&images) {
@@ -88,6 +85,56 @@ fn a_network_sees_what_a_plain_loop_makes_of_pixels() {
                 }
             }
         }
+    }
+}
+
+fn words(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+/// 1 to n have the mean (n + 1) / 2 and the variance (n^2 - 1) / 12, whatever their order.
+#[test]
+fn standardised_pictures_agree_with_known_moments() {
+    let step = Step::new(1, 2, [0.0; 4]);
+    for n in [2u32, 7, 64, 2304] {
+        let image: Vec<f32> = (0..n).map(|i| 1.0 + ((i * 5 + 1) % n) as f32).collect();
+        let count = f64::from(n);
+        let distinct = image.iter().map(|v| *v as u32).collect::<BTreeSet<_>>();
+        assert_eq!(distinct.len() as u32, n);
+        let [mean, deviation] = [(count + 1.0) / 2.0, ((count * count - 1.0) / 12.0).sqrt()];
+        // The second image is a multiple of the first, the third is padding.
+        let scaled: Vec<f32> = image.iter().map(|v| v / 1024.0).collect();
+        let all = words(&[&image[..], &scaled, &image].concat());
+        for (epsilon, least) in [(1e-3f32, deviation / 1024.0), (0.5, 0.5)] {
+            let p = Pictures {
+                n: 3,
+                values: n,
+                epsilon,
+            };
+            let found = standardise::pictures(&p, &step, &all);
+            for (i, value) in image.iter().enumerate() {
+                let d = f64::from(*value) - mean;
+                let near = |found: f64, expected: f64| {
+                    assert!(
+                        (found - expected).abs() <= 1e-12,
+                        "{n}: {found}, not {expected}"
+                    );
+                };
+                near(found.values[i], d / deviation.max(epsilon.into()));
+                let least = least.max(f64::from(epsilon)).max(deviation / 1024.0);
+                near(found.values[i + n as usize], d / 1024.0 / least);
+                assert_eq!(found.values[i + 2 * n as usize], 0.0);
+            }
+        }
+        let p = Channels {
+            n: 3,
+            c: 1,
+            pixels: n,
+        };
+        let statistics = words(&[mean as f32, 2.0]);
+        let found = standardise::channels(&p, &step, &all, &statistics);
+        assert_eq!(found.values[0], 2.0 * (f64::from(image[0]) - mean));
+        assert_eq!(found.values[2 * n as usize], 0.0);
     }
 }
 

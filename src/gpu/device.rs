@@ -7,6 +7,7 @@ use super::kernel::{Kernel, KernelKey};
 use crate::profile::Profile;
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, mpsc};
 
 /// A buffer on the device; other rooms hold it without knowing wgpu.
@@ -117,14 +118,29 @@ impl Gpu {
         bytes: u64,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, Error> {
+        self.download_all(what, &[(buffer, offset..offset + bytes)], read)
+    }
+
+    /// Waits once for the bytes of all `places`, and hands them to `read` one behind the other.
+    fn download_all<T>(
+        &self,
+        what: &str,
+        places: &[(&Buffer, Range<u64>)],
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, Error> {
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("download"),
-            size: bytes,
+            size: places.iter().map(|(_, at)| at.end - at.start).sum(),
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&buffer.0, offset, &staging, 0, bytes);
+        let mut to = 0;
+        for (buffer, at) in places {
+            let bytes = at.end - at.start;
+            encoder.copy_buffer_to_buffer(&buffer.0, at.start, &staging, to, bytes);
+            to += bytes;
+        }
         self.submit(encoder);
         let (send, receive) = mpsc::channel();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
@@ -143,6 +159,26 @@ impl Gpu {
     pub fn words(&self, buffer: &Buffer, offset: u64, count: usize) -> Result<Vec<u32>, Error> {
         self.download("words", buffer, offset, 4 * count as u64, |bytes| {
             bytemuck::pod_collect_to_vec(bytes)
+        })
+    }
+
+    /// Words of several buffers for one wait, which takes longer than small ones do.
+    pub fn words_of(
+        &self,
+        what: &str,
+        places: &[(&Buffer, Range<usize>)],
+    ) -> Result<Vec<Vec<u32>>, Error> {
+        let bytes = places.iter().map(|(buffer, words)| {
+            let [start, end] = [words.start, words.end].map(|word| 4 * word as u64);
+            (*buffer, start..end)
+        });
+        self.download_all(what, &bytes.collect::<Vec<_>>(), |mut rest| {
+            let next = places.iter().map(|(_, words)| {
+                let (own, others) = rest.split_at(4 * words.len());
+                rest = others;
+                bytemuck::pod_collect_to_vec(own)
+            });
+            next.collect()
         })
     }
 }

@@ -106,6 +106,19 @@ pub struct Batch<'a> {
     pub step: Step,
 }
 
+impl<'a> Batch<'a> {
+    /// Images as they are, each of one class. Predictions need no labels.
+    pub fn new(images: Images<'a>, labels: &'a [u32], step: Step) -> Batch<'a> {
+        Batch {
+            images,
+            labels,
+            targets: None,
+            augmented: None,
+            step,
+        }
+    }
+}
+
 /// What becomes of the images of one step, and how often each counts then.
 #[derive(Clone, Copy, Debug)]
 pub struct Augmented<'a> {

@@ -92,12 +92,7 @@ fn answer(
 
 /// The probabilities of a whole batch, of which so many images are there.
 fn compute(executor: &mut Executor, pixels: &[f32], valid: usize) -> Result<Vec<f32>, Error> {
-    let step = Batch {
-        images: Images::Host(pixels),
-        labels: &[],
-        targets: None,
-        augmented: None,
-        step: Step::new(0, valid as u32, [0.0; 4]),
-    };
-    Ok(executor.compute(Work::PREDICT, &step, "probabilities")?)
+    let step = Step::new(0, valid as u32, [0.0; 4]);
+    let batch = Batch::new(Images::Host(pixels), &[], step);
+    Ok(executor.compute(Work::PREDICT, &batch, "probabilities")?)
 }

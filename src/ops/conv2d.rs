@@ -119,6 +119,19 @@ impl Conv2d {
         }
     }
 
+    /// On ranges of channels of wider buffers, for cases.
+    pub(super) fn in_wider_buffers(self) -> Conv2d {
+        Conv2d {
+            x_channels: self.c_in + 5,
+            x_first: 3,
+            y_channels: self.c_out + 7,
+            y_first: 4,
+            mask_channels: self.c_in + 2,
+            mask_first: 1,
+            ..self
+        }
+    }
+
     /// The weight gradient in shares of `images` images, or of fewer where that makes as many shares.
     pub fn shares_of_images(self, images: u32) -> Conv2d {
         let splits = self.n.div_ceil(images);

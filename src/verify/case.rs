@@ -3,10 +3,11 @@
 
 use super::{Outcome, Written};
 use crate::gpu::kernel::{Bound, Checks};
-use crate::gpu::{self, Gpu};
+use crate::gpu::{self, Buffer, Gpu};
 use crate::ops::reference::Expected;
 use crate::ops::{Access, AnyCase, AnyOp, Binding, Fill};
 use crate::random;
+use std::ops::Range;
 
 /// Fills the outputs before a dispatch: an element that a kernel forgets fails.
 const UNWRITTEN: u32 = 0x7FC0_0BAD;
@@ -95,6 +96,20 @@ pub fn expected(op: &dyn AnyOp, case: &AnyCase, inputs: &[Vec<u32>]) -> Vec<Expe
     op.reference(&case.params, &case.step, &slices)
 }
 
+/// What tells of a run: all of what it may write, and the guard words behind what it only reads.
+fn telling<'a>(
+    op: &dyn AnyOp,
+    inputs: &[Vec<u32>],
+    buffers: &'a [Buffer],
+) -> Vec<(&'a Buffer, Range<usize>)> {
+    let bound = op.bindings().iter().zip(inputs).zip(buffers);
+    let places = bound.map(|((binding, words), buffer)| match binding.access {
+        Access::Read => (buffer, words.len()..words.len() + GUARD),
+        _ => (buffer, 0..words.len() + GUARD),
+    });
+    places.collect()
+}
+
 /// Runs a case on a device and compares. With run-time checks the guard words lie inside the
 /// bound range, where a stray write lands; without them it lies behind, where it would too.
 pub fn run_case(
@@ -126,13 +141,13 @@ pub fn run_case(
             },
         })
         .collect();
-    gpu.run_once(op, variant, checks, &case.params, &case.step, &bound)?;
+    gpu.submit_once(op, variant, checks, &case.params, &case.step, &bound)?;
+    let found = gpu.words_of(op.name(), &telling(op, inputs, &buffers))?;
     let chain = op.chain(variant, &case.params);
     let mut outcome = Outcome::default();
     let mut expectations = expected.iter();
-    for ((binding, before), buffer) in op.bindings().iter().zip(inputs).zip(&buffers) {
-        let found = gpu.words(buffer, 0, before.len() + GUARD)?;
-        let (tensor, behind) = found.split_at(before.len());
+    for ((binding, before), found) in op.bindings().iter().zip(inputs).zip(&found) {
+        let (tensor, behind) = found.split_at(found.len() - GUARD);
         if behind.iter().any(|&word| word != guard(binding.access)) {
             outcome.stray = Some(format!("{} was written behind its end", binding.name));
         }

@@ -1,6 +1,7 @@
 //! Depthwise and separable convolutions, and the border of zeros, against Keras and finite differences.
 
-use super::{agree, close, differences, field, padding, planar, random, words};
+use super::differences::{close, differences, random};
+use super::{agree, field, image, padding, words};
 use crate::common::Golden;
 use fer_gpu::ops::conv2d::{Conv2d, Padding};
 use fer_gpu::ops::depthwise_conv2d::reduce_block;
@@ -9,12 +10,6 @@ use fer_gpu::ops::reference::conv2d::*;
 use fer_gpu::ops::reference::depthwise_conv2d::*;
 use fer_gpu::ops::reference::pad2d::*;
 use fer_gpu::ops::reference::{Expected, Tolerance};
-
-/// An array of the case in NCHW.
-fn image(golden: &mut Golden, path: &str) -> Vec<f32> {
-    let shape = golden.shape(path);
-    planar(&golden.f32(path), &shape)
-}
 
 /// The depthwise block of a case.
 fn block(case: &str) -> Conv2d {

@@ -84,13 +84,8 @@ impl<'g> Trial<'g> {
     ) -> T {
         self.steps += 1;
         let rule = self.executor.plan.rule.scalars(0.01, self.steps);
-        let batch = Batch {
-            images: Images::Host(&self.images),
-            labels: &self.labels,
-            targets: None,
-            augmented: None,
-            step: Step::new(self.steps as u32, VALID, rule),
-        };
+        let step = Step::new(self.steps as u32, VALID, rule);
+        let batch = Batch::new(Images::Host(&self.images), &self.labels, step);
         run(&mut self.executor, &batch).expect("a device that works")
     }
 

@@ -16,7 +16,7 @@ const PIXELS: usize = 48 * 48;
 const BATCHES: [(&str, u32); 3] = [("predict@1", 1), ("predict@7", 7), ("predict@64", 64)];
 
 /// Weights of a network that says different things of different images.
-fn fill(executor: &Executor, model: &Model) -> HashMap<String, Vec<f32>> {
+fn weights(executor: &Executor, model: &Model) -> HashMap<String, Vec<f32>> {
     let mut weights = HashMap::new();
     for (index, parameter) in executor.plan.parameters.iter().enumerate() {
         let (fan_in, _) = parameter.shape.fans();
@@ -30,6 +30,15 @@ fn fill(executor: &Executor, model: &Model) -> HashMap<String, Vec<f32>> {
         if parameter.name.starts_with("output/kernel") {
             all.iter_mut().for_each(|w| *w *= 4.0);
         }
+        weights.insert(parameter.name.clone(), all);
+    }
+    assert_eq!(weights.len(), model.graph.held().count());
+    weights
+}
+
+fn fill(executor: &Executor, weights: &HashMap<String, Vec<f32>>) {
+    for (index, parameter) in executor.plan.parameters.iter().enumerate() {
+        let all = &weights[&parameter.name];
         let source = |range: std::ops::Range<usize>, values: &mut [f32]| {
             values.copy_from_slice(&all[range]);
             Ok::<(), Error>(())
@@ -37,10 +46,7 @@ fn fill(executor: &Executor, model: &Model) -> HashMap<String, Vec<f32>> {
         executor
             .write_parameter(index, Tensor::Values, source)
             .expect("written");
-        weights.insert(parameter.name.clone(), all);
     }
-    assert_eq!(weights.len(), model.graph.held().count());
-    weights
 }
 
 fn image(number: usize) -> Vec<f32> {
@@ -59,13 +65,9 @@ fn answers(executor: &mut Executor, work: Work, port: &str) -> Vec<Vec<f32>> {
         let mut pixels: Vec<f32> = (first..first + valid).flat_map(image).collect();
         // What stands behind the valid rows plays no part.
         pixels.resize(batch * PIXELS, 0.25);
-        let batch = Batch {
-            images: Images::Host(&pixels),
-            labels: &vec![0; batch],
-            targets: None,
-            augmented: None,
-            step: Step::new(0, valid as u32, [0.0; 4]),
-        };
+        let labels = vec![0; batch];
+        let step = Step::new(0, valid as u32, [0.0; 4]);
+        let batch = Batch::new(Images::Host(&pixels), &labels, step);
         let values = executor.compute(work, &batch, port).expect("an answer");
         rows.extend(
             values
@@ -89,7 +91,7 @@ fn agrees(network: &str) {
         })
         .collect();
     wanted.extend(Wanted::evaluation(5, Source::Host));
-    let mut expected: Option<Vec<Vec<f64>>> = None;
+    let (mut drawn, mut expected) = (None, None::<Vec<Vec<f64>>>);
     for limits in [LimitChoice::Native, LimitChoice::Webgpu] {
         for gpu in common::devices(limits) {
             let options = Options::new(gpu.profile.clone());
@@ -97,9 +99,11 @@ fn agrees(network: &str) {
             assert!(plan.regions.iter().all(|region| region.slots.is_empty()));
             let mut executor =
                 Executor::new(&gpu, plan, Checks::Off, &mut |_, _| ()).expect("an executor");
-            let weights = fill(&executor, &model);
+            // Many millions of them: drawn once.
+            let weights = drawn.get_or_insert_with(|| weights(&executor, &model));
+            fill(&executor, weights);
             let expected = expected.get_or_insert_with(|| {
-                let one = |n| plain::probabilities(&model, &weights, &image(n));
+                let one = |n| plain::probabilities(&model, weights, &image(n));
                 (0..IMAGES).into_par_iter().map(one).collect()
             });
             let place = format!("{network} on {} ({limits:?} limits)", gpu.info);

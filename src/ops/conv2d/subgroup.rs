@@ -7,11 +7,12 @@ use super::variants::{PARAMS, unit_stride, whole_rows};
 use crate::ops::{Family, ROW_TAPS, Shader, Variant, always, shader, written_out};
 use crate::profile::Profile;
 
-static WALK: Shader = shader!("conv2d_subgroup_walk.wgsl");
-static ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", ROW_TAPS, PARAMS);
-static POINTWISE: Shader = written_out!("conv2d_subgroup_pointwise.wgsl", WALK, PARAMS);
-static TILES: Shader = written_out!("conv2d_subgroup_tiles.wgsl", WALK, PARAMS);
-static IMAGES: Shader = written_out!("conv2d_subgroup_images.wgsl", WALK, PARAMS);
+static WALK: Shader = shader!("conv2d_walk.wgsl");
+static BLOCK: Shader = shader!("conv2d_subgroup_block.wgsl");
+static ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", WALK, ROW_TAPS, PARAMS);
+static POINTWISE: Shader = written_out!("conv2d_subgroup_pointwise.wgsl", BLOCK, WALK, PARAMS);
+static TILES: Shader = written_out!("conv2d_subgroup_tiles.wgsl", BLOCK, WALK, PARAMS);
+static IMAGES: Shader = written_out!("conv2d_subgroup_images.wgsl", BLOCK, WALK, PARAMS);
 
 /// Lanes of a workgroup, each with a tile of its own.
 const LANES: u64 = 8;

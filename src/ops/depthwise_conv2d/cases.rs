@@ -1,72 +1,71 @@
 //! Test cases of the depthwise kernels: odd sizes, strides, both paddings, multipliers, rows of whole vectors and
 //! others, shares around a workgroup's lanes, and ranges of wider buffers.
 
-use crate::ops::conv2d::{Conv2d, Padding};
+use crate::ops::conv2d::Conv2d;
+use crate::ops::conv2d::Padding::{self, Same, Valid};
 use crate::ops::{Case, Fill, Step, nan_among};
 
 /// Input (n, h, w, c), depth multiplier, kernel, stride, padding.
 type Config = ([u32; 4], u32, [u32; 2], [u32; 2], Padding);
 
+/// Convolutions of whole buffers.
+const WHOLE: [Config; 27] = [
+    ([2, 9, 7, 6], 1, [3, 3], [1, 1], Same),
+    ([2, 9, 7, 6], 1, [3, 3], [2, 2], Same),
+    ([2, 11, 8, 5], 2, [3, 3], [2, 2], Valid),
+    ([1, 12, 12, 3], 1, [7, 7], [2, 2], Same),
+    ([1, 10, 10, 2], 3, [4, 3], [3, 2], Valid),
+    ([2, 6, 5, 4], 2, [2, 2], [1, 1], Same),
+    ([1, 1, 1, 7], 1, [3, 3], [1, 1], Same),
+    ([1, 3, 3, 2], 1, [5, 5], [1, 1], Same),
+    ([2, 4, 6, 3], 1, [1, 1], [1, 1], Same),
+    ([3, 5, 7, 1], 5, [5, 3], [1, 1], Same),
+    ([3, 17, 13, 17], 1, [3, 3], [1, 1], Same),
+    ([2, 8, 8, 7], 1, [3, 3], [2, 1], Same),
+    // Rows of whole vectors: one, two, three and seven of them.
+    ([2, 5, 4, 3], 1, [3, 3], [1, 1], Same),
+    ([3, 7, 8, 5], 2, [3, 3], [1, 1], Same),
+    ([2, 6, 12, 4], 1, [5, 5], [1, 1], Same),
+    ([1, 1, 28, 2], 3, [2, 5], [1, 1], Same),
+    ([2, 8, 28, 3], 1, [3, 3], [1, 1], Same),
+    ([3, 5, 12, 2], 1, [1, 3], [1, 1], Same),
+    ([2, 2, 8, 9], 2, [5, 5], [1, 1], Same),
+    ([5, 3, 12, 7], 1, [4, 3], [1, 1], Same),
+    // A kernel of more rows than the image has.
+    ([2, 1, 4, 3], 1, [7, 3], [1, 1], Same),
+    // Shares of one less than the lanes of a workgroup, as many, and one more: of vectors, and of outputs.
+    ([1, 63, 4, 1], 1, [3, 3], [1, 1], Same),
+    ([1, 64, 4, 1], 2, [3, 3], [1, 1], Same),
+    ([1, 65, 4, 1], 1, [3, 3], [1, 1], Same),
+    ([1, 7, 9, 2], 1, [3, 3], [1, 1], Valid),
+    ([1, 5, 13, 2], 1, [3, 3], [1, 1], Same),
+    // As in a network: enough to be timed.
+    ([8, 24, 24, 32], 1, [3, 3], [1, 1], Same),
+];
+
+/// Some of them on ranges of wider buffers.
+const RANGES: [(&str, Config); 4] = [
+    ("ranges", ([2, 9, 7, 6], 1, [3, 3], [1, 1], Same)),
+    ("ranges_stride", ([2, 11, 8, 5], 2, [3, 3], [2, 2], Valid)),
+    ("ranges_rows3", ([3, 7, 8, 5], 2, [3, 3], [1, 1], Same)),
+    ("ranges_rows5", ([2, 6, 12, 4], 1, [5, 5], [1, 1], Same)),
+];
+
+fn conv2d(&(input, multiplier, kernel, stride, padding): &Config) -> Conv2d {
+    Conv2d::new(input, multiplier * input[3], kernel, stride, padding)
+}
+
+fn name(&([n, h, w, c], m, [kh, kw], [sh, sw], padding): &Config) -> String {
+    format!("n{n}_h{h}_w{w}_c{c}_m{m}_k{kh}x{kw}_s{sh}x{sw}_{padding}")
+}
+
+/// (name, shape) of everything that all three kernels must get right.
 fn shapes() -> Vec<(String, Conv2d)> {
-    use Padding::{Same, Valid};
-    let list: [Config; 27] = [
-        ([2, 9, 7, 6], 1, [3, 3], [1, 1], Same),
-        ([2, 9, 7, 6], 1, [3, 3], [2, 2], Same),
-        ([2, 11, 8, 5], 2, [3, 3], [2, 2], Valid),
-        ([1, 12, 12, 3], 1, [7, 7], [2, 2], Same),
-        ([1, 10, 10, 2], 3, [4, 3], [3, 2], Valid),
-        ([2, 6, 5, 4], 2, [2, 2], [1, 1], Same),
-        ([1, 1, 1, 7], 1, [3, 3], [1, 1], Same),
-        ([1, 3, 3, 2], 1, [5, 5], [1, 1], Same),
-        ([2, 4, 6, 3], 1, [1, 1], [1, 1], Same),
-        ([3, 5, 7, 1], 5, [5, 3], [1, 1], Same),
-        ([3, 17, 13, 17], 1, [3, 3], [1, 1], Same),
-        ([2, 8, 8, 7], 1, [3, 3], [2, 1], Same),
-        // Rows of whole vectors: one, two, three and seven of them.
-        ([2, 5, 4, 3], 1, [3, 3], [1, 1], Same),
-        ([3, 7, 8, 5], 2, [3, 3], [1, 1], Same),
-        ([2, 6, 12, 4], 1, [5, 5], [1, 1], Same),
-        ([1, 1, 28, 2], 3, [2, 5], [1, 1], Same),
-        ([2, 8, 28, 3], 1, [3, 3], [1, 1], Same),
-        ([3, 5, 12, 2], 1, [1, 3], [1, 1], Same),
-        ([2, 2, 8, 9], 2, [5, 5], [1, 1], Same),
-        ([5, 3, 12, 7], 1, [4, 3], [1, 1], Same),
-        // A kernel of more rows than the image has.
-        ([2, 1, 4, 3], 1, [7, 3], [1, 1], Same),
-        // Shares of one less than the lanes of a workgroup, as many, and one more: of vectors, and of outputs.
-        ([1, 63, 4, 1], 1, [3, 3], [1, 1], Same),
-        ([1, 64, 4, 1], 2, [3, 3], [1, 1], Same),
-        ([1, 65, 4, 1], 1, [3, 3], [1, 1], Same),
-        ([1, 7, 9, 2], 1, [3, 3], [1, 1], Valid),
-        ([1, 5, 13, 2], 1, [3, 3], [1, 1], Same),
-        // As in a network: enough to be timed.
-        ([8, 24, 24, 32], 1, [3, 3], [1, 1], Same),
-    ];
-    let mut all: Vec<_> = list
-        .into_iter()
-        .map(|(input, multiplier, k, s, padding)| {
-            let [n, h, w, c] = input;
-            let name = format!(
-                "n{n}_h{h}_w{w}_c{c}_m{multiplier}_k{}x{}_s{}x{}_{padding}",
-                k[0], k[1], s[0], s[1]
-            );
-            (name, Conv2d::new(input, multiplier * c, k, s, padding))
-        })
-        .collect();
-    let ranges = |p: Conv2d| Conv2d {
-        x_channels: p.c_in + 5,
-        x_first: 3,
-        y_channels: p.c_out + 7,
-        y_first: 4,
-        mask_channels: p.c_in + 2,
-        mask_first: 1,
-        ..p
-    };
-    all.push(("ranges".into(), ranges(all[0].1)));
-    all.push(("ranges_stride".into(), ranges(all[2].1)));
-    all.push(("ranges_rows3".into(), ranges(all[13].1)));
-    all.push(("ranges_rows5".into(), ranges(all[14].1)));
-    all
+    let whole = WHOLE.iter().map(|config| (name(config), conv2d(config)));
+    let ranges = RANGES
+        .iter()
+        .map(|(name, config)| (name.to_string(), conv2d(config).in_wider_buffers()));
+    whole.chain(ranges).collect()
 }
 
 /// Shapes, one at least for every variant, whose ReLU meets numbers next to zero and NaN.
@@ -152,7 +151,7 @@ mod tests {
     /// A share keeps a workgroup busy and an invocation within its loops.
     #[test]
     fn shares_follow_from_the_size_of_the_image() {
-        let of = |n, h, w| Conv2d::new([n, h, w, 8], 8, [3, 3], [1, 1], Padding::Same);
+        let of = |n, h, w| Conv2d::new([n, h, w, 8], 8, [3, 3], [1, 1], Same);
         let splits = |p, images| in_shares(p, images).splits;
         assert_eq!(splits(of(64, 48, 48), 1), 64);
         assert_eq!(splits(of(64, 48, 48), 4), 16);

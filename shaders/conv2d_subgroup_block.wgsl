@@ -1,7 +1,7 @@
-// What the convolutions whose products are written out share: either direction of a convolution seen from its output,
-// and the biases and weights of a block of channels, spread through a subgroup of 8.
+// What the convolutions whose products are written out share: the biases and weights of a block of channels, spread
+// through a subgroup of 8.
 //
-// They need of the kernel's own text: `w` (kh, kw, c_in, c_out) and `bias` (c_out).
+// They need the walk, and of the kernel's own text `w` (kh, kw, c_in, c_out) and `bias` (c_out).
 
 /// Rows and columns of the kernel.
 override TAPS: u32;
@@ -10,40 +10,6 @@ override CHANNELS: u32;
 
 /// A number for each of them.
 alias Each = array<f32, CHANNELS>;
-
-struct Walk {
-    backward: bool,
-    /// Channels that are summed, and channels of the output.
-    depth: u32,
-    channels: u32,
-    /// Channel ranges of the source and of the output.
-    stored: u32,
-    first: u32,
-    to_stored: u32,
-    to_first: u32,
-    /// Rows of either, and padding before the first row.
-    height: u32,
-    to_height: u32,
-    top: u32,
-    /// Columns of either.
-    width: u32,
-    to_width: u32,
-}
-
-fn forward_walk() -> Walk {
-    return Walk(
-        false, params.c_in, params.c_out, params.x_channels, params.x_first, params.y_channels, params.y_first,
-        params.h_in, params.h_out, params.pad_top, params.w_in, params.w_out,
-    );
-}
-
-/// The gradient of the input: a walk over dy, with the kernel turned by 180 degrees and the channels swapped.
-fn backward_walk() -> Walk {
-    return Walk(
-        true, params.c_out, params.c_in, params.y_channels, params.y_first, params.x_channels, params.x_first,
-        params.h_out, params.h_in, params.kh - 1u - params.pad_top, params.w_out, params.w_in,
-    );
-}
 
 /// Blocks of channels: they are fastest in the grid.
 fn channel_blocks(walk: Walk) -> u32 {
