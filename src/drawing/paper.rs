@@ -96,10 +96,15 @@ fn shortened(text: &str, style: Style, room: f64) -> String {
     short + "…"
 }
 
-/// A text in lines that the room holds, broken between words; a longer word has a line of its own.
+/// The lines of a text, those that the room does not hold broken between words; a longer word has a line of its own.
 fn lines(text: &str, style: Style, room: f64) -> Vec<String> {
+    let broken = |line| broken(line, style, room);
+    text.lines().flat_map(broken).collect()
+}
+
+fn broken(line: &str, style: Style, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in line.split_whitespace() {
         let longer = lines.last().map(|line| format!("{line} {word}"));
         match longer.filter(|line| font::width(line, style) <= room) {
             Some(line) => *lines.last_mut().expect("it was made longer") = line,
@@ -135,6 +140,7 @@ mod tests {
             assert!(font::width(&line, Style::About) <= 120.0, "{line}");
         }
         assert!(lines("", Style::About, 100.0).is_empty());
+        assert_eq!(lines("a b\nc", Style::About, 100.0), ["a b", "c"]);
         let long = "w".repeat(99);
         let cut = shortened(&long, Style::About, 100.0);
         assert!(cut.ends_with('…') && font::width(&cut, Style::About) <= 100.0);

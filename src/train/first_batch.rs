@@ -57,7 +57,7 @@ fn contact(config: &Config, dataset: &Dataset) -> Contact {
         tiles.par_extend((0..shown).into_par_iter().map(tile));
     }
     let changes = match &config.regime.augment {
-        Some(augment) => format!("changed by {augment}"),
+        Some(augment) => format!("augmented by {augment}"),
         None => "as they are".into(),
     };
     let number = match tiles.len() {
@@ -68,7 +68,7 @@ fn contact(config: &Config, dataset: &Dataset) -> Contact {
     Contact {
         title: "The first batch".into(),
         about: format!(
-            "{number} of {}, seed {}: {changes}",
+            "{number} of {}, seed {}\n{changes}",
             dataset.name, config.seed
         ),
         tiles,

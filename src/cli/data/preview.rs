@@ -50,7 +50,7 @@ impl Preview {
         print(format_args!(
             "{}: {}",
             told(&self.out),
-            output::plain(&contact.about)
+            output::plain(&contact.about.replace('\n', ", "))
         ));
         if self.data.is_some() {
             print(super::shared(&self.out));
