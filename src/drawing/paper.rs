@@ -29,11 +29,11 @@ impl Paper {
     pub fn new(width: f64, title: &str, about: &str) -> Paper {
         let room = width - 2.0 * MARGIN;
         let mut marks = vec![text(MARGIN, TITLE, title, Style::Title, room)];
-        let lines = lines(about, Style::About, room);
-        let places = (0..lines.len()).map(|line| TITLE + ABOUT + LINE * line as f64);
-        let last = places.clone().last().unwrap_or(TITLE);
-        let said = lines.iter().zip(places);
-        marks.extend(said.map(|(line, y)| text(MARGIN, y, line, Style::About, room)));
+        let mut last = TITLE;
+        for (number, line) in lines(about, Style::About, room).iter().enumerate() {
+            last = TITLE + ABOUT + LINE * number as f64;
+            marks.push(text(MARGIN, last, line, Style::About, room));
+        }
         Paper {
             width,
             title: title.into(),
