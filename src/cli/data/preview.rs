@@ -14,7 +14,7 @@ use std::process::ExitCode;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  fer-gpu data preview --augment                       generated faces, changed as fer-inception's recipe does
+  fer-gpu data preview --augment            generated faces, by fer-inception's recipe
   fer-gpu data preview fer --augment --recipe mine.toml --seed 1 -o mine.png")]
 pub struct Preview {
     /// Data set, folder of pictures by class, or CSV [default: generated sample faces]
