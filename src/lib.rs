@@ -18,7 +18,7 @@
 //! graph                        tensors and nodes; what a layer must say of itself
 //! layers                       the layers, a file each
 //! network                      the networks, by name; reverse mode appends the backward pass
-//! drawing                      networks as pictures: laid out, as SVG, PNG and Graphviz's text
+//! drawing                      networks as pictures: laid out, as SVG, PNG and Graphviz's text; images on sheets
 //! plan                         networks -> programs: lists of dispatches over named buffers, as plain data
 //! gpu                          the only room that knows wgpu: runs kernels and plans
 //! weights                      files of tensors, streamed, and what they say of their use

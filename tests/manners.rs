@@ -157,6 +157,8 @@ fn outputs_replace_nothing_that_was_not_made_here() {
             of_data("classes.json"),
         ),
         (vec!["data", "check", data, "--sheet"], photo.into()),
+        (vec!["data", "preview", data, "-o"], of_data("y_train.npy")),
+        (vec!["data", "preview", data, "-o"], photo.into()),
         (vec!["evaluate", run, "--csv"], of_data("X_test.npy")),
         (vec!["evaluate", run, "--csv"], of_run("history.csv")),
         (vec!["evaluate", run, "--csv"], photo.into()),
@@ -190,6 +192,7 @@ fn outputs_replace_nothing_that_was_not_made_here() {
     for (arguments, name) in [
         (vec!["report", run, "-o"], "page.html"),
         (vec!["data", "check", data, "--sheet"], "sheet.png"),
+        (vec!["data", "preview", data, "-o"], "preview.png"),
         (vec!["evaluate", run, "--csv"], "table.csv"),
         (vec!["export", run, "-o"], "model.onnx"),
         (

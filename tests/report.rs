@@ -310,6 +310,7 @@ fn hostile(classes: usize) -> Outcome {
             of_truth: 0.125,
             png: Some(vec![1, 2, 3]),
         }],
+        augmented: Some(vec![4, 5, 6]),
     }
 }
 
@@ -323,9 +324,15 @@ fn names_are_text_whatever_they_say() {
                 assert!(!text.contains(forbidden), "{forbidden}");
             }
             assert!(text.contains("&lt;script src=x&gt;"));
-            assert_eq!(text.matches("<img ").count(), runs.len());
-            assert_eq!(text.matches(" src=\"").count(), runs.len());
-            assert!(text.contains("src=\"data:image/png;base64,AQID\""));
+            // A mistake and the first batch of each.
+            assert_eq!(text.matches("<img ").count(), 2 * runs.len());
+            assert_eq!(text.matches(" src=\"").count(), 2 * runs.len());
+            let pictures = format!("{} pictures of the data set", 2 * runs.len());
+            assert!(text.contains(&pictures), "{pictures}");
+            for picture in ["AQID", "BAUG"] {
+                let source = format!("src=\"data:image/png;base64,{picture}\"");
+                assert_eq!(text.matches(&source).count(), runs.len());
+            }
             // Three rows, one of them without an answer.
             assert!(text.contains("1 image gave a number that is not finite"));
         }

@@ -68,6 +68,7 @@ fn settings(folder: &std::path::Path, started: Instant) -> Settings {
         log_steps: true,
         check: false,
         host_data: false,
+        pictures: false,
         started,
     }
 }

@@ -173,6 +173,11 @@ pub enum Error {
     #[error("{} is there and was not made by this command", .0.display())]
     #[diagnostic(help("name another file, or remove that one"))]
     OutputOverOther(std::path::PathBuf),
+    #[error("the recipe {} changes no image", .0.display())]
+    #[diagnostic(help(
+        "leave out --augment, or name one with a table [augment], as fer-inception"
+    ))]
+    ChangesNothing(std::path::PathBuf),
     #[error("{} says not on which data", .0.display())]
     #[diagnostic(help("give --data DIR"))]
     NoData(std::path::PathBuf),
@@ -230,6 +235,7 @@ impl Error {
             | Error::Exchange(_)
             | Error::Drawing(_)
             | Error::Ingest(_)
+            | Error::ChangesNothing(_)
             | Error::NoData(_)
             | Error::NoRun(_)
             | Error::OutputOverFile(_)

@@ -101,7 +101,7 @@ pub struct Train {
     /// Write each epoch's figures for TensorBoard too, into the folder tensorboard of the run
     #[arg(long, help_heading = "Watching", hide_short_help = true)]
     tensorboard: bool,
-    /// Leave the images of the data set out of report.html
+    /// Leave images of the data set out of the run's folder: no augmented.png, none in report.html
     #[arg(long, help_heading = "Watching", hide_short_help = true)]
     no_pictures: bool,
     /// Write no report.html at the end
@@ -197,6 +197,7 @@ impl Train {
             log_steps: self.log_steps,
             check: self.check,
             host_data: self.host_data,
+            pictures: !self.no_pictures,
             started,
         })
     }

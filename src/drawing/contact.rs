@@ -2,16 +2,17 @@
 //! were mixed, with its shares of several. Plain pixels in, a scene out.
 
 use super::palette::Style;
+use super::paper::{MARGIN, Paper, centred};
 use super::scene::{Mark, Scene};
-use super::sheet::{shortened, text};
 
 /// Images of a row.
 const COLUMNS: usize = 8;
 
-/// Pixels of the scene: around all, between cells, room for the title, a line below an image.
-const MARGIN: f64 = 28.0;
+/// Images of the narrowest sheet, which has room for what is said about it.
+const FEWEST: usize = 4;
+
+/// Pixels of the scene: between cells, a line below an image.
 const GAP: f64 = 14.0;
-const HEAD: f64 = 62.0;
 const LINE: f64 = 14.0;
 
 /// A PNG has two pixels for one of the scene: an image becomes at most so many of them wide or high, where it is not
@@ -65,20 +66,43 @@ impl Tile {
         }
     }
 
-    /// What stands below it: a name, or a line for each share.
+    /// What stands below it: a name, or a line for each share that is a percent at least.
     fn lines(&self) -> Vec<String> {
-        match &self.labels[..] {
-            [(name, _)] => vec![name.clone()],
-            shares => {
-                let percents = percents(shares);
-                let lines = shares.iter().zip(percents).enumerate();
-                let line = |(at, ((name, _), percent)): (usize, (&(String, f32), u32))| {
-                    let plus = if at > 0 { "+ " } else { "" };
-                    format!("{plus}{name} {percent} %")
-                };
-                lines.map(line).collect()
-            }
+        let shares = self.labels.iter().zip(percents(&self.labels));
+        let shares: Vec<_> = shares.filter(|(_, percent)| *percent > 0).collect();
+        if let [((name, _), _)] = &shares[..] {
+            return vec![name.clone()];
         }
+        let line = |(at, ((name, _), percent)): (usize, &(&(String, f32), u32))| {
+            let plus = if at > 0 { "+ " } else { "" };
+            format!("{plus}{name} {percent} %")
+        };
+        shares.iter().enumerate().map(line).collect()
+    }
+
+    /// It in the middle of a square cell, each pixel `factor` wide and high.
+    fn picture(&self, [left, top]: [f64; 2], cell: f64, factor: f64) -> Mark {
+        let [width, height] = self.size.map(|side| side as f64 * factor);
+        // Whole pixels of the PNG: each of the image's is as large as the next.
+        let inner = |room: f64| (PNG_PIXELS * room / 2.0).floor() / PNG_PIXELS;
+        Mark::Picture {
+            left: left + inner(cell - width),
+            top: top + inner(cell - height),
+            width,
+            height,
+            size: self.size,
+            pixels: self.pixels.clone(),
+        }
+    }
+
+    /// Its lines below that cell.
+    fn caption(&self, [left, top]: [f64; 2], cell: f64) -> Vec<Mark> {
+        let mark = |(at, line): (usize, &String)| {
+            let style = if at == 0 { Style::Name } else { Style::Detail };
+            let y = top + cell + LINE * (at + 1) as f64;
+            centred(left + cell / 2.0, y, line, style, cell + GAP - 4.0)
+        };
+        self.lines().iter().enumerate().map(mark).collect()
     }
 }
 
@@ -98,64 +122,21 @@ pub(super) fn scene(contact: &Contact) -> Scene {
     let longest = tiles.iter().flat_map(|tile| tile.size).max().unwrap_or(1);
     let factor = (LARGEST / longest.max(1)).max(1) as f64 / PNG_PIXELS;
     let cell = longest as f64 * factor;
-    let lines: Vec<Vec<String>> = tiles.iter().map(Tile::lines).collect();
-    let columns = COLUMNS.min(tiles.len()).max(4) as f64;
+    let columns = COLUMNS.min(tiles.len()).max(FEWEST) as f64;
     let width = 2.0 * MARGIN + columns * (cell + GAP) - GAP;
-    let room = width - 2.0 * MARGIN;
-    let mut marks = vec![
-        text(MARGIN, MARGIN + 18.0, &contact.title, Style::Title, room),
-        text(MARGIN, MARGIN + 40.0, &contact.about, Style::About, room),
-    ];
-    let mut top = MARGIN + HEAD;
-    for (row, lines) in tiles.chunks(COLUMNS).zip(lines.chunks(COLUMNS)) {
-        for (at, (tile, lines)) in row.iter().zip(lines).enumerate() {
-            let left = MARGIN + at as f64 * (cell + GAP);
-            let [width, height] = tile.size.map(|side| side as f64 * factor);
-            // Whole pixels of the PNG: each of the image's is as large as the next.
-            let inner = |room: f64| (PNG_PIXELS * room / 2.0).floor() / PNG_PIXELS;
-            marks.push(Mark::Picture {
-                left: left + inner(cell - width),
-                top: top + inner(cell - height),
-                width,
-                height,
-                size: tile.size,
-                pixels: tile.pixels.clone(),
-            });
-            for (number, line) in lines.iter().enumerate() {
-                let style = if number == 0 {
-                    Style::Name
-                } else {
-                    Style::Detail
-                };
-                let line = shortened(line, style, cell + GAP - 4.0);
-                marks.push(Mark::Text {
-                    x: left + cell / 2.0,
-                    y: top + cell + LINE * (number + 1) as f64,
-                    is_centred: true,
-                    spans: vec![(line, style)],
-                });
-            }
+    let mut paper = Paper::new(width, &contact.title, &contact.about);
+    let lines = tiles.iter().map(|tile| tile.lines().len());
+    let below = LINE * lines.max().unwrap_or(0) as f64;
+    let mut top = paper.top;
+    for row in tiles.chunks(COLUMNS) {
+        for (at, tile) in row.iter().enumerate() {
+            let place = [MARGIN + at as f64 * (cell + GAP), top];
+            paper.marks.push(tile.picture(place, cell, factor));
+            paper.marks.extend(tile.caption(place, cell));
         }
-        let most = lines.iter().map(Vec::len).max().unwrap_or(0);
-        top += cell + LINE * most as f64 + GAP;
+        top += cell + below + GAP;
     }
-    let height = top - GAP + MARGIN;
-    let paper = Mark::Rectangle {
-        left: 0.0,
-        top: 0.0,
-        width,
-        height,
-        radius: 0.0,
-        style: Style::Paper,
-    };
-    marks.insert(0, paper);
-    Scene {
-        width,
-        height,
-        title: contact.title.clone(),
-        about: contact.about.clone(),
-        marks,
-    }
+    paper.scene(top - GAP)
 }
 
 #[cfg(test)]
@@ -181,6 +162,8 @@ mod tests {
         let thirds = [("a", 1.0 / 3.0), ("b", 1.0 / 3.0), ("c", 1.0 / 3.0)];
         assert_eq!(lines(&thirds), ["a 34 %", "+ b 33 %", "+ c 33 %"]);
         assert!(lines(&[]).is_empty());
+        // What is less than half a percent is not told.
+        assert_eq!(lines(&[("sad", 0.004), ("happy", 0.996)]), ["happy"]);
     }
 
     #[test]

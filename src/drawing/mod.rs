@@ -3,7 +3,7 @@
 //! `content` reads the model: boxes, blocks, edges; `model` measures and lays it out (`layout`, which knows
 //! nothing of networks) into a `scene` of marks, whose colours are those of `palette` and whose letters those of
 //! `font`; `svg` and `raster` write the scene; `dot` writes the content without a place. `sheet` lays images out in rows by class,
-//! `contact` those of a batch in the order in which they come, as scenes too.
+//! `contact` those of a batch in the order in which they come, as scenes too, both on the same `paper`.
 
 mod boxes;
 mod contact;
@@ -13,6 +13,7 @@ mod font;
 mod layout;
 mod model;
 mod palette;
+mod paper;
 mod raster;
 mod scene;
 mod sheet;

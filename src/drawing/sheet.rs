@@ -1,18 +1,16 @@
 //! A contact sheet: rows of images, each with a name and a line about it. Thumbnails in, a scene out.
 
-use super::font;
 use super::palette::Style;
+use super::paper::{MARGIN, Paper, centred, text};
 use super::scene::{Mark, Scene};
 
-/// Pixels of the scene: around all, the column of names, a cell, what lies between cells and between rows.
-const MARGIN: f64 = 28.0;
+/// Pixels of the scene: the column of names, a cell, what lies between cells and between rows.
 const NAMES: f64 = 172.0;
 const CELL: f64 = 56.0;
 const GAP: f64 = 6.0;
 const BETWEEN: f64 = 14.0;
 
-/// Room for the title, and for a caption below an image.
-const HEAD: f64 = 62.0;
+/// Room for a caption below an image.
 const CAPTION: f64 = 14.0;
 
 #[derive(Clone, Debug, Default)]
@@ -44,16 +42,14 @@ pub(super) fn scene(sheet: &Sheet) -> Scene {
     let most = sheet.rows.iter().map(|row| row.images.len()).max();
     let cells = most.unwrap_or(0).max(6) as f64;
     let width = 2.0 * MARGIN + NAMES + cells * (CELL + GAP) - GAP;
-    let mut marks = vec![
-        text(MARGIN, MARGIN + 18.0, &sheet.title, Style::Title, width),
-        text(MARGIN, MARGIN + 40.0, &sheet.about, Style::About, width),
-    ];
-    let mut top = MARGIN + HEAD;
+    let mut paper = Paper::new(width, &sheet.title, &sheet.about);
+    let mut top = paper.top;
     for row in &sheet.rows {
         let captioned = row.images.iter().any(|image| !image.caption.is_empty());
         let height = CELL + if captioned { CAPTION } else { 0.0 };
         let middle = top + CELL / 2.0 - 7.0 * row.details.len() as f64;
         let room = NAMES - 12.0;
+        let marks = &mut paper.marks;
         marks.push(text(MARGIN, middle + 5.0, &row.name, Style::Name, room));
         for (line, detail) in row.details.iter().enumerate() {
             let y = middle + 5.0 + 15.0 * (line + 1) as f64;
@@ -63,36 +59,14 @@ pub(super) fn scene(sheet: &Sheet) -> Scene {
             let left = MARGIN + NAMES + at as f64 * (CELL + GAP);
             marks.push(thumbnail(image, left, top));
             if !image.caption.is_empty() {
-                let caption = shortened(&image.caption, Style::Detail, CELL + GAP - 2.0);
-                marks.push(Mark::Text {
-                    x: left + CELL / 2.0,
-                    y: top + CELL + 12.0,
-                    is_centred: true,
-                    spans: vec![(caption, Style::Detail)],
-                });
+                let (x, y) = (left + CELL / 2.0, top + CELL + 12.0);
+                let room = CELL + GAP - 2.0;
+                marks.push(centred(x, y, &image.caption, Style::Detail, room));
             }
         }
         top += height + BETWEEN;
     }
-    let height = top - BETWEEN + MARGIN;
-    marks.insert(
-        0,
-        Mark::Rectangle {
-            left: 0.0,
-            top: 0.0,
-            width,
-            height,
-            radius: 0.0,
-            style: Style::Paper,
-        },
-    );
-    Scene {
-        width,
-        height,
-        title: sheet.title.clone(),
-        about: sheet.about.clone(),
-        marks,
-    }
+    paper.scene(top - BETWEEN)
 }
 
 /// An image in the middle of its cell, its sides' ratio kept.
@@ -110,29 +84,9 @@ fn thumbnail(image: &Thumbnail, left: f64, top: f64) -> Mark {
     }
 }
 
-pub(super) fn text(x: f64, y: f64, text: &str, style: Style, room: f64) -> Mark {
-    Mark::Text {
-        x,
-        y,
-        is_centred: false,
-        spans: vec![(shortened(text, style, room), style)],
-    }
-}
-
-/// As much of a text as the room holds.
-pub(super) fn shortened(text: &str, style: Style, room: f64) -> String {
-    if font::width(text, style) <= room {
-        return text.into();
-    }
-    let mut short: String = text.into();
-    while !short.is_empty() && font::width(&short, style) + font::width("…", style) > room {
-        short.pop();
-    }
-    short + "…"
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::font;
     use super::*;
 
     fn thumbnail(value: u8) -> Thumbnail {
@@ -193,7 +147,8 @@ mod tests {
         let picture = image::load_from_memory(&png).expect("a PNG").to_rgb8();
         // The second image of the second row is of value 1, in the middle of its cell.
         let x = MARGIN + NAMES + CELL + GAP + CELL / 2.0;
-        let y = MARGIN + HEAD + CELL + CAPTION + BETWEEN + CELL / 2.0;
+        let top = Paper::new(scene.width, &sheet.title, &sheet.about).top;
+        let y = top + CELL + CAPTION + BETWEEN + CELL / 2.0;
         assert_eq!(
             picture.get_pixel((2.0 * x) as u32, (2.0 * y) as u32).0,
             [1; 3]

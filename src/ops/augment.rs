@@ -24,6 +24,19 @@ params! {
 }
 
 impl Augment {
+    /// Of a batch of images (height, width, channels) whose pixels lie there.
+    pub fn of(rows: u32, [height, width, channels]: [u32; 3], range: Bounds) -> Augment {
+        Augment {
+            rows,
+            channels,
+            height,
+            width,
+            low: range.low,
+            high: range.high,
+            fill: range.middle(),
+        }
+    }
+
     pub fn elements(&self) -> usize {
         (self.rows * self.channels * self.height * self.width) as usize
     }

@@ -47,6 +47,14 @@ pub(super) fn side_by_side(runs: &[Outcome]) -> Markup {
                 details open[number == 0] { summary { (name(number, run)) } (parts::mistakes(run)) }
             }
         }
+        @if runs.iter().any(|run| run.augmented.is_some()) {
+            section {
+                h2 { "What they saw first" }
+                @for (number, run) in runs.iter().enumerate().filter(|(_, run)| run.augmented.is_some()) {
+                    details { summary { (name(number, run)) } (parts::first_batch(run)) }
+                }
+            }
+        }
         section {
             h2 { "The weights, and how to make them again" }
             @for (number, run) in runs.iter().enumerate() {

@@ -52,5 +52,6 @@ pub fn gather(
         data: validation.dataset.name.clone(),
         score,
         mistakes,
+        augmented: pictures.then(|| picture::augmented(folder)).flatten(),
     })
 }

@@ -1,7 +1,7 @@
 //! What a run came to, on one page: a run's folder and its answers over labelled images in, `report.html` out.
 //!
 //! `gather` reads the folder and lets the best weights answer every image once; `mistakes` keeps the wrong answers
-//! that were the most confident; `picture` makes them PNG; `command` is what trains the same again. What they find
+//! that were the most confident; `picture` makes them PNG and finds the run's own; `command` is what trains the same again. What they find
 //! is an [`Outcome`], plain data; `page` writes one or several as a page that loads nothing.
 
 mod command;
@@ -56,6 +56,8 @@ pub struct Outcome {
     pub score: score::Report,
     /// The most confident first.
     pub mistakes: Vec<Mistake>,
+    /// The first batch as training saw it, a PNG, where the run changed its images.
+    pub augmented: Option<Vec<u8>>,
 }
 
 impl Outcome {
@@ -67,6 +69,15 @@ impl Outcome {
 
     /// Does a page of it show images of the data set?
     pub fn has_pictures(&self) -> bool {
-        self.mistakes.iter().any(|mistake| mistake.png.is_some())
+        self.pictures() > 0
+    }
+
+    /// How many, the sheet of the first batch being one.
+    fn pictures(&self) -> u64 {
+        let mistakes = self
+            .mistakes
+            .iter()
+            .filter_map(|mistake| mistake.png.as_ref());
+        mistakes.chain(&self.augmented).count() as u64
     }
 }

@@ -77,6 +77,12 @@ fn alone(run: &Outcome) -> Markup {
             h2 { "Its most confident mistakes" }
             (parts::mistakes(run))
         }
+        @if run.augmented.is_some() {
+            section {
+                h2 { "What it saw first" }
+                (parts::first_batch(run))
+            }
+        }
         section {
             h2 { "Configuration" }
             (parts::configuration(run))

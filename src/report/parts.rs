@@ -46,8 +46,7 @@ pub(super) fn about(run: &Outcome) -> Markup {
 
 /// What one should know before one shows the page to others.
 pub(super) fn sharing(runs: &[Outcome]) -> Markup {
-    let pictures = runs.iter().flat_map(|run| &run.mistakes);
-    let pictures = pictures.filter(|mistake| mistake.png.is_some()).count() as u64;
+    let pictures = runs.iter().map(Outcome::pictures).sum();
     let folders: Vec<String> = runs.iter().map(|run| path(&run.folder)).collect();
     html! {
         @if pictures > 0 {
@@ -215,6 +214,20 @@ pub(super) fn per_class(run: &Outcome) -> Markup {
     }
 }
 
+/// A PNG as the address of an image.
+fn inline(png: &[u8]) -> String {
+    format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png))
+}
+
+/// What training saw in its first step, if the run drew it.
+pub(super) fn first_batch(run: &Outcome) -> Markup {
+    html! {
+        @if let Some(png) = &run.augmented {
+            img.sheet src=(inline(png)) alt="Images of the first batch as they were augmented, each with its label";
+        }
+    }
+}
+
 pub(super) fn mistakes(run: &Outcome) -> Markup {
     let class = |number: usize| &run.score.classes[number];
     let described = |mistake: &Mistake| {
@@ -224,13 +237,13 @@ pub(super) fn mistakes(run: &Outcome) -> Markup {
     html! {
         @if run.mistakes.is_empty() {
             p { "It made none." }
-        } @else if run.has_pictures() {
+        } @else if run.mistakes.iter().any(|mistake| mistake.png.is_some()) {
             p.note { "Wrong answers of the highest probability, and what these images are labelled. A label can be wrong as well." }
             ul.mistakes {
                 @for mistake in &run.mistakes {
                     li {
                         @if let Some(png) = &mistake.png {
-                            img src={ "data:image/png;base64," (BASE64_STANDARD.encode(png)) } alt=(described(mistake));
+                            img src=(inline(png)) alt=(described(mistake));
                         }
                         div {
                             strong.answer { (class(mistake.answer)) } " " span.share { (about_percent(mistake.probability)) }

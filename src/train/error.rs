@@ -1,6 +1,6 @@
 //! What can end a run, and the exit code that each deserves.
 
-use crate::{data, files, gpu, ingest, network, pictures, plan, rules, weights};
+use crate::{data, drawing, files, gpu, ingest, network, pictures, plan, rules, weights};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -14,6 +14,9 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Gpu(#[from] gpu::Error),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Drawing(#[from] drawing::Error),
     #[error(transparent)]
     #[diagnostic(transparent)]
     File(#[from] files::Error),

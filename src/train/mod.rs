@@ -2,10 +2,12 @@
 //!
 //! `prepare` checks everything before anything is written; `setup` opens the device and loads or
 //! draws the weights; this file runs the epochs and `save` keeps them; `state` and `tensors` are
-//! the run on the disk, `history` is its table and curves; `standardise` finds the figures of the training set; `remedy` says how to go on after an error. The terminal's side is told
+//! the run on the disk, `history` is its table and curves; `first_batch` draws what training sees first; `standardise` finds
+//! the figures of the training set; `remedy` says how to go on after an error. The terminal's side is told
 //! through [`Event`]s.
 
 mod error;
+mod first_batch;
 mod history;
 mod pace;
 mod prepare;
@@ -24,6 +26,7 @@ mod steps;
 mod watch;
 
 pub use error::{Error, causes};
+pub use first_batch::preview;
 pub use history::{curve, read_history, run_name};
 pub use recipe::{Boxed, Ema, RECIPES, Recipe};
 pub use regime::{Balance, ClassWeights, Decayed, Regime};
@@ -34,8 +37,8 @@ pub use settings::{Given, Out, Settings, Start};
 pub use setup::run;
 pub use standardise::Standardise;
 pub use state::{
-    AVERAGE, BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, NETWORK, RECIPE, REPORT,
-    RESUME, STEPS, State,
+    AUGMENTED, AVERAGE, BEST, CONFIG, CURVES, Config, EpochRow, HISTORY, LAST, NETWORK, RECIPE,
+    REPORT, RESUME, STEPS, State,
 };
 pub use watch::{EarlyStopping, Monitor, ReduceOnPlateau};
 
@@ -206,6 +209,25 @@ impl<'a> Checked<'a> {
     }
 }
 
+/// The batches of an epoch (from 0) of a run's training; mixtures count as their classes do.
+fn batches<'d>(
+    config: &Config,
+    dataset: &'d Dataset,
+    class_weights: Option<Vec<f32>>,
+    epoch: u32,
+    on_device: bool,
+) -> Batches<'d> {
+    let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
+    let cut = [config.batch, config.regime.shards];
+    let augment = config.regime.augment.as_ref();
+    let draw = augment.map(|augment| {
+        let epochs = [epoch, config.epochs];
+        let bounds = augment::bounds(dataset.range);
+        Draw::new(augment, config.seed, epochs, dataset.image, bounds)
+    });
+    Batches::new(dataset, &dataset.train, order, cut, on_device).augmented(draw, class_weights)
+}
+
 /// Why an epoch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
@@ -280,18 +302,9 @@ impl Session<'_, '_> {
 
     /// The batches of an epoch of training.
     fn batches<'d>(&self, dataset: &'d Dataset, epoch: u32) -> Batches<'d> {
-        let config = &self.run.config;
-        let order = feed::order(dataset.train.rows(), config.shuffle, config.seed, epoch);
+        let (config, weights) = (&self.run.config, self.run.class_weights.clone());
         let on_device = self.executor.gathers(Work::TRAIN);
-        let cut = [config.batch, config.regime.shards];
-        let augment = config.regime.augment.as_ref();
-        let draw = augment.map(|augment| {
-            let epochs = [epoch, config.epochs];
-            let bounds = augment::bounds(dataset.range);
-            Draw::new(augment, config.seed, epochs, dataset.image, bounds)
-        });
-        Batches::new(dataset, &dataset.train, order, cut, on_device)
-            .augmented(draw, self.run.class_weights.clone())
+        batches(config, dataset, weights, epoch, on_device)
     }
 
     /// The learning rate of a step (from 0), as the schedule and the plateaus so far have it.

@@ -133,7 +133,7 @@ fn open_weights(path: PathBuf) -> Result<(TensorFile, Origin), Error> {
 }
 
 /// Refuses values that no run can have.
-fn check_options(config: &Config) -> Result<(), Error> {
+pub(super) fn check_options(config: &Config) -> Result<(), Error> {
     let refuse = |option, found: String, expected| {
         Err(Error::Option {
             option,
@@ -169,10 +169,7 @@ fn network(config: &Config, prior: &Prior) -> Result<Network, Error> {
         let origin = format!("{}: its network", folder.join(RESUME).display());
         return Ok(Network::from_text(&origin, text)?);
     }
-    Ok(match &config.model_file {
-        Some(file) => Network::read(file)?,
-        None => Network::named(&config.model)?,
-    })
+    Ok(config.network()?)
 }
 
 /// The data set of a run, reduced to its first batch where that is to be overfitted.
@@ -208,11 +205,17 @@ fn load(
             rows,
         });
     }
+    Ok(reduced(config, dataset))
+}
+
+/// The set that a run sees: all of it, or its first batch where that is to be overfitted.
+pub(super) fn reduced(config: &Config, dataset: Dataset) -> Dataset {
     if !config.overfit_batch {
-        return Ok(dataset);
+        return dataset;
     }
+    let rows = dataset.train.rows();
     let order = feed::order(rows, config.shuffle, config.seed, 0);
-    Ok(dataset.overfit(&order[..config.batch as usize]))
+    dataset.overfit(&order[..rows.min(config.batch as usize)])
 }
 
 /// The data as they were named, or where it was seen from another folder.

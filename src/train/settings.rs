@@ -21,6 +21,8 @@ pub struct Settings {
     pub check: bool,
     /// Gather on the host even where the set would fit the device.
     pub host_data: bool,
+    /// May the folder of a new run have images of the data set?
+    pub pictures: bool,
     /// When the process began.
     pub started: Instant,
 }

@@ -1,5 +1,6 @@
 //! Opens a run: what `prepare` found good gets a device, a plan, a folder and its weights.
 
+use super::first_batch;
 use super::history::{write_curves, write_history};
 use super::pace::Pace;
 use super::prepare::{INITIAL, Prepared, Prior, check_folder, prepare};
@@ -99,6 +100,7 @@ fn open_and_train(
         dataset: &dataset,
         augment: config.regime.augment.as_ref(),
     });
+    let draws = settings.pictures && matches!(start, Prior::Nothing { .. });
     let mut compiling = |done, total| observe(Event::Compiling { done, total });
     let executor = Executor::new(&gpu, plan, Checks::Off, &mut compiling)?;
     feed::upload(&executor, &dataset)?;
@@ -126,8 +128,11 @@ fn open_and_train(
         epoch: ready.state.epoch + 1,
         epochs,
     });
-    space_warning(&executor, &ready.folder)
+    draws
+        .then(|| first_batch::write(&ready.folder, &config, &dataset))
+        .flatten()
         .into_iter()
+        .chain(space_warning(&executor, &ready.folder))
         .for_each(|text| observe(Event::Notice(text)));
     let class_weights = loss(&config, &dataset)?.class_weights;
     let run = Run {

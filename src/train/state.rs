@@ -9,7 +9,7 @@ use super::watch::Waiting;
 use crate::augment;
 use crate::files::{self, Sealed};
 use crate::gpu::Executor;
-use crate::network::Network;
+use crate::network::{self, Network};
 use crate::pictures::{Preprocessing, Standardise};
 use crate::plan::{self, Decay, Pins, Plan, Schedule, Training};
 use crate::rules::{self, Choices, Rule};
@@ -190,13 +190,15 @@ pub const RECIPE: &str = "recipe.toml";
 pub const NETWORK: &str = "network.toml";
 pub const HISTORY: &str = "history.csv";
 pub const CURVES: &str = "curves.svg";
+/// The first batch as training sees it, where it changes its images.
+pub const AUGMENTED: &str = "augmented.png";
 pub const REPORT: &str = "report.html";
 pub const STEPS: &str = "steps.csv";
 pub const RESUME: &str = "resume.safetensors";
 
 /// Every file that a run writes by replacing it.
-pub const REPLACED: [&str; 11] = [
-    CONFIG, RECIPE, NETWORK, HISTORY, CURVES, REPORT, STEPS, BEST, LAST, AVERAGE, RESUME,
+pub const REPLACED: [&str; 12] = [
+    CONFIG, RECIPE, NETWORK, HISTORY, CURVES, AUGMENTED, REPORT, STEPS, BEST, LAST, AVERAGE, RESUME,
 ];
 
 const KEY: &str = "fer-gpu resume point";
@@ -350,6 +352,17 @@ impl State {
 }
 
 impl Config {
+    /// The network that it names, as its text is now.
+    ///
+    /// # Errors
+    /// If there is none, or its file is no network.
+    pub fn network(&self) -> Result<Network, network::Error> {
+        match &self.model_file {
+            Some(file) => Network::read(file),
+            None => Network::named(&self.model),
+        }
+    }
+
     /// The optimiser that it names.
     ///
     /// # Errors

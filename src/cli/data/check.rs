@@ -34,12 +34,14 @@ pub struct Check {
     json: bool,
 }
 
-/// A set of images of whatever shape its arrays say, else of FER-2013's.
-pub(super) fn load(path: &Path) -> Result<Dataset, Error> {
-    const FER: [usize; 3] = [48, 48, 1];
-    let ready = ingest::resolve(path, FER, &mut |_| ())?;
+/// Height, width and channels of FER-2013.
+pub(super) const FER: [usize; 3] = [48, 48, 1];
+
+/// A set of images of whatever shape its arrays say, else of that.
+pub(super) fn load(path: &Path, usual: [usize; 3]) -> Result<Dataset, Error> {
+    let ready = ingest::resolve(path, usual, &mut |_| ())?;
     ready.notice.into_iter().for_each(output::note);
-    let image = data::image_shape(&ready.folder)?.unwrap_or(FER);
+    let image = data::image_shape(&ready.folder)?.unwrap_or(usual);
     let mut set = Dataset::load(&ready.folder, image)?;
     set.name = path.display().to_string();
     Ok(set)
@@ -51,7 +53,7 @@ impl Check {
         if let Some(sheet) = &self.sheet {
             place::must_be_made_here(sheet, Made::Png)?;
         }
-        let set = load(&self.data)?;
+        let set = load(&self.data, FER)?;
         let survey = Survey::of(&set);
         if let Some(path) = &self.sheet {
             let png = drawing::sheet(&sheet::of(&set, &survey))?;
@@ -65,10 +67,7 @@ impl Check {
         }
         text(&survey);
         if let Some(path) = &self.sheet {
-            print(format_args!(
-                "{} shows images of the data set: mind that before you share it",
-                told(path)
-            ));
+            print(super::shared(path));
         }
         next(&[format!("fer-gpu train --data {}", told(&self.data))]);
         Ok(ExitCode::SUCCESS)

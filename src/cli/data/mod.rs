@@ -2,14 +2,16 @@
 
 mod check;
 mod import;
+mod preview;
 mod sample;
 mod sheet;
 mod split;
 
 use super::Error;
-use super::output::plain;
+use super::output::{plain, told};
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
+use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -26,6 +28,8 @@ enum DataCommand {
     Split(split::Split),
     /// Tell what a data set holds: classes, ranges, blank images, duplicates, contradicting labels
     Check(check::Check),
+    /// Draw the first batch as training sees it: its images as a recipe changes them, with their labels
+    Preview(preview::Preview),
     /// Draw sample faces and write them as npy files
     Sample(sample::Sample),
 }
@@ -36,9 +40,16 @@ impl Data {
             DataCommand::Import(import) => import.run(),
             DataCommand::Split(split) => split.run(),
             DataCommand::Check(check) => check.run(),
+            DataCommand::Preview(preview) => preview.run(),
             DataCommand::Sample(sample) => sample.run(),
         }
     }
+}
+
+/// What one should know of a picture that shows images of a data set.
+fn shared(path: &Path) -> String {
+    let path = told(path);
+    format!("{path} shows images of the data set: mind that before you share it")
 }
 
 /// Images of both splits by class.

@@ -1,5 +1,6 @@
 //! `fer-gpu data split`: a validation part out of a training set.
 
+use super::check::FER;
 use super::class_table;
 use crate::cli::{Error, next, output::told, print};
 use clap::Args;
@@ -31,7 +32,7 @@ pub struct Split {
 
 impl Split {
     pub fn run(self) -> Result<ExitCode, Error> {
-        let set = super::check::load(&self.data)?;
+        let set = super::check::load(&self.data, FER)?;
         crate::data::must_be_free(&self.out)?;
         let parted = set.part(self.rows as usize, self.seed)?;
         parted.write(&self.out)?;

@@ -75,16 +75,7 @@ impl Lowering<'_> {
         else {
             return images;
         };
-        let [height, width, channels] = self.model.image_shape();
-        let params = Augment {
-            rows: self.wanted.batch,
-            channels,
-            height,
-            width,
-            low: range.low,
-            high: range.high,
-            fill: range.middle(),
-        };
+        let params = Augment::of(self.wanted.batch, self.model.image_shape(), range);
         let augmented = emitter.transient("augmented images".into(), params.elements());
         emitter.push(&augment::Apply, &params, &[images, records, augmented]);
         augmented
