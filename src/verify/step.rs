@@ -222,18 +222,19 @@ impl<'g> Trial<'g> {
             let metrics = executor.finish_oldest()?;
             Ok(metrics.expect("the step was submitted"))
         };
-        let once = self.first_step(whole)?;
-        let again = self.first_step(whole)?;
+        let metrics = self.first_step(whole)?;
+        let once = self.fingerprints(&metrics)?;
+        let metrics = self.first_step(whole)?;
+        let again = self.fingerprints(&metrics)?;
         let differs = once.into_iter().zip(again).find(|(a, b)| a != b);
         Ok(differs.map(|((tensor, _), _)| Reason::Unrepeatable { tensor }))
     }
 
-    /// Runs the first step from the same weights; a fingerprint of each buffer of weights
-    /// and moments after it.
+    /// Runs the first step from the same weights.
     fn first_step(
         &mut self,
         run: impl FnOnce(&mut Executor, &Batch) -> Result<Metrics, gpu::Error>,
-    ) -> Result<Vec<(String, u128)>, gpu::Error> {
+    ) -> Result<Metrics, gpu::Error> {
         self.executor.draw_parameters(0)?;
         let order = feed::order(self.batch as usize, false, 0, 0);
         let on_device = self.executor.gathers(Work::TRAIN);
@@ -246,7 +247,11 @@ impl<'g> Trial<'g> {
         );
         let rule = self.executor.plan.rule.scalars(0.001, 1);
         let batch = batches.get(0, Step::new(1, 0, rule));
-        let metrics = run(&mut self.executor, &batch)?;
+        run(&mut self.executor, &batch)
+    }
+
+    /// The loss, and a fingerprint of each buffer of weights and moments.
+    fn fingerprints(&self, metrics: &Metrics) -> Result<Vec<(String, u128)>, gpu::Error> {
         let loss = ("the loss".to_string(), metrics.loss_sum.to_bits() as u128);
         let mut prints = vec![loss];
         for id in self.executor.plan.parameter_buffers() {
