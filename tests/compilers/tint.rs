@@ -37,7 +37,7 @@ fn job(kernel: &Kernel) -> Value {
     };
     let constants: serde_json::Map<String, Value> = kernel
         .variant
-        .constants
+        .overrides()
         .iter()
         .map(|&(name, value)| (name.into(), json!(value)))
         .collect();
