@@ -66,20 +66,19 @@ impl Paper {
 
 /// A line that begins at `x`, as much of it as the room holds.
 pub(super) fn text(x: f64, y: f64, text: &str, style: Style, room: f64) -> Mark {
-    Mark::Text {
-        x,
-        y,
-        is_centred: false,
-        spans: vec![(shortened(text, style, room), style)],
-    }
+    line([x, y], false, text, style, room)
 }
 
 /// The same, its middle at `x`.
 pub(super) fn centred(x: f64, y: f64, text: &str, style: Style, room: f64) -> Mark {
+    line([x, y], true, text, style, room)
+}
+
+fn line([x, y]: [f64; 2], is_centred: bool, text: &str, style: Style, room: f64) -> Mark {
     Mark::Text {
         x,
         y,
-        is_centred: true,
+        is_centred,
         spans: vec![(shortened(text, style, room), style)],
     }
 }

@@ -162,7 +162,7 @@ impl Gpu {
         })
     }
 
-    /// Words of several buffers for one wait, which takes longer than small ones do.
+    /// Words of several buffers, for a single wait: where they are few it takes longer than their copies.
     pub fn words_of(
         &self,
         what: &str,

@@ -1,8 +1,8 @@
 //! What a driver reports late and aside: errors, lack of memory, the loss of the device.
 //!
-//! wgpu calls back, the first report is kept, and whoever used the device meets it as an
-//! [`Error`] at the next [`Gpu::check`]. A lost device refuses all work silently, so nothing
-//! that came after a report may be believed: every download and every step checks.
+//! What several threads make has error scopes of its own ([`Gpu::checked`]). For all else wgpu calls back, the first
+//! report is kept, and whoever used the device meets it as an [`Error`] at the next [`Gpu::check`]. A lost device
+//! refuses all work silently, so nothing that came after a report may be believed: every download and every step checks.
 
 use super::Error;
 use super::adapter::Info;

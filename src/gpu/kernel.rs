@@ -28,7 +28,7 @@ impl Checks {
     }
 }
 
-/// (entry point, variant, checks): entry points are unique, variants name the constants.
+/// (op, variant, checks).
 pub(super) type KernelKey = (&'static str, usize, Checks);
 
 /// A compiled kernel.
@@ -98,14 +98,16 @@ impl Gpu {
     ) -> Result<(), Error> {
         let next = AtomicUsize::new(0);
         let (done, ready) = mpsc::channel();
+        let take = || wanted.get(next.fetch_add(1, Ordering::Relaxed));
         thread::scope(|scope| {
             for _ in 0..self.compilers().min(wanted.len()) {
-                let (done, next) = (done.clone(), &next);
+                let done = done.clone();
                 scope.spawn(move || {
-                    while let Some(&(op, variant)) =
-                        wanted.get(next.fetch_add(1, Ordering::Relaxed))
-                        && done.send(self.kernel(op, variant, checks)).is_ok()
-                    {}
+                    while let Some(&(op, variant)) = take() {
+                        if done.send(self.kernel(op, variant, checks)).is_err() {
+                            break;
+                        }
+                    }
                 });
             }
             drop(done);

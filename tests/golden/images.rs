@@ -52,26 +52,24 @@ fn conv2d_agrees_with_keras() {
     }
 }
 
+/// A case of pooling over windows: its shape, and Keras's x, y, dx and dy.
+fn pooled(golden: &mut Golden, case: &str) -> (MaxPool2d, [Vec<f32>; 4]) {
+    let tensors = ["x", "y", "dx", "dy"].map(|name| image(golden, &format!("{case}/{name}")));
+    let (_, name) = case.split_once('/').expect("the op, and its case");
+    let input = ["n", "h", "w", "c"].map(|key| field(name, key));
+    let [size, stride] = ["k", "s"].map(|key| [field(name, key); 2]);
+    let p = MaxPool2d::new(input, size, stride, padding(case));
+    (p, tensors)
+}
+
 #[test]
 fn max_pool2d_agrees_with_keras() {
     let golden = &mut Golden::open("ops");
     for case in cases(golden, "max_pool2d") {
-        let [x, y, dx, dy] =
-            ["x", "y", "dx", "dy"].map(|name| image(golden, &format!("{case}/{name}")));
-        let name = &case["max_pool2d/".len()..];
-        let input = ["n", "h", "w", "c"].map(|key| field(name, key));
-        let p = MaxPool2d::new(
-            input,
-            [field(name, "k"); 2],
-            [field(name, "s"); 2],
-            padding(&case),
-        );
-        agree(&case, &y, &max_pool2d_forward(&p, &words(&x)));
-        agree(
-            &case,
-            &dx,
-            &max_pool2d_backward(&p, &words(&x), &words(&dy), &[]),
-        );
+        let (p, [x, y, dx, dy]) = pooled(golden, &case);
+        let [x, dy] = [&x, &dy].map(|values| words(values));
+        agree(&case, &y, &max_pool2d_forward(&p, &x));
+        agree(&case, &dx, &max_pool2d_backward(&p, &x, &dy, &[]));
     }
 }
 
@@ -79,16 +77,7 @@ fn max_pool2d_agrees_with_keras() {
 fn average_pool2d_agrees_with_keras() {
     let golden = &mut Golden::open("ops");
     for case in cases(golden, "avg_pool2d") {
-        let [x, y, dx, dy] =
-            ["x", "y", "dx", "dy"].map(|name| image(golden, &format!("{case}/{name}")));
-        let name = &case["avg_pool2d/".len()..];
-        let input = ["n", "h", "w", "c"].map(|key| field(name, key));
-        let p = MaxPool2d::new(
-            input,
-            [field(name, "k"); 2],
-            [field(name, "s"); 2],
-            padding(&case),
-        );
+        let (p, [x, y, dx, dy]) = pooled(golden, &case);
         agree(&case, &y, &average_pool2d_forward(&p, &words(&x)));
         agree(&case, &dx, &average_pool2d_backward(&p, &words(&dy), &[]));
     }

@@ -157,7 +157,7 @@ fn sound_kernels_survive_the_run() {
 }
 
 #[test]
-#[ignore = "takes five minutes: puts some 400 faults into the kernels, writes tests/mutation/table.md"]
+#[ignore = "takes minutes: puts some 900 faults into the kernels, writes tests/mutation/table.md"]
 fn every_fault_is_seen_or_argued() {
     let mut compiler = module::Compiler::default();
     let draw = draw::draw(|mutant| compiler.fate(mutant));

@@ -37,7 +37,7 @@ pub struct Check {
 /// Height, width and channels of FER-2013.
 pub(super) const FER: [usize; 3] = [48, 48, 1];
 
-/// A set of images of whatever shape its arrays say, else of that.
+/// A set of images of whatever shape its arrays say; where they say none, of the usual.
 pub(super) fn load(path: &Path, usual: [usize; 3]) -> Result<Dataset, Error> {
     let ready = ingest::resolve(path, usual, &mut |_| ())?;
     ready.notice.into_iter().for_each(output::note);
@@ -67,7 +67,7 @@ impl Check {
         }
         text(&survey);
         if let Some(path) = &self.sheet {
-            print(super::shared(path));
+            print(super::sharing_notice(path));
         }
         next(&[format!("fer-gpu train --data {}", told(&self.data))]);
         Ok(ExitCode::SUCCESS)

@@ -46,8 +46,8 @@ impl Data {
     }
 }
 
-/// What one should know of a picture that shows images of a data set.
-fn shared(path: &Path) -> String {
+/// What one should know before a picture of a data set is shared.
+fn sharing_notice(path: &Path) -> String {
     let path = told(path);
     format!("{path} shows images of the data set: mind that before you share it")
 }

@@ -53,7 +53,7 @@ impl Preview {
             output::plain(&contact.about.replace('\n', ", "))
         ));
         if self.data.is_some() {
-            print(super::shared(&self.out));
+            print(super::sharing_notice(&self.out));
         }
         next(&[self.train()]);
         Ok(ExitCode::SUCCESS)
