@@ -110,7 +110,7 @@ impl Convolution {
                 &conv2d::BackwardWeight,
                 match schedule.workgroups {
                     Some(workgroups) => params.shares_for(workgroups),
-                    None => params.shares_of_images(images),
+                    None => params.shares_of_images(images * images_to_fill(&params)),
                 },
             ),
             Reads::One => (
@@ -261,4 +261,10 @@ pub(super) fn window_config(window: &Window) -> Value {
         "strides": window.stride,
         "padding": window.padding.to_string(),
     })
+}
+
+/// Images that have as many pixels as two of 12 by 12, at the least: shares of smaller images are sums of few
+/// products, and to store and add up those costs more than to compute them.
+fn images_to_fill(p: &Conv2d) -> u32 {
+    (2 * 12 * 12u32).div_ceil(p.h_out * p.w_out)
 }

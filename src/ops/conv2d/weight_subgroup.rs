@@ -88,7 +88,7 @@ pub(super) const fn tiles<const TAPS: u32>(name: &'static str) -> Variant<Conv2d
 }
 
 /// Images of SIDE by SIDE.
-pub(super) const fn images<const TAPS: u32, const SIDE: u32>(
+pub(super) const fn images<const TAPS: u32, const SIDE: u32, const CHANNELS: u32>(
     name: &'static str,
 ) -> Variant<Conv2d> {
     Variant {
@@ -100,10 +100,10 @@ pub(super) const fn images<const TAPS: u32, const SIDE: u32>(
                 ("TAPS", TAPS as f64),
                 ("SIDE", SIDE as f64),
                 ("INPUTS", planes(SIDE) as f64),
-                ("CHANNELS", 8.0),
+                ("CHANNELS", CHANNELS as f64),
             ]
         },
-        workgroups: |p| blocks(p, 8 * planes(SIDE), 8),
+        workgroups: |p| blocks(p, 8 * planes(SIDE), CHANNELS),
         supports: |p, profile| {
             let sides = [p.h_in, p.w_in, p.h_out, p.w_out] == [SIDE; 4];
             let middle = [p.pad_top, p.pad_left] == [TAPS / 2; 2];
