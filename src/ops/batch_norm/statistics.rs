@@ -77,6 +77,21 @@ impl Op for Statistics {
             fills: vec![Fill::Integers(-3, 3)],
             exact: true,
         }));
+        // What is looked at first, the first image, is nothing like the seven others.
+        for pixels in [15, 16] {
+            let params = BatchNorm::new([8, 3, pixels], 1e-3);
+            let values = (0..params.len(3)).map(|i| match i < params.len(3) / 8 {
+                true => i as f32 / 64.0,
+                false => 1000.0 + (i * 37 % 101) as f32 / 64.0,
+            });
+            cases.push(Case {
+                name: format!("far_from_the_first_p{pixels}"),
+                params,
+                step: cases::valid(8),
+                fills: vec![Fill::Values(values.collect())],
+                exact: false,
+            });
+        }
         let params = BatchNorm::new([2, 3, 4], 1e-3);
         let mut values: Vec<f32> = (0..24).map(|i| i as f32).collect();
         values[NAN_AT] = f32::NAN;

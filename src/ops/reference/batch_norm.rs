@@ -1,8 +1,9 @@
 //! batch_norm and its gradients (Keras `BatchNormalization`).
 //!
-//! Bounds. E is EPSILON with room for products of errors, K the chain and 2. A number `about` is found near the mean by
-//! a sum of chain K - 2, a division (2.5 units) and a bit cut off: it is e = E (K + 2) mean|x| off at most. Differences
-//! d from it have the mean shift = mean - about and the mean square V + shift^2, and mean|d| <= sqrt(V) + e. Therefore
+//! Bounds. E is EPSILON with room for products of errors, K the chain and 2. A number `about` is found near the mean: the
+//! mean of a sample, which lies s off the one of all, by a sum of chain K - 2, a division (2.5 units) and a bit cut off:
+//! e = s + E (K + 2) mean|x| off at most. Differences d from it have the mean shift = mean - about and the mean square
+//! V + shift^2, and mean|d| <= sqrt(V) + e. Therefore
 //!
 //! - mean = about + sum(d) / count is E |mean| + E (K + 2) (sqrt(V) + e) off: the size of the mean counts once, not K
 //!   times;
@@ -10,7 +11,7 @@
 //!   2 e E (K + 2) (sqrt(V) + e) <= E (K + 2) (V + 3 e^2) and its square for the second, and by E V for the
 //!   difference: E (K + 4) (2.2 V + 4.2 e^2) in all.
 //!
-//! A merge multiplies by counts and adds variances, which takes up to three roundings more: K + 3, K + 4 and K + 7,
+//! A merge's sample is all there is. It multiplies by counts and adds variances, which takes up to three roundings more: K + 3, K + 4 and K + 7,
 //! and adds the mean W of the shares' variances to V. inverseSqrt is 2 units off, its argument one: 2.5 in all.
 
 use super::{EPSILON, Expected, FLUSH, View, floats};
@@ -84,9 +85,9 @@ impl Sample {
     }
 
     /// Mean and variance with the polynomials of their bounds, where the roundings beside the chain are those
-    /// of `about`, of the mean and of the variance.
-    fn told(&self, [about, first, second]: [f64; 3]) -> [(f64, [f64; 4]); 2] {
-        let deviation = self.between.sqrt();
+    /// of `about`, of the mean and of the variance, and the sample's mean is `off` by so much.
+    fn told(&self, [about, first, second]: [f64; 3], off: f64) -> [(f64, [f64; 4]); 2] {
+        let deviation = self.between.sqrt() + off;
         let e = E * self.size;
         let mean = [
             E * (self.mean.abs() + first * (deviation + about * e)) + 4.0 * FLUSH,
@@ -94,12 +95,13 @@ impl Sample {
             E * e,
             0.0,
         ];
-        let v = 2.2 * (self.between + self.within);
-        let q = 4.2 * e * e;
+        // 2.2 V + 4.2 (off + e (K + about))^2, by powers of K.
+        let v = 2.2 * (self.between + self.within) + 4.2 * (off + e * about).powi(2);
+        let (l, q) = (8.4 * e * (off + e * about), 4.2 * e * e);
         let variance = [
-            E * second * (v + q * about * about) + 4.0 * FLUSH,
-            E * (v + q * about * (about + 2.0 * second)),
-            E * q * (2.0 * about + second),
+            E * second * v + 4.0 * FLUSH,
+            E * (v + second * l),
+            E * (l + second * q),
             E * q,
         ];
         [(self.mean, mean), (self.between + self.within, variance)]
@@ -116,8 +118,12 @@ pub fn statistics(p: &BatchNorm, step: &Step, x: &[u32]) -> Vec<Expected> {
     let x = floats(x);
     let one = |s: u32, c: u32| {
         let value = move |i: u32| x[x_view(p).at(i / p.pixels, place(p, c), i % p.pixels)] as f64;
-        let parts = share(p, step, s).map(move |i| (1.0, value(i), 0.0));
-        Sample::of(parts).told([2.0, 2.0, 4.0])
+        let all = share(p, step, s);
+        let parts = |range: std::ops::Range<u32>| range.map(move |i| (1.0, value(i), 0.0));
+        let first = (all.start + (all.end - all.start).div_ceil(32) * 4).min(all.end);
+        let looked_at = Sample::of(parts(all.start..first));
+        let sample = Sample::of(parts(all));
+        sample.told([2.0, 2.0, 4.0], (looked_at.mean - sample.mean).abs())
     };
     let all = (0..p.shares).flat_map(|s| (0..p.c).map(move |c| one(s, c)));
     both(all.collect())
@@ -132,7 +138,7 @@ pub fn merge(p: &BatchNorm, step: &Step, means: &[u32], variances: &[u32]) -> Ve
             let count = share(p, step, s).len() as f64;
             (count, means[at] as f64, variances[at] as f64)
         };
-        Sample::of((0..p.shares).map(part)).told([4.0, 4.0, 7.0])
+        Sample::of((0..p.shares).map(part)).told([4.0, 4.0, 7.0], 0.0)
     };
     both((0..p.c).map(one).collect())
 }
