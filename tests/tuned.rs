@@ -53,6 +53,7 @@ fn what_was_tuned_is_used_and_told_and_forgotten() {
     let winners = Pins([(KERNEL.to_string(), "shared".to_string())].into());
     let schedule = Schedule {
         fuse_update: false,
+        join_products: false,
         images_per_split: 2,
         workgroups: None,
         split_k: 5_760,

@@ -58,6 +58,10 @@ pub struct Schedule {
     /// saves a quarter of the bytes and the gradient's memory.
     #[serde(rename = "fuse_adam")]
     pub fuse_update: bool,
+    /// Is the gradient of an image that several convolutions of one pixel read computed by one kernel, instead of a
+    /// gradient of each and their sum? That saves stores, and kernels for several have fewer tiles to choose from.
+    #[serde(default)]
+    pub join_products: bool,
     /// Images that one share of a convolution's weight gradient adds up: a GPU wants many
     /// workgroups, a CPU few partial sums.
     pub images_per_split: u32,

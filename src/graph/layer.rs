@@ -1,7 +1,7 @@
 //! What a layer must say of itself: its shape rule, its tensors, its gradients as data, what may be fused
 //! with it, and how each pass becomes kernels.
 
-use super::{Emit, Graph, Node, Place};
+use super::{Emit, Graph, Node, Place, TensorId};
 use crate::tensor::Shape;
 use serde_json::Value;
 use std::fmt;
@@ -41,6 +41,17 @@ pub trait Layer: fmt::Debug + Send + Sync {
 
     /// Emits the kernels of a pass.
     fn lower(&self, node: &Node, emit: &mut dyn Emit);
+
+    /// Of a layer that makes a [`Caps::product`]: emits the kernel of `sum`, whose terms are the outputs of `products`,
+    /// two or three of such nodes, and of `other`.
+    fn lower_sum(
+        &self,
+        _sum: &Node,
+        _products: &[&Node],
+        _other: Option<TensorId>,
+        _emit: &mut dyn Emit,
+    ) {
+    }
 
     /// Of a layer that [`Caps::folds`]: emits what puts its work, as it is in predictions, into the kernel and bias of
     /// the layer before.
@@ -245,6 +256,11 @@ pub struct Caps {
     pub kernel: Option<usize>,
     /// Forward, in predictions: is the output the input times a number a channel, and another added?
     pub folds: bool,
+    /// Backward: is the output a product that can be computed together with others' as their sum, by
+    /// [`Layer::lower_sum`]?
+    pub product: bool,
+    /// Is the output the sum of the inputs?
+    pub sum: bool,
     /// Is it a ReLU (forward), or the mask of one over its first input, by its second (backward)?
     pub is_relu: bool,
 }

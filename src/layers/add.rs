@@ -97,6 +97,7 @@ impl Layer for Add {
         match pass {
             Pass::Forward => Caps {
                 ranged: inputs.len() <= TERMS,
+                sum: true,
                 mask: Mask::Range,
                 elementwise: true,
                 ..Caps::default()

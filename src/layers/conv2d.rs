@@ -7,7 +7,7 @@ use super::convolution::{
 };
 use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Layer, Layout, Node, Outline, Pass, Refusal, Window,
+    Caps, Declared, Emit, Gradient, Layer, Layout, Node, Outline, Pass, Refusal, TensorId, Window,
 };
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -87,8 +87,21 @@ impl Layer for Conv2D {
         convolution::gradients(self.use_bias)
     }
 
-    fn caps(&self, pass: Pass, _: &[&Shape]) -> Caps {
-        convolution::caps(pass)
+    fn caps(&self, pass: Pass, inputs: &[&Shape]) -> Caps {
+        Caps {
+            product: pass == Pass::Backward(0) && self.convolution().is_product(inputs[0]),
+            ..convolution::caps(pass)
+        }
+    }
+
+    fn lower_sum(
+        &self,
+        sum: &Node,
+        products: &[&Node],
+        other: Option<TensorId>,
+        emit: &mut dyn Emit,
+    ) {
+        convolution::backward_sum(sum, products, other, emit);
     }
 
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {

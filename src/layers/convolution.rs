@@ -6,6 +6,7 @@ use crate::graph::{
     Caps, Emit, Gradient, Mask, Node, Pass, Place, Refusal, Shares, Slot, TensorId, View, Window,
 };
 use crate::ops::conv2d::{self, Conv2d};
+use crate::ops::pointwise_sum::{BackwardSum, PRODUCTS, Product, Products};
 use crate::ops::{AnyOp, depthwise_conv2d};
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -46,6 +47,14 @@ impl Convolution {
             ..whole
         };
         (params, from.place, to.place)
+    }
+
+    /// Is each pixel of its output a product of the image's pixel there, in whole vectors of pixels and of filters?
+    pub fn is_product(&self, image: &Shape) -> bool {
+        let [_, h, w, _] = image.nhwc();
+        let all = self.reads == Reads::All;
+        let one = [self.window.size, self.window.stride] == [[1, 1]; 2];
+        all && one && (h * w).is_multiple_of(4) && self.filters.is_multiple_of(4)
     }
 
     /// Emits a pass of a layer that is just this.
@@ -170,6 +179,56 @@ impl Convolution {
         };
         emit.dispatch(op, &params, &[dy, kernel, place, dx]);
     }
+}
+
+/// Emits the gradient of an image that several products read ([`Convolution::is_product`]), and perhaps another layer,
+/// stopped by the mask. Their kernels lie in one buffer.
+pub(super) fn backward_sum(
+    sum: &Node,
+    products: &[&Node],
+    other: Option<TensorId>,
+    emit: &mut dyn Emit,
+) {
+    let made = sum.outputs[0];
+    let [n, h, w, channels] = emit.nhwc(made);
+    let kernels: Vec<Place> = products.iter().map(|p| emit.held(p.own[0])).collect();
+    let first = kernels.iter().min_by_key(|place| place.offset);
+    let first = *first.expect("two products or more");
+    let views: Vec<View> = products.iter().map(|p| emit.view(p.inputs[0])).collect();
+    let mut terms = Vec::new();
+    for ((product, kernel), view) in products.iter().zip(&kernels).zip(&views) {
+        let [_, _, _, depth] = emit.nhwc(product.inputs[0]);
+        terms.push(Product {
+            depth,
+            dy: [view.channels, view.first],
+            kernel: ((kernel.offset - first.offset) / 4) as u32,
+        });
+    }
+    let to = emit.view(made);
+    let mut params = Products::new([n, channels, h * w], &terms, [to.channels, to.first]);
+    // What is not read may be any buffer.
+    let unread = views[0].place;
+    let mut places = vec![unread; PRODUCTS];
+    for (place, view) in places.iter_mut().zip(&views) {
+        *place = view.place;
+    }
+    places.push(first);
+    places.push(match other.map(|other| emit.view(other)) {
+        Some(view) => {
+            params = params.added([view.channels, view.first]);
+            view.place
+        }
+        None => unread,
+    });
+    places.push(match emit.mask() {
+        Some(view) => {
+            params = params.masked([view.channels, view.first]);
+            view.place
+        }
+        None => unread,
+    });
+    places.push(to.place);
+    emit.dispatch(&BackwardSum, &params, &places);
 }
 
 /// The gradients of a layer that is one convolution: of x, then of kernel and bias, which nobody waits for.

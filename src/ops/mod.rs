@@ -31,6 +31,7 @@ pub mod pad2d;
 pub mod params;
 pub mod peak_copy;
 pub mod peak_fma;
+pub mod pointwise_sum;
 pub mod reference;
 pub mod regularize;
 pub mod relu;
@@ -461,6 +462,7 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &conv2d::BackwardInput,
     &conv2d::BackwardWeight,
     &conv2d::ReduceWeight,
+    &pointwise_sum::BackwardSum,
     &depthwise_conv2d::Forward,
     &depthwise_conv2d::BackwardInput,
     &depthwise_conv2d::BackwardWeight,

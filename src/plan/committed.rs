@@ -18,7 +18,8 @@ pub struct Usual {
 
 /// GPUs share operands through workgroup memory; software adapters pay for every load and barrier, so they
 /// load vectors, keep operands in registers and share them through the subgroup where they can. Only
-/// there is a weight gradient's kernel that runs Adam as well faster than two kernels.
+/// there is a weight gradient's kernel that runs Adam as well faster than two kernels, and only there is one kernel
+/// for several convolutions' gradients known to be faster than one for each.
 static TABLE: [Usual; 3] = [
     Usual {
         suits: |profile| profile.class == Class::Gpu,
@@ -31,6 +32,7 @@ static TABLE: [Usual; 3] = [
         ],
         schedule: Schedule {
             fuse_update: true,
+            join_products: false,
             images_per_split: 1,
             workgroups: Some(512),
             split_k: 5_760,
@@ -47,6 +49,7 @@ static TABLE: [Usual; 3] = [
         ],
         schedule: Schedule {
             fuse_update: true,
+            join_products: true,
             images_per_split: 4,
             workgroups: None,
             split_k: 5_760,
@@ -62,6 +65,7 @@ static TABLE: [Usual; 3] = [
         ],
         schedule: Schedule {
             fuse_update: false,
+            join_products: false,
             images_per_split: 4,
             workgroups: None,
             split_k: 5_760,

@@ -5,9 +5,12 @@
 //! - the ReLU mask of the backward pass rides in the epilogue of the kernel that makes the
 //!   gradient, where everybody who reads that gradient wants it masked.
 //!
+//! - where the schedule wants it, gradients that are products are computed by the kernel that adds them up.
+//!
 //! What a layer allows it says itself ([`Caps`]); no layer is named here.
 
 use crate::graph::{Alias, Caps, Graph, Kind, Mask, Pass, TensorId};
+use crate::ops::pointwise_sum::PRODUCTS;
 use std::collections::{HashMap, HashSet};
 
 /// A tensor that lies inside another one's storage.
@@ -28,6 +31,14 @@ pub(super) struct Fusion {
     pub relu: HashSet<usize>,
     /// Backward nodes that mask their output: where the mask lies.
     pub mask: HashMap<usize, Inside>,
+    /// Nodes whose kernel computes their terms.
+    pub sums: HashMap<usize, Terms>,
+}
+
+/// The terms of a sum: the nodes that make products, and one tensor more.
+pub(super) struct Terms {
+    pub products: Vec<usize>,
+    pub other: Option<TensorId>,
 }
 
 impl Fusion {
@@ -163,6 +174,45 @@ impl Fusion {
                 }
             }
         }
+    }
+
+    /// Lets sums compute those of their terms that are products of nobody else's, where no more than one other term
+    /// is left. `together` says whether held tensors lie in one buffer.
+    pub fn join_products(&mut self, graph: &Graph, together: impl Fn(&[TensorId]) -> bool) {
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if !self.caps[index].sum || self.skipped.contains(&index) {
+                continue;
+            }
+            let mut terms = Terms {
+                products: Vec::new(),
+                other: None,
+            };
+            let mut others = 0;
+            for &term in &node.inputs {
+                match graph.producer(term).filter(|&p| self.is_free(graph, p)) {
+                    Some(product) if terms.products.len() < PRODUCTS => {
+                        terms.products.push(product);
+                    }
+                    _ => {
+                        terms.other = Some(term);
+                        others += 1;
+                    }
+                }
+            }
+            let kernels = terms.products.iter().map(|&p| graph.nodes[p].own[0]);
+            if terms.products.len() > 1 && others < 2 && together(&kernels.collect::<Vec<_>>()) {
+                self.skipped.extend(&terms.products);
+                self.sums.insert(index, terms);
+            }
+        }
+    }
+
+    /// Does a node make a product that is stored as it is, for one reader?
+    fn is_free(&self, graph: &Graph, node: usize) -> bool {
+        let output = graph.nodes[node].outputs[0];
+        let plain = !self.skipped.contains(&node) && !self.mask.contains_key(&node);
+        let own = !self.alias.contains_key(&output) && graph.consumers(output).count() == 1;
+        self.caps[node].product && plain && own
     }
 
     /// Collects the ReLU masks that read a gradient, through changes of name; false if anybody

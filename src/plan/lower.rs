@@ -5,7 +5,7 @@ mod input;
 
 use super::emitter::Emitter;
 use super::fold::{self, Folded};
-use super::fusion::Fusion;
+use super::fusion::{Fusion, Terms};
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
 use super::{
@@ -60,7 +60,10 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
             folded: folded.map_or_else(HashMap::new, |folded| folded.places.clone()),
             options,
         };
-        let fusion = Fusion::new(&graph, &lowering.logits(), options.concat_in_place);
+        let mut fusion = Fusion::new(&graph, &lowering.logits(), options.concat_in_place);
+        if options.schedule.join_products {
+            fusion.join_products(&graph, |held| placement.is_one_buffer(held));
+        }
         let mut emitter = lowering.emitter(&graph, &fusion, buffers.len());
         lowering.program(&graph, &fusion, &mut emitter);
         let (mut dispatches, transients) = emitter.finish()?;
@@ -243,7 +246,10 @@ impl<'a> Lowering<'a> {
         for (index, node) in graph.nodes.iter().enumerate() {
             if !fusion.skipped.contains(&index) {
                 emitter.begin(index, &node.name, phase(graph, node));
-                node.layer.lower(node, emitter);
+                match fusion.sums.get(&index) {
+                    Some(terms) => lower_sum(graph, node, terms, emitter),
+                    None => node.layer.lower(node, emitter),
+                }
             }
             if last_loss == Some(index) {
                 let metrics = self.port("metrics").expect("every head has metrics");
@@ -301,6 +307,13 @@ impl<'a> Lowering<'a> {
         emitter.begin(0, "probabilities", Phase::Forward);
         emitter.push(&softmax::Forward, &params, &[logits, probabilities]);
     }
+}
+
+/// Lowers a sum whose kernel computes its terms: those who make the products know how.
+fn lower_sum(graph: &Graph, node: &Node, terms: &Terms, emitter: &mut Emitter) {
+    let products: Vec<&Node> = terms.products.iter().map(|&at| &graph.nodes[at]).collect();
+    let layer = &products[0].layer;
+    layer.lower_sum(node, &products, terms.other, emitter);
 }
 
 /// The part of a step that a node belongs to.

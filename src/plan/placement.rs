@@ -146,6 +146,13 @@ pub(super) fn place(
 }
 
 impl Placement {
+    /// Do these held tensors lie in one buffer?
+    pub fn is_one_buffer(&self, held: &[TensorId]) -> bool {
+        let region = |tensor: &TensorId| self.parameters[self.of[tensor]].storage.pieces()[0].0;
+        held.windows(2)
+            .all(|pair| region(&pair[0]) == region(&pair[1]))
+    }
+
     /// Where the gradient of a held tensor is stored, and its words: that of what lies in one piece in a region
     /// with gradients.
     pub fn stored_gradient(&self, held: TensorId) -> Option<(Place, usize)> {

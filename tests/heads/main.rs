@@ -8,6 +8,7 @@ mod heads;
 mod initial;
 mod normalized;
 mod places;
+mod products;
 mod shared;
 mod sums;
 mod trial;

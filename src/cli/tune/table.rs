@@ -86,6 +86,7 @@ pub fn remarks(outcome: &Outcome) -> Vec<String> {
 fn described(schedule: &Schedule) -> String {
     let Schedule {
         fuse_update,
+        join_products,
         images_per_split,
         workgroups,
         split_k,
@@ -101,5 +102,10 @@ fn described(schedule: &Schedule) -> String {
         ),
         None => format!("{images_per_split} images a share"),
     };
-    format!("{adam}, {shares}, {split_k} inputs a share")
+    let products = if *join_products {
+        "gradients of 1x1 branches joined"
+    } else {
+        "gradients of 1x1 branches apart"
+    };
+    format!("{adam}, {products}, {shares}, {split_k} inputs a share")
 }

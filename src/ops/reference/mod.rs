@@ -28,6 +28,7 @@ pub mod pack;
 pub mod pad2d;
 pub mod peak_copy;
 pub mod peak_fma;
+pub mod pointwise_sum;
 pub mod regularize;
 pub mod rmsprop;
 pub mod sgd;

@@ -1,0 +1,27 @@
+// The parameter block of the gradient of an image that several kernels of one pixel read: ops::pointwise_sum::Products.
+
+struct Params {
+    n: u32,
+    pixels: u32,
+    channels: u32,
+    depth_a: u32,
+    depth_b: u32,
+    depth_c: u32,
+    a_channels: u32,
+    a_first: u32,
+    b_channels: u32,
+    b_first: u32,
+    c_channels: u32,
+    c_first: u32,
+    w_a: u32,
+    w_b: u32,
+    w_c: u32,
+    added: u32,
+    other_channels: u32,
+    other_first: u32,
+    masked: u32,
+    mask_channels: u32,
+    mask_first: u32,
+    x_channels: u32,
+    x_first: u32,
+}
