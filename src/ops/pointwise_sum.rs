@@ -162,7 +162,7 @@ const NAIVE: Variant<Products> = Variant {
 /// Channels of a tile.
 const CHANNELS: u32 = 32;
 
-/// For software adapters: four quads of pixels a lane.
+/// For software adapters: two quads of pixels a lane.
 const SUBGROUP: Variant<Products> = Variant {
     name: "subgroup8",
     family: Family::Subgroup,
@@ -171,7 +171,7 @@ const SUBGROUP: Variant<Products> = Variant {
     constants: &[("CHANNELS", CHANNELS as f64)],
     workgroups: |p| {
         let quads = u64::from(p.n) * u64::from(p.pixels / 4);
-        quads.div_ceil(4 * 8) * u64::from(p.channels.div_ceil(CHANNELS))
+        quads.div_ceil(2 * 8) * u64::from(p.channels.div_ceil(CHANNELS))
     },
     supports: |p, profile| {
         let products = p.products();
