@@ -23,16 +23,8 @@ const QUADS: u32 = 4;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> relu_mask: array<vec4<f32>>;
 
-/// Four quads in a channel.
-alias Quads = array<vec4<f32>, QUADS>;
 /// The sums, by channel and quad.
 alias Tile = array<Quads, CHANNELS>;
-
-/// The first channel of a workgroup, and the first quad of a lane, counted over all images.
-struct Place {
-    c: u32,
-    quad: u32,
-}
 
 /// Quads of a plane.
 fn plane_quads() -> u32 {
@@ -42,18 +34,6 @@ fn plane_quads() -> u32 {
 fn place_of(walk: Walk, group: u32, lane: u32) -> Place {
     let blocks = channel_blocks(walk);
     return Place(group % blocks * CHANNELS, (group / blocks * 8u + lane) * QUADS);
-}
-
-/// Where the quads of a lane begin in channel c of their images, of which `channels` are stored. Quads behind the last
-/// image lie over the last: their sums are not stored.
-fn starts_of(place: Place, c: u32, channels: u32) -> array<u32, QUADS> {
-    let plane = plane_quads();
-    var starts: array<u32, QUADS>;
-    for (var q = 0u; q < QUADS; q += 1u) {
-        let quad = min(place.quad + q, params.n * plane - 1u);
-        starts[q] = (quad / plane * channels + c) * plane + quad % plane;
-    }
-    return starts;
 }
 
 /// Computes four quads, every sum beginning at its channel's `start`.

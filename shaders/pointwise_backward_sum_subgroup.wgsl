@@ -8,13 +8,14 @@
 // on; other (n, other_channels, pixels), relu_mask (n, mask_channels, pixels), grad_x (n, x_channels, pixels). Pixels,
 // depths and the places of kernels are multiples of 4.
 //
-// A workgroup is one subgroup: 8 times two quads of pixels, across images, of one block of CHANNELS channels; an
-// invocation owns two quads in these channels. Four would be as fast, and twice the code for drivers to compile.
+// A workgroup is one subgroup: 8 times QUADS quads of pixels, across images, of one block of CHANNELS channels; an
+// invocation owns QUADS of them in these channels.
 
 /// Channels that an invocation sums: a multiple of 8.
 override CHANNELS: u32;
 
-const QUADS: u32 = 2;
+/// Quads of a lane.
+override QUADS: u32;
 /// Summed channels between two passes over the sums.
 const DEPTH: u32 = 4;
 
@@ -27,30 +28,15 @@ const DEPTH: u32 = 4;
 @group(0) @binding(6) var<storage, read> relu_mask: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> grad_x: array<vec4<f32>>;
 
-/// A lane's quads in a channel.
-alias Quads = array<vec4<f32>, QUADS>;
 /// The sums, by channel and quad.
 alias Tile = array<Quads, CHANNELS>;
 /// What is multiplied in a step: quads by summed channel, and the weights of each of the tile's channels.
 alias Pixels = array<Quads, DEPTH>;
 alias Weights = array<vec4<f32>, CHANNELS>;
 
-/// The first channel of a workgroup, and the first quad of a lane, counted over all images.
-struct Place {
-    c: u32,
-    quad: u32,
-}
-
-/// Where the quads of a lane begin in channel c of their images, of which `channels` are stored. Quads behind the last
-/// image lie over the last: their sums are not stored.
-fn starts_of(place: Place, c: u32, channels: u32) -> array<u32, QUADS> {
-    let plane = params.pixels / 4u;
-    var starts: array<u32, QUADS>;
-    for (var q = 0u; q < QUADS; q += 1u) {
-        let quad = min(place.quad + q, params.n * plane - 1u);
-        starts[q] = (quad / plane * channels + c) * plane + quad % plane;
-    }
-    return starts;
+/// Quads of a plane.
+fn plane_quads() -> u32 {
+    return params.pixels / 4u;
 }
 
 /// The weights of four summed channels from d on, of a kernel that has `depth` and begins at word `first`; behind the
@@ -59,15 +45,10 @@ fn load_weights(first: u32, depth: u32, d: u32, c: u32, lane: u32) -> Weights {
     var weights: Weights;
     for (var e = 0u; e < CHANNELS; e += 8u) {
         let channel = min(c + e + lane, params.channels - 1u);
-        let own = w[(first + channel * depth + d) / 4u];
-        weights[e] = subgroupBroadcast(own, 0u);
-        weights[e + 1u] = subgroupBroadcast(own, 1u);
-        weights[e + 2u] = subgroupBroadcast(own, 2u);
-        weights[e + 3u] = subgroupBroadcast(own, 3u);
-        weights[e + 4u] = subgroupBroadcast(own, 4u);
-        weights[e + 5u] = subgroupBroadcast(own, 5u);
-        weights[e + 6u] = subgroupBroadcast(own, 6u);
-        weights[e + 7u] = subgroupBroadcast(own, 7u);
+        let own = spread(w[(first + channel * depth + d) / 4u]);
+        for (var i = 0u; i < 8u; i += 1u) {
+            weights[e + i] = own[i];
+        }
     }
     return weights;
 }
@@ -84,9 +65,9 @@ fn add_products(tile: ptr<function, Tile>, weights: Weights, pixels: Pixels) {
     }
 }
 
-/// Each convolution has a loop of its own, for each has a buffer.
+/// Each convolution has a loop of its own, for each has a buffer, which no function can be handed.
 fn sums_of(place: Place, lane: u32) -> Tile {
-    let plane = params.pixels / 4u;
+    let plane = plane_quads();
     var tile: Tile;
     var pixels: Pixels;
     let a = starts_of(place, params.a_first, params.a_channels);
@@ -129,7 +110,7 @@ fn pointwise_backward_sum_subgroup(
     let blocks = (params.channels + CHANNELS - 1u) / CHANNELS;
     let place = Place(i % blocks * CHANNELS, (i / blocks * 8u + lane) * QUADS);
     let tile = sums_of(place, lane);
-    let plane = params.pixels / 4u;
+    let plane = plane_quads();
     // Before the loops: these divisions cost as much as the stores.
     let to = starts_of(place, params.x_first + place.c, params.x_channels);
     let others = starts_of(place, params.other_first + place.c, params.other_channels);

@@ -62,8 +62,9 @@ pub struct Schedule {
     /// gradient of each and their sum? That saves stores, and kernels for several have fewer tiles to choose from.
     #[serde(default)]
     pub join_products: bool,
-    /// Images that one share of a convolution's weight gradient adds up: a GPU wants many
-    /// workgroups, a CPU few partial sums.
+    /// Images that one share of a convolution's weight gradient adds up, and so many times as many where they are small
+    /// ([`Conv2d::images_to_fill`](crate::ops::conv2d::Conv2d::images_to_fill)): a GPU wants many workgroups, a CPU
+    /// few partial sums.
     pub images_per_split: u32,
     /// Workgroups that shares are to make of a convolution's weight gradient, where they may begin and end within
     /// images, and of a dense product: what fills a GPU, whatever the batch. `None`: shares are images, and

@@ -6,7 +6,7 @@ use crate::graph::{
     Caps, Emit, Gradient, Mask, Node, Pass, Place, Refusal, Shares, Slot, TensorId, View, Window,
 };
 use crate::ops::conv2d::{self, Conv2d};
-use crate::ops::pointwise_sum::{BackwardSum, PRODUCTS, Product, Products};
+use crate::ops::pointwise_sum::{BackwardSum, Product, Products};
 use crate::ops::{AnyOp, depthwise_conv2d};
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ impl Convolution {
                 &conv2d::BackwardWeight,
                 match schedule.workgroups {
                     Some(workgroups) => params.shares_for(workgroups),
-                    None => params.shares_of_images(images * images_to_fill(&params)),
+                    None => params.shares_of_images(images * params.images_to_fill()),
                 },
             ),
             Reads::One => (
@@ -195,39 +195,25 @@ pub(super) fn backward_sum(
     let first = kernels.iter().min_by_key(|place| place.offset);
     let first = *first.expect("two products or more");
     let views: Vec<View> = products.iter().map(|p| emit.view(p.inputs[0])).collect();
-    let mut terms = Vec::new();
-    for ((product, kernel), view) in products.iter().zip(&kernels).zip(&views) {
-        let [_, _, _, depth] = emit.nhwc(product.inputs[0]);
-        terms.push(Product {
-            depth,
-            dy: [view.channels, view.first],
-            kernel: ((kernel.offset - first.offset) / 4) as u32,
-        });
-    }
+    let of = |at: usize| Product {
+        depth: emit.nhwc(products[at].inputs[0])[3],
+        dy: [views[at].channels, views[at].first],
+        kernel: ((kernels[at].offset - first.offset) / 4) as u32,
+    };
+    let terms: Vec<Product> = (0..products.len()).map(of).collect();
     let to = emit.view(made);
     let mut params = Products::new([n, channels, h * w], &terms, [to.channels, to.first]);
-    // What is not read may be any buffer.
-    let unread = views[0].place;
-    let mut places = vec![unread; PRODUCTS];
-    for (place, view) in places.iter_mut().zip(&views) {
-        *place = view.place;
+    let (other, mask) = (other.map(|other| emit.view(other)), emit.mask());
+    if let Some(view) = other {
+        params = params.added([view.channels, view.first]);
     }
-    places.push(first);
-    places.push(match other.map(|other| emit.view(other)) {
-        Some(view) => {
-            params = params.added([view.channels, view.first]);
-            view.place
-        }
-        None => unread,
-    });
-    places.push(match emit.mask() {
-        Some(view) => {
-            params = params.masked([view.channels, view.first]);
-            view.place
-        }
-        None => unread,
-    });
-    places.push(to.place);
+    if let Some(view) = mask {
+        params = params.masked([view.channels, view.first]);
+    }
+    // What is not read may be any buffer.
+    let place = |view: Option<View>| view.unwrap_or(views[0]).place;
+    let [a, b, c] = [0, 1, 2].map(|at| place(views.get(at).copied()));
+    let places = [a, b, c, first, place(other), place(mask), to.place];
     emit.dispatch(&BackwardSum, &params, &places);
 }
 
@@ -320,10 +306,4 @@ pub(super) fn window_config(window: &Window) -> Value {
         "strides": window.stride,
         "padding": window.padding.to_string(),
     })
-}
-
-/// Images that have as many pixels as two of 12 by 12, at the least: shares of smaller images are sums of few
-/// products, and to store and add up those costs more than to compute them.
-fn images_to_fill(p: &Conv2d) -> u32 {
-    (2 * 12 * 12u32).div_ceil(p.h_out * p.w_out)
 }

@@ -142,6 +142,12 @@ impl Conv2d {
         }
     }
 
+    /// Images that have as many pixels as two of 12 by 12, at the least: shares of fewer are sums of few products, and
+    /// to store and add up those costs more than to compute them.
+    pub fn images_to_fill(&self) -> u32 {
+        (2 * 12 * 12u32).div_ceil(self.h_out * self.w_out)
+    }
+
     /// The weight gradient in shares of `rows` rows of the output, across images.
     pub fn shares_of_rows(self, rows: u32) -> Conv2d {
         Conv2d {

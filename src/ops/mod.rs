@@ -181,6 +181,12 @@ pub(crate) static STEP: Shader = shader!("step.wgsl");
 /// A walk over the places of a share, for lanes that take every so many of them.
 pub(crate) static SHARE_WALK: Shader = shader!("share_walk.wgsl");
 
+/// What each lane of a subgroup of 8 has loaded, spread to all.
+pub(crate) static SPREAD: Shader = shader!("subgroup_spread.wgsl");
+
+/// Where the quads of pixels lie that a lane owns.
+pub(crate) static LANE_QUADS: Shader = shader!("lane_quads.wgsl");
+
 /// What the taps of a row see, for kernels that load rows in vectors.
 pub(crate) static ROW_TAPS: Shader = shader!("row_taps.wgsl");
 

@@ -3,8 +3,7 @@
 //! - branches of a concatenation write straight into their range of channels, and read their gradient
 //!   from there; flattening is a change of name;
 //! - the ReLU mask of the backward pass rides in the epilogue of the kernel that makes the
-//!   gradient, where everybody who reads that gradient wants it masked.
-//!
+//!   gradient, where everybody who reads that gradient wants it masked;
 //! - where the schedule wants it, gradients that are products are computed by the kernel that adds them up.
 //!
 //! What a layer allows it says itself ([`Caps`]); no layer is named here.
@@ -183,26 +182,22 @@ impl Fusion {
             if !self.caps[index].sum || self.skipped.contains(&index) {
                 continue;
             }
-            let mut terms = Terms {
-                products: Vec::new(),
-                other: None,
-            };
-            let mut others = 0;
+            let (mut products, mut others) = (Vec::new(), Vec::new());
             for &term in &node.inputs {
                 match graph.producer(term).filter(|&p| self.is_free(graph, p)) {
-                    Some(product) if terms.products.len() < PRODUCTS => {
-                        terms.products.push(product);
-                    }
-                    _ => {
-                        terms.other = Some(term);
-                        others += 1;
-                    }
+                    Some(product) if products.len() < PRODUCTS => products.push(product),
+                    _ => others.push(term),
                 }
             }
-            let kernels = terms.products.iter().map(|&p| graph.nodes[p].own[0]);
-            if terms.products.len() > 1 && others < 2 && together(&kernels.collect::<Vec<_>>()) {
-                self.skipped.extend(&terms.products);
-                self.sums.insert(index, terms);
+            let other = match others[..] {
+                [] => None,
+                [one] => Some(one),
+                _ => continue,
+            };
+            let kernels = products.iter().map(|&p| graph.nodes[p].own[0]);
+            if products.len() > 1 && together(&kernels.collect::<Vec<_>>()) {
+                self.skipped.extend(&products);
+                self.sums.insert(index, Terms { products, other });
             }
         }
     }

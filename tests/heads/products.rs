@@ -8,7 +8,7 @@ use fer_gpu::network::{Builder, Model};
 use fer_gpu::ops::conv2d::Padding::Same;
 
 /// What reads the image beside kernels of one pixel.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug)]
 enum Reader {
     Pool,
     /// A kernel of one pixel with no whole vectors of filters.
@@ -17,7 +17,7 @@ enum Reader {
     Strided,
 }
 
-/// A block with branches of so many filters; before it a ReLU, behind each branch one.
+/// A block with branches of so many filters; before it a ReLU, and one behind each branch but the second.
 fn network(image: [u32; 3], filters: &[u32], readers: &[Reader]) -> Model {
     let mut b = Builder::new();
     let x = b.input("image", image);

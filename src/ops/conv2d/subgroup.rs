@@ -4,13 +4,19 @@
 
 use super::Conv2d;
 use super::variants::{PARAMS, unit_stride, whole_rows};
-use crate::ops::{Family, ROW_TAPS, Shader, Variant, always, shader, written_out};
+use crate::ops::{Family, LANE_QUADS, ROW_TAPS, Shader, Variant, always, shader, written_out};
 use crate::profile::Profile;
 
 static WALK: Shader = shader!("conv2d_walk.wgsl");
 static BLOCK: Shader = shader!("conv2d_subgroup_block.wgsl");
 static ROWS: Shader = shader!("conv2d_subgroup_rows.wgsl", WALK, ROW_TAPS, PARAMS);
-static POINTWISE: Shader = written_out!("conv2d_subgroup_pointwise.wgsl", BLOCK, WALK, PARAMS);
+static POINTWISE: Shader = written_out!(
+    "conv2d_subgroup_pointwise.wgsl",
+    LANE_QUADS,
+    BLOCK,
+    WALK,
+    PARAMS
+);
 static TILES: Shader = written_out!("conv2d_subgroup_tiles.wgsl", BLOCK, WALK, PARAMS);
 static IMAGES: Shader = written_out!("conv2d_subgroup_images.wgsl", BLOCK, WALK, PARAMS);
 

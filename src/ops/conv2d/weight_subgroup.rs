@@ -6,14 +6,19 @@ use super::Conv2d;
 use super::variants::{
     PARAMS, WEIGHT_TILE, is_square, share, unit_stride, weight_registers, weight_tiles, whole_rows,
 };
-use crate::ops::{Family, MAX_ITERATIONS, ROW_TAPS, Shader, Variant, shader, written_out};
+use crate::ops::{Family, MAX_ITERATIONS, ROW_TAPS, SPREAD, Shader, Variant, shader, written_out};
 use crate::profile::Profile;
 
 static BLOCK: Shader = shader!("conv2d_weight_subgroup_block.wgsl");
-static POINTWISE: Shader = written_out!("conv2d_weight_subgroup_pointwise.wgsl", BLOCK, PARAMS);
-static TILES: Shader = written_out!("conv2d_weight_subgroup_tiles.wgsl", BLOCK, PARAMS);
-static IMAGES: Shader = written_out!("conv2d_weight_subgroup_images.wgsl", BLOCK, PARAMS);
-static SINGLE: Shader = written_out!("conv2d_weight_subgroup_single.wgsl", BLOCK, PARAMS);
+static POINTWISE: Shader = written_out!(
+    "conv2d_weight_subgroup_pointwise.wgsl",
+    BLOCK,
+    SPREAD,
+    PARAMS
+);
+static TILES: Shader = written_out!("conv2d_weight_subgroup_tiles.wgsl", BLOCK, SPREAD, PARAMS);
+static IMAGES: Shader = written_out!("conv2d_weight_subgroup_images.wgsl", BLOCK, SPREAD, PARAMS);
+static SINGLE: Shader = written_out!("conv2d_weight_subgroup_single.wgsl", BLOCK, SPREAD, PARAMS);
 static ROWS: Shader = shader!("conv2d_weight_rows.wgsl", ROW_TAPS, PARAMS);
 static PIXELS: Shader = shader!("conv2d_weight_subgroup.wgsl", WEIGHT_TILE, PARAMS);
 

@@ -11,8 +11,9 @@
 //!   2 e E (K + 2) (sqrt(V) + e) <= E (K + 2) (V + 3 e^2) and its square for the second, and by E V for the
 //!   difference: E (K + 4) (2.2 V + 4.2 e^2) in all.
 //!
-//! A merge's sample is all there is. It multiplies by counts and adds variances, which takes up to three roundings more: K + 3, K + 4 and K + 7,
-//! and adds the mean W of the shares' variances to V. inverseSqrt is 2 units off, its argument one: 2.5 in all.
+//! A merge's sample is all there is. It multiplies by counts and adds variances, which takes up to three roundings more:
+//! K + 3, K + 4 and K + 7, and adds the mean W of the shares' variances to V. inverseSqrt is 2 units off, its argument
+//! one: 2.5 in all.
 
 use super::{EPSILON, Expected, FLUSH, View, floats};
 use crate::ops::batch_norm::BatchNorm;
@@ -120,10 +121,11 @@ pub fn statistics(p: &BatchNorm, step: &Step, x: &[u32]) -> Vec<Expected> {
         let value = move |i: u32| x[x_view(p).at(i / p.pixels, place(p, c), i % p.pixels)] as f64;
         let all = share(p, step, s);
         let parts = |range: std::ops::Range<u32>| range.map(move |i| (1.0, value(i), 0.0));
-        let first = (all.start + (all.end - all.start).div_ceil(32) * 4).min(all.end);
-        let looked_at = Sample::of(parts(all.start..first));
-        let sample = Sample::of(parts(all));
-        sample.told([2.0, 2.0, 4.0], (looked_at.mean - sample.mean).abs())
+        // The first eighth, in fours.
+        let end = (all.start + (all.end - all.start).div_ceil(32) * 4).min(all.end);
+        let first = Sample::of(parts(all.start..end));
+        let whole = Sample::of(parts(all));
+        whole.told([2.0, 2.0, 4.0], (first.mean - whole.mean).abs())
     };
     let all = (0..p.shares).flat_map(|s| (0..p.c).map(move |c| one(s, c)));
     both(all.collect())
