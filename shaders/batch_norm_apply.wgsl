@@ -1,5 +1,5 @@
-// batch_norm_apply: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, then ReLU where asked; gamma is 1 without
-// params.scale, beta 0 without params.center.
+// batch_norm_apply: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, then ReLU where asked
+// (batch_norm_line.wgsl).
 //
 // x (n, x_channels, pixels) and y (n, y_channels, pixels), of which c channels from x_first and y_first on;
 // mean, variance, gamma, beta (c). An invocation owns LANES neighbours of y, or a whole plane of a channel (planes),
@@ -8,40 +8,12 @@
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;
-
 @group(0) @binding(1) var<storage, read> x: array<Lanes>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> variance: array<f32>;
 @group(0) @binding(4) var<storage, read> gamma: array<f32>;
 @group(0) @binding(5) var<storage, read> beta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<Lanes>;
-
-/// What a channel's elements are mapped by: (x - mean) slope + shift.
-struct Line {
-    mean: f32,
-    slope: f32,
-    shift: f32,
-}
-
-fn line_of(c: u32) -> Line {
-    var slope = inverseSqrt(variance[c] + params.epsilon);
-    if params.scale != 0u {
-        slope *= gamma[c];
-    }
-    var shift = 0.0;
-    if params.center != 0u {
-        shift = beta[c];
-    }
-    return Line(mean[c], slope, shift);
-}
-
-fn applied(line: Line, value: Lanes) -> Lanes {
-    let mapped = (value - Lanes(line.mean)) * line.slope + Lanes(line.shift);
-    if params.relu != 0u {
-        return relu_lanes(mapped);
-    }
-    return mapped;
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn batch_norm_apply(
@@ -54,7 +26,8 @@ fn batch_norm_apply(
     if i < params.n * params.c * steps {
         let n = i / steps / params.c;
         let place = i / steps % params.c;
-        let line = line_of(feature_at(place));
+        let c = feature_at(place);
+        let line = line_of(c, mean[c], variance[c]);
         let start = (n * params.x_channels + params.x_first + place) * steps + i % steps;
         let to = (n * params.y_channels + params.y_first + place) * steps + i % steps;
         y[to] = applied(line, x[start]);
@@ -72,7 +45,8 @@ fn batch_norm_apply_planes(
     if plane < params.n * params.c {
         let n = plane / params.c;
         let place = plane % params.c;
-        let line = line_of(feature_at(place));
+        let c = feature_at(place);
+        let line = line_of(c, mean[c], variance[c]);
         let start = (n * params.x_channels + params.x_first + place) * steps;
         let to = (n * params.y_channels + params.y_first + place) * steps;
         for (var s = 0u; s < steps; s += TURN) {

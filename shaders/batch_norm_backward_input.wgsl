@@ -35,10 +35,10 @@ fn starts_of(n: u32, place: u32, steps: u32) -> Starts {
 fn gradient_at(four: vec4<f32>, starts: Starts, step: u32) -> Lanes {
     var gradient = dy[starts.dy + step];
     if params.constant == 0u {
-        let value = x[starts.x + step];
-        gradient -= Lanes(four.z) + (value - Lanes(four.x)) * four.w;
+        gradient = gradient_of(four, gradient, x[starts.x + step]);
+    } else {
+        gradient *= four.y;
     }
-    gradient *= four.y;
     if params.masked != 0u {
         gradient = select(Lanes(), gradient, relu_mask[starts.mask + step] > Lanes());
     }

@@ -1,9 +1,5 @@
 // batch_norm_backward_merge: the gradients of gamma and beta from the sums of the shares, and what the gradient of x
-// is made of, channel by channel.
-//
-// With r = 1 / sqrt(variance + epsilon) and the totals of sums: grad_beta = sum(dy),
-// grad_gamma = r sum(dy (x - mean)), and grad_x = slope (dy - offset - (x - mean) tilt) where slope = gamma r,
-// offset = grad_beta / count and tilt = r grad_gamma / count; gamma is 1 without params.scale.
+// is made of (batch_norm_backward_result.wgsl), channel by channel.
 //
 // sums (shares, 2, c); mean, variance, gamma, grad_gamma, grad_beta (c); coefficients (c) vectors (mean, slope,
 // offset, tilt). An invocation owns a channel (naive), or a workgroup does (tree).
@@ -20,21 +16,14 @@ override WORKGROUP: u32;
 @group(0) @binding(7) var<storage, read_write> grad_beta: array<f32>;
 @group(0) @binding(8) var<storage, read_write> coefficients: array<vec4<f32>>;
 
-fn sums_of(share: u32, c: u32) -> vec2<f32> {
-    return vec2<f32>(sums[2u * share * params.c + c], sums[(2u * share + 1u) * params.c + c]);
+/// Stores what the sums of a channel make.
+fn store(c: u32, totals: vec2<f32>) {
+    store_gradients(c, totals);
+    coefficients[c] = coefficients_of(c, totals);
 }
 
-fn store(c: u32, totals: vec2<f32>) {
-    let root = inverseSqrt(variance[c] + params.epsilon);
-    let gradient = root * totals.y;
-    grad_gamma[c] = gradient;
-    grad_beta[c] = totals.x;
-    var slope = root;
-    if params.scale != 0u {
-        slope *= gamma[c];
-    }
-    let count = f32(max(step.valid_rows * params.pixels, 1u));
-    coefficients[c] = vec4<f32>(mean[c], slope, totals.x / count, root * (gradient / count));
+fn sums_of(share: u32, c: u32) -> vec2<f32> {
+    return vec2<f32>(sums[2u * share * params.c + c], sums[(2u * share + 1u) * params.c + c]);
 }
 
 @compute @workgroup_size(WORKGROUP)

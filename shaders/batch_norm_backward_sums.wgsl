@@ -27,20 +27,9 @@ fn batch_norm_backward_sums(
 ) {
     let i = workgroup_index(group, groups) * WORKGROUP + local;
     if i < params.shares * params.c {
+        let share = i / params.c;
         let c = i % params.c;
-        let steps = steps_of(i / params.c);
-        let place = place_of(c);
-        let about = Lanes(mean[c]);
-        var first = Lanes();
-        var second = Lanes();
-        var walk = walk_to(steps.x);
-        for (var s = steps.x; s < steps.y; s += 1u) {
-            let gradient = dy[at(walk, params.y_channels, params.y_first + place)];
-            first += gradient;
-            second += gradient * (x[at(walk, params.x_channels, params.x_first + place)] - about);
-            walk = next(walk);
-        }
-        store(i / params.c, c, vec2<f32>(total(first), total(second)));
+        store(share, c, sums_of(c, steps_of(share)));
     }
 }
 
@@ -52,20 +41,10 @@ fn batch_norm_backward_sums_tree(
 ) {
     let i = workgroup_index(group, groups);
     let inside = i < params.shares * params.c;
+    let share = i / params.c;
     let c = i % params.c;
-    let place = place_of(c);
-    let steps = select(vec2<u32>(), steps_of(i / params.c), inside);
-    let about = Lanes(mean[c]);
-    var first = Lanes();
-    var second = Lanes();
-    for (var s = steps.x + local; s < steps.y; s += WORKGROUP) {
-        let walk = walk_to(s);
-        let gradient = dy[at(walk, params.y_channels, params.y_first + place)];
-        first += gradient;
-        second += gradient * (x[at(walk, params.x_channels, params.x_first + place)] - about);
-    }
-    let both = sum_of_group(local, vec2<f32>(total(first), total(second)));
+    let both = sums_by_group(c, select(vec2<u32>(), steps_of(share), inside), local);
     if inside && local == 0u {
-        store(i / params.c, c, both);
+        store(share, c, both);
     }
 }

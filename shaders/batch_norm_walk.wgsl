@@ -15,6 +15,11 @@ fn steps_of(share: u32) -> vec2<u32> {
     return vec2<u32>(first, min(first + params.share, all)) / LANES;
 }
 
+/// Steps of a channel in all rows.
+fn steps_of_all() -> u32 {
+    return params.n * (params.pixels / LANES);
+}
+
 fn walk_to(s: u32) -> Walk {
     let steps = params.pixels / LANES;
     return Walk(s / steps, s % steps);

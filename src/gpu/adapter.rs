@@ -296,7 +296,7 @@ fn lack(adapter: &wgpu::Adapter) -> Option<String> {
     let limits = adapter.limits();
     let needs = [
         (
-            7,
+            8,
             limits.max_storage_buffers_per_shader_stage,
             "storage buffers in a shader",
         ),

@@ -9,10 +9,11 @@
 use super::{Arguments, Unreadable};
 use crate::graph::{
     Caps, Declared, Emit, Folding, Gradient, Init, Kind, Layer, Layout, Mask, Mode, Node, Outline,
-    Own, Pass, Place, Refusal, Slot, TensorId,
+    Own, Pass, Place, Refusal, Slot, TensorId, View,
 };
 use crate::ops::batch_norm::{
-    Apply, BackwardInput, BackwardMerge, BackwardSums, BatchNorm, Merge, Statistics,
+    Apply, Backward, BackwardInput, BackwardMerge, BackwardSums, BatchNorm, Forward, Merge,
+    Statistics,
 };
 use crate::ops::concat;
 use crate::ops::fold_batch_norm::{self, FoldBatchNorm};
@@ -106,60 +107,46 @@ impl BatchNormalization {
 
     fn forward(&self, node: &Node, emit: &mut dyn Emit) {
         let (params, x, y) = self.params(emit, node.inputs[0], node.outputs[0]);
-        let [mean, variance] = if self.is_constant(node, emit) {
+        let or_x = |id: Option<TensorId>, emit: &dyn Emit| id.map_or(x, |id| emit.held(id));
+        let [gamma, beta] = [self.gamma(node), self.beta(node)].map(|id| or_x(id, emit));
+        let relu = emit.relu().into();
+        let whole = BatchNorm { relu, ..params };
+        if self.is_constant(node, emit) {
             self.keep_statistics(node, emit);
-            self.moving(node).map(|id| emit.held(id))
-        } else {
-            self.statistics(node, &params, x, emit)
-        };
-        let or_any = |id: Option<TensorId>, emit: &dyn Emit| id.map_or(mean, |id| emit.held(id));
-        let gamma = or_any(self.gamma(node), emit);
-        let beta = or_any(self.beta(node), emit);
-        // What each element becomes has nothing to do with how sums are cut, so that no batch changes the kernel.
-        let params = BatchNorm {
-            relu: emit.relu().into(),
-            share: 0,
-            shares: 0,
-            ..params
-        };
-        emit.dispatch(&Apply, &params, &[x, mean, variance, gamma, beta, y]);
-    }
-
-    /// Mean and variance of the batch, which the moving averages learn of.
-    fn statistics(
-        &self,
-        node: &Node,
-        params: &BatchNorm,
-        x: Place,
-        emit: &mut dyn Emit,
-    ) -> [Place; 2] {
-        let outputs = [node.outputs[1], node.outputs[2]];
-        let statistics = self.moving(node).map(|id| emit.statistic(id));
-        let is_shared = emit.graph().users(self.moving(node)[0]).count() > 1;
-        let places = if is_shared {
-            outputs.map(|id| emit.view(id).place)
-        } else {
-            for (id, place) in outputs.into_iter().zip(statistics) {
-                emit.rename(id, place);
-            }
-            statistics
-        };
-        let [mean, variance] = places;
+            let [mean, variance] = self.moving(node).map(|id| emit.held(id));
+            return apply(whole, [x, mean, variance, gamma, beta, y], emit);
+        }
+        let [mean, variance] = self.statistics(node, emit);
         if params.shares == 1 {
-            emit.dispatch(&Statistics, params, &[x, mean, variance]);
+            emit.dispatch(&Forward, &whole, &[x, gamma, beta, mean, variance, y]);
         } else {
             let words = (params.shares * params.c) as usize;
-            let parts = ["means", "variances"]
+            let [means, variances] = ["means", "variances"]
                 .map(|what| emit.scratch(format!("{} {what}", node.name), words));
-            emit.dispatch(&Statistics, params, &[x, parts[0], parts[1]]);
-            emit.dispatch(&Merge, params, &[parts[0], parts[1], mean, variance]);
+            emit.dispatch(&Statistics, &params, &[x, means, variances]);
+            emit.dispatch(&Merge, &params, &[means, variances, mean, variance]);
+            apply(whole, [x, mean, variance, gamma, beta, y], emit);
         }
-        if is_shared {
-            for (from, to) in places.into_iter().zip(statistics) {
+        for (id, from) in self.moving(node).into_iter().zip([mean, variance]) {
+            let to = emit.statistic(id);
+            if to != from {
                 copy(params.c, from, to, emit);
             }
         }
-        places
+    }
+
+    /// Where mean and variance of the batch go: where the moving averages learn of them, or to places of their own
+    /// where the layer stands in several.
+    fn statistics(&self, node: &Node, emit: &mut dyn Emit) -> [Place; 2] {
+        let outputs = [node.outputs[1], node.outputs[2]];
+        if emit.graph().users(self.moving(node)[0]).count() > 1 {
+            return outputs.map(|id| emit.view(id).place);
+        }
+        let statistics = self.moving(node).map(|id| emit.statistic(id));
+        for (id, place) in outputs.into_iter().zip(statistics) {
+            emit.rename(id, place);
+        }
+        statistics
     }
 
     /// Where one of both is frozen and the other is not, that one's statistic is what it is already.
@@ -203,46 +190,80 @@ impl BatchNormalization {
             constant: constant.into(),
             ..params
         };
-        let mut sums = mean;
-        if params.shares > 0 {
-            let words = (2 * params.shares * params.c) as usize;
-            sums = emit.scratch(format!("{} sums", node.name), words);
-            emit.dispatch(&BackwardSums, &params, &[x, dy, mean, sums]);
-        }
-        let gamma = self.gamma(node).map_or(mean, |id| emit.held(id));
-        let words = 4 * params.c as usize;
-        let coefficients = emit.scratch(format!("{} coefficients", node.name), words);
-        let read = [sums, mean, variance, gamma];
-        let made = [grad_gamma, grad_beta, coefficients];
-        emit.dispatch(&BackwardMerge, &params, &[&read[..], &made].concat());
         let dx = node.outputs[0];
-        if emit.graph().consumers(dx).next().is_some() {
-            let read = if constant { dy } else { x };
-            BatchNormalization::backward_input(params, [read, dy, coefficients], dx, emit);
+        let wanted = emit.graph().consumers(dx).next().is_some();
+        let mask = if wanted { emit.mask() } else { None };
+        let gamma = self.gamma(node).map_or(mean, |id| emit.held(id));
+        let read = [x, dy, mean, variance, gamma];
+        let learn = [grad_gamma, grad_beta];
+        if wanted && mask.is_none() && params.shares == 1 && !constant {
+            let to = emit.view(dx).place;
+            emit.dispatch(&Backward, &params, &[&read[..], &learn, &[to]].concat());
+            return;
+        }
+        let coefficients = sums(node, &params, read, learn, emit);
+        if wanted {
+            let x = if constant { dy } else { x };
+            let to = emit.view(dx).place;
+            backward_input(params, mask, [x, dy, coefficients, to], emit);
         }
     }
+}
 
-    fn backward_input(
-        params: BatchNorm,
-        [x, dy, coefficients]: [Place; 3],
-        dx: TensorId,
-        emit: &mut dyn Emit,
-    ) {
-        let mut params = BatchNorm {
-            share: 0,
-            shares: 0,
-            ..params
-        };
-        let to = emit.view(dx).place;
-        let mut mask = dy;
-        if let Some(view) = emit.mask() {
-            mask = view.place;
-            params.masked = 1;
-            params.mask_channels = view.channels;
-            params.mask_first = view.first;
-        }
-        emit.dispatch(&BackwardInput, &params, &[x, dy, coefficients, mask, to]);
+/// The forward pass of each element. What that becomes has nothing to do with how sums are cut, so that no batch changes
+/// the kernel.
+fn apply(params: BatchNorm, places: [Place; 6], emit: &mut dyn Emit) {
+    let params = BatchNorm {
+        share: 0,
+        shares: 0,
+        ..params
+    };
+    emit.dispatch(&Apply, &params, &places);
+}
+
+/// Makes the gradients of gamma and beta and, which it returns, the coefficients of the gradient of x.
+fn sums(
+    node: &Node,
+    params: &BatchNorm,
+    [x, dy, mean, variance, gamma]: [Place; 5],
+    [grad_gamma, grad_beta]: [Place; 2],
+    emit: &mut dyn Emit,
+) -> Place {
+    let words = 4 * params.c as usize;
+    let coefficients = emit.scratch(format!("{} coefficients", node.name), words);
+    let mut sums = mean;
+    if params.shares > 0 {
+        let words = (2 * params.shares * params.c) as usize;
+        sums = emit.scratch(format!("{} sums", node.name), words);
+        emit.dispatch(&BackwardSums, params, &[x, dy, mean, sums]);
     }
+    let read = [sums, mean, variance, gamma];
+    let made = [grad_gamma, grad_beta, coefficients];
+    emit.dispatch(&BackwardMerge, params, &[&read[..], &made].concat());
+    coefficients
+}
+
+/// The gradient of each element of x.
+fn backward_input(
+    params: BatchNorm,
+    mask: Option<View>,
+    [x, dy, coefficients, to]: [Place; 4],
+    emit: &mut dyn Emit,
+) {
+    let mut params = BatchNorm {
+        share: 0,
+        shares: 0,
+        ..params
+    };
+    // What is not read may be any buffer.
+    let mut place = dy;
+    if let Some(view) = mask {
+        place = view.place;
+        params.masked = 1;
+        params.mask_channels = view.channels;
+        params.mask_first = view.first;
+    }
+    emit.dispatch(&BackwardInput, &params, &[x, dy, coefficients, place, to]);
 }
 
 /// Copies so many words.

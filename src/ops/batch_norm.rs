@@ -3,17 +3,20 @@
 //!
 //! Forward, in training: statistics of shares of each channel, their merge where there are several, and what is
 //! done to each element. Backward: two sums of shares, their merge into the gradients of gamma and beta and four
-//! coefficients a channel, and from those the gradient of each element. With moving statistics, which are
+//! coefficients a channel, and from those the gradient of each element. Where a channel is one share, one kernel does all
+//! of a pass. With moving statistics, which are
 //! constants, the statistics fall away.
 
 mod apply;
 mod backward;
 mod cases;
 mod statistics;
+mod whole;
 
 pub use apply::Apply;
 pub use backward::{BackwardInput, BackwardMerge, BackwardSums};
 pub use statistics::{Merge, Statistics};
+pub use whole::{Backward, Forward};
 
 use super::params::params;
 use super::{
@@ -61,6 +64,8 @@ params! {
 const LONGEST_SHARE: u32 = 16_384;
 /// Shares below this size cost more in their merge than they gain.
 const SHORTEST_SHARE: u32 = 1_024;
+/// A channel of no more elements is one share: two dispatches less are worth more than shares.
+const UNSHARED: u32 = 4_096;
 
 impl BatchNorm {
     /// Whole buffers of `c` channels, in one share, with gamma and beta.
@@ -85,7 +90,7 @@ impl BatchNorm {
     pub fn split(self, elements: u32) -> BatchNorm {
         let all = self.n * self.pixels;
         let share = elements.clamp(SHORTEST_SHARE, LONGEST_SHARE) / 4 * 4;
-        self.in_shares_of(share.min(all))
+        self.in_shares_of(if all <= UNSHARED { all } else { share.min(all) })
     }
 
     /// The same for GPUs: a channel that a wide workgroup is through with at once is one share, which needs no merge;
@@ -127,6 +132,12 @@ static PARAMS: Shader = shader!("batch_norm_params.wgsl");
 static ORDER: Shader = shader!("batch_norm_order.wgsl");
 static WALK: Shader = shader!("batch_norm_walk.wgsl");
 static TREE: Shader = shader!("pair_tree.wgsl");
+static SETTLED: Shader = shader!("batch_norm_settled.wgsl");
+static MOMENTS: Shader = shader!("batch_norm_moments.wgsl");
+static LINE: Shader = shader!("batch_norm_line.wgsl");
+static SUM_WALK: Shader = shader!("batch_norm_backward_walk.wgsl");
+static RESULT: Shader = shader!("batch_norm_backward_result.wgsl");
+static GRADIENT: Shader = shader!("batch_norm_backward_gradient.wgsl");
 
 const WORKGROUP: u64 = super::ELEMENTWISE;
 /// Lanes of a workgroup that has a long share.

@@ -1,12 +1,12 @@
 //! What batch normalization does to each element.
 
 use super::cases;
-use super::{BatchNorm, ORDER, PARAMS, SCALARS, Shader, VECTORS, Variant};
+use super::{BatchNorm, LINE, ORDER, PARAMS, SCALARS, Shader, VECTORS, Variant};
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Step, nan_among, out, read, shader};
 
-static BY_ONE: Shader = shader!("batch_norm_apply.wgsl", SCALARS, ORDER, PARAMS);
-static BY_FOUR: Shader = shader!("batch_norm_apply.wgsl", VECTORS, ORDER, PARAMS);
+static BY_ONE: Shader = shader!("batch_norm_apply.wgsl", LINE, SCALARS, ORDER, PARAMS);
+static BY_FOUR: Shader = shader!("batch_norm_apply.wgsl", LINE, VECTORS, ORDER, PARAMS);
 
 /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, then ReLU where asked. What lies in `gamma` and `beta` is
 /// not looked at where there are none.

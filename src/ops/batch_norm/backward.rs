@@ -1,12 +1,16 @@
 //! The gradients of batch normalization: sums of shares, their merge, and the gradient of each element.
 
 use super::cases;
-use super::{BatchNorm, ORDER, PARAMS, SCALARS, STEP, Shader, TREE, VECTORS, Variant, WALK};
+use super::{
+    BatchNorm, GRADIENT, ORDER, PARAMS, RESULT, SCALARS, STEP, SUM_WALK, Shader, TREE, VECTORS,
+    Variant, WALK,
+};
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Phase, Step, out, read, shader};
 
 static SUMS_BY_ONE: Shader = shader!(
     "batch_norm_backward_sums.wgsl",
+    SUM_WALK,
     SCALARS,
     WALK,
     ORDER,
@@ -16,6 +20,7 @@ static SUMS_BY_ONE: Shader = shader!(
 );
 static SUMS_BY_FOUR: Shader = shader!(
     "batch_norm_backward_sums.wgsl",
+    SUM_WALK,
     VECTORS,
     WALK,
     ORDER,
@@ -23,9 +28,10 @@ static SUMS_BY_FOUR: Shader = shader!(
     PARAMS,
     STEP
 );
-static MERGE: Shader = shader!("batch_norm_backward_merge.wgsl", TREE, PARAMS, STEP);
+static MERGE: Shader = shader!("batch_norm_backward_merge.wgsl", RESULT, TREE, PARAMS, STEP);
 static INPUT_BY_ONE: Shader = shader!(
     "batch_norm_backward_input.wgsl",
+    GRADIENT,
     SCALARS,
     ORDER,
     PARAMS,
@@ -33,6 +39,7 @@ static INPUT_BY_ONE: Shader = shader!(
 );
 static INPUT_BY_FOUR: Shader = shader!(
     "batch_norm_backward_input.wgsl",
+    GRADIENT,
     VECTORS,
     ORDER,
     PARAMS,

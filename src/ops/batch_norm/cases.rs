@@ -74,6 +74,13 @@ pub(super) fn shared() -> Vec<(String, BatchNorm, Step)> {
     all
 }
 
+/// Those in one share.
+pub(super) fn whole() -> impl Iterator<Item = (String, BatchNorm, Step)> {
+    shared()
+        .into_iter()
+        .filter(|(_, params, _)| params.shares == 1)
+}
+
 /// More shares than a workgroup has invocations.
 pub(super) fn many_shares() -> Vec<(String, BatchNorm, Step)> {
     let one = |[n, c, pixels]: [u32; 3], share: u32, rows: u32| {

@@ -1,13 +1,15 @@
 //! Mean and variance of each channel: of shares, and merged.
 
 use super::cases::{self, NAN_AT};
-use super::{BatchNorm, ORDER, PARAMS, SCALARS, STEP, Shader, TREE, VECTORS, Variant, WALK};
+use super::{
+    BatchNorm, MOMENTS, ORDER, PARAMS, SCALARS, SETTLED, STEP, Shader, TREE, VECTORS, Variant, WALK,
+};
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Step, out, read, shader};
 
-static SETTLED: Shader = shader!("batch_norm_settled.wgsl");
 static BY_ONE: Shader = shader!(
     "batch_norm_statistics.wgsl",
+    MOMENTS,
     SETTLED,
     SCALARS,
     WALK,
@@ -18,6 +20,7 @@ static BY_ONE: Shader = shader!(
 );
 static BY_FOUR: Shader = shader!(
     "batch_norm_statistics.wgsl",
+    MOMENTS,
     SETTLED,
     VECTORS,
     WALK,

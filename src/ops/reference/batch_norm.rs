@@ -116,19 +116,21 @@ fn both(told: Vec<[(f64, [f64; 4]); 2]>) -> Vec<Expected> {
 
 /// Mean and variance of each share of each channel: (shares, c) each.
 pub fn statistics(p: &BatchNorm, step: &Step, x: &[u32]) -> Vec<Expected> {
-    let x = floats(x);
-    let one = |s: u32, c: u32| {
-        let value = move |i: u32| x[x_view(p).at(i / p.pixels, place(p, c), i % p.pixels)] as f64;
-        let all = share(p, step, s);
-        let parts = |range: std::ops::Range<u32>| range.map(move |i| (1.0, value(i), 0.0));
-        // The first eighth, in fours.
-        let end = (all.start + (all.end - all.start).div_ceil(32) * 4).min(all.end);
-        let first = Sample::of(parts(all.start..end));
-        let whole = Sample::of(parts(all));
-        whole.told([2.0, 2.0, 4.0], (first.mean - whole.mean).abs())
-    };
-    let all = (0..p.shares).flat_map(|s| (0..p.c).map(move |c| one(s, c)));
+    let all = (0..p.shares).flat_map(|s| (0..p.c).map(move |c| moments(p, step, x, (s, c))));
     both(all.collect())
+}
+
+/// Mean and variance of share s of channel c.
+fn moments(p: &BatchNorm, step: &Step, x: &[u32], (s, c): (u32, u32)) -> [(f64, [f64; 4]); 2] {
+    let x = floats(x);
+    let value = |i: u32| x[x_view(p).at(i / p.pixels, place(p, c), i % p.pixels)] as f64;
+    let all = share(p, step, s);
+    let parts = |range: std::ops::Range<u32>| range.map(|i| (1.0, value(i), 0.0));
+    // The first eighth, in fours.
+    let end = (all.start + (all.end - all.start).div_ceil(32) * 4).min(all.end);
+    let first = Sample::of(parts(all.start..end));
+    let whole = Sample::of(parts(all));
+    whole.told([2.0, 2.0, 4.0], (first.mean - whole.mean).abs())
 }
 
 /// Mean and variance of each channel from those of its shares.
@@ -150,93 +152,222 @@ fn root(epsilon: f32, variance: f32) -> f64 {
     1.0 / (variance as f64 + epsilon as f64).sqrt()
 }
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, ReLU where asked. The product is 2.5 units off by the
-/// root, one by each of the difference, gamma and itself.
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, ReLU where asked.
 pub fn apply(p: &BatchNorm, bindings: &[&[u32]]) -> Expected {
     let [x, mean, variance, gamma, beta] = [0, 1, 2, 3, 4].map(|i| floats(bindings[i]));
     let mut values = Vec::with_capacity(p.len_of_channels());
     for n in 0..p.n {
         for c in 0..p.c {
             let at = feature(p, c) as usize;
-            let gamma = if p.scale != 0 { gamma[at] as f64 } else { 1.0 };
-            let beta = if p.center != 0 { beta[at] as f64 } else { 0.0 };
-            let slope = gamma * root(p.epsilon, variance[at]);
+            let line = line(p, variance[at] as f64, [gamma[at], beta[at]]);
             for pixel in 0..p.pixels {
                 let d = x[x_view(p).at(n, c, pixel)] as f64 - mean[at] as f64;
-                let y = d * slope + beta;
-                let bound = E * (6.5 * (d * slope).abs() + beta.abs())
-                    + FLUSH * (d.abs() + slope.abs() + 2.0);
-                let closed = p.relu != 0 && y < 0.0;
-                values.push((if closed { 0.0 } else { y }, bound));
+                values.push(applied(p, d, line));
             }
         }
     }
     Expected::absolute(y_view(p).embed(p.n, p.c, values))
 }
 
+/// Slope and shift.
+fn line(p: &BatchNorm, variance: f64, [gamma, beta]: [f32; 2]) -> [f64; 2] {
+    let gamma = if p.scale != 0 { gamma as f64 } else { 1.0 };
+    let beta = if p.center != 0 { beta as f64 } else { 0.0 };
+    [gamma / (variance + p.epsilon as f64).sqrt(), beta]
+}
+
+/// d slope + shift, and its bound. The product is 2.5 units off by the root, one by each of the difference, gamma and
+/// itself.
+fn applied(p: &BatchNorm, d: f64, [slope, shift]: [f64; 2]) -> (f64, f64) {
+    let y = d * slope + shift;
+    let bound = E * (6.5 * (d * slope).abs() + shift.abs()) + FLUSH * (d.abs() + slope.abs() + 2.0);
+    let closed = p.relu != 0 && y < 0.0;
+    (if closed { 0.0 } else { y }, bound)
+}
+
+/// Mean and variance, and y as in [`apply`], of channels that are one share. A mean that is m off brings slope m, and a
+/// variance that is v off, below a tenth of V + epsilon, d slope 0.6 v / (V + epsilon): the root's derivative is half of
+/// it at V, and 0.59 a tenth below.
+pub fn forward(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+    let [x, gamma, beta] = [0, 1, 2].map(|i| floats(bindings[i]));
+    let channels: Vec<_> = (0..p.c)
+        .map(|c| moments(p, step, bindings[0], (0, c)))
+        .collect();
+    let mut values = Vec::with_capacity(p.len_of_channels());
+    for n in 0..p.n {
+        for c in 0..p.c {
+            let at = feature(p, c) as usize;
+            let [(mean, mean_off), (variance, variance_off)] = channels[at];
+            let line = line(p, variance, [gamma[at], beta[at]]);
+            for pixel in 0..p.pixels {
+                let d = x[x_view(p).at(n, c, pixel)] as f64 - mean;
+                let (y, bound) = applied(p, d, line);
+                let by = [1.0, 0.6 * d.abs() / (variance + p.epsilon as f64)]
+                    .map(|by| by * line[0].abs());
+                let mut off: [f64; 4] =
+                    std::array::from_fn(|k| by[0] * mean_off[k] + by[1] * variance_off[k]);
+                off[0] += bound;
+                values.push((y, off));
+            }
+        }
+    }
+    let y = y_view(p).embed(p.n, p.c, values);
+    let mut all = both(channels);
+    all.push(Expected::chain(y));
+    all
+}
+
 /// sum(dy) and sum(dy (x - mean)) of each share of each channel: (shares, 2, c). The difference is rounded once, in
 /// the place of an epilogue.
 pub fn backward_sums(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Expected {
-    let [x, dy, mean] = [0, 1, 2].map(|i| floats(bindings[i]));
     let mut values = Vec::with_capacity(2 * (p.shares * p.c) as usize);
     for s in 0..p.shares {
-        let term = |c: u32, i: u32| {
-            let (n, pixel) = (i / p.pixels, i % p.pixels);
-            let lies = place(p, c);
-            let d = x[x_view(p).at(n, lies, pixel)] as f64 - mean[c as usize] as f64;
-            (dy[y_view(p).at(n, lies, pixel)] as f64, d)
-        };
-        let sum = |c: u32, of: &dyn Fn((f64, f64)) -> f64| {
-            let terms = share(p, step, s).map(|i| of(term(c, i)));
-            terms.fold((0.0, 0.0), |(sum, size), t| (sum + t, size + t.abs()))
-        };
-        values.extend((0..p.c).map(|c| sum(c, &|(dy, _)| dy)));
-        values.extend((0..p.c).map(|c| sum(c, &|(dy, d)| dy * d)));
+        for of in [OF_DY, OF_PRODUCT] {
+            values.extend((0..p.c).map(|c| share_sum(p, step, bindings, (s, c), of)));
+        }
     }
     Expected::sum(values)
 }
 
+/// What is summed of dy and x - mean.
+type Term = fn(f64, f64) -> f64;
+const OF_DY: Term = |dy, _| dy;
+const OF_PRODUCT: Term = |dy, d| dy * d;
+
+/// A sum over share s of channel c of x, dy and mean, and the sum of the terms' sizes.
+fn share_sum(
+    p: &BatchNorm,
+    step: &Step,
+    bindings: &[&[u32]],
+    (s, c): (u32, u32),
+    of: Term,
+) -> (f64, f64) {
+    let [x, dy, mean] = [0, 1, 2].map(|i| floats(bindings[i]));
+    let lies = place(p, c);
+    let terms = share(p, step, s).map(|i| {
+        let (n, pixel) = (i / p.pixels, i % p.pixels);
+        let d = x[x_view(p).at(n, lies, pixel)] as f64 - mean[c as usize] as f64;
+        of(dy[y_view(p).at(n, lies, pixel)] as f64, d)
+    });
+    terms.fold((0.0, 0.0), |(sum, size), t| (sum + t, size + t.abs()))
+}
+
 /// The gradients of gamma and beta, and (mean, slope, offset, tilt) of each channel.
 pub fn backward_merge(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
-    let [sums, mean, variance, gamma] = [0, 1, 2, 3].map(|i| floats(bindings[i]));
-    let count = (step.valid_rows * p.pixels).max(1) as f64;
-    let (mut grad_gamma, mut grad_beta, mut coefficients) = (Vec::new(), Vec::new(), Vec::new());
-    for c in 0..p.c as usize {
-        let total = |which: u32| {
-            let at = |s: u32| ((2 * s + which) * p.c) as usize + c;
-            let terms = (0..p.shares).map(|s| sums[at(s)] as f64);
-            terms.fold((0.0, 0.0), |(sum, size), t| (sum + t, size + t.abs()))
-        };
-        // A sum of that size, times or over `by`: `more` roundings beside the chain's.
-        let off = |size: f64, by: f64, more: f64| {
-            let unit = E * size * by;
-            [
-                (more - 2.0) * unit + FLUSH * (by + 4.0),
-                unit + FLUSH * by,
-                0.0,
-                0.0,
-            ]
-        };
-        let (root, [beta, dot]) = (root(p.epsilon, variance[c]), [0, 1].map(total));
-        grad_beta.push((beta.0, off(beta.1, 1.0, 2.0)));
-        grad_gamma.push((root * dot.0, off(dot.1, root, 3.5)));
-        let gamma = if p.scale != 0 { gamma[c] as f64 } else { 1.0 };
-        let slope = gamma * root;
-        coefficients.push((mean[c] as f64, [0.0; 4]));
-        coefficients.push((slope, [3.5 * E * slope.abs(), 0.0, 0.0, 0.0]));
-        coefficients.push((beta.0 / count, off(beta.1, 1.0 / count, 3.5)));
-        let tilt = root * root / count;
-        coefficients.push((tilt * dot.0, off(dot.1, tilt, 10.5)));
-    }
+    let sums = floats(bindings[0]);
+    let total = |which: u32, c: u32| {
+        let terms = (0..p.shares).map(|s| sums[((2 * s + which) * p.c + c) as usize] as f64);
+        terms.fold((0.0, 0.0), |(sum, size), t| (sum + t, size + t.abs()))
+    };
+    let one = |c: u32| result(p, step, &bindings[1..], c, [total(0, c), total(1, c)], 0.0);
+    let results: Vec<Result> = (0..p.c).map(one).collect();
+    let of = |which: fn(&Result) -> (f64, [f64; 4])| {
+        Expected::chain(results.iter().map(which).collect())
+    };
+    let coefficients = results.iter().flat_map(|r| r.coefficients).collect();
     vec![
-        Expected::chain(grad_gamma),
-        Expected::chain(grad_beta),
+        of(|r| r.grad_gamma),
+        of(|r| r.grad_beta),
         Expected::chain(coefficients),
     ]
 }
 
+/// What the sums of a channel make, with the polynomials of the bounds.
+struct Result {
+    grad_gamma: (f64, [f64; 4]),
+    grad_beta: (f64, [f64; 4]),
+    /// Mean, slope, offset and tilt.
+    coefficients: [(f64, [f64; 4]); 4],
+}
+
+/// By mean, variance and gamma, and the two sums of channel c with the sums of their terms' sizes; a term of the second
+/// is so many roundings off.
+fn result(
+    p: &BatchNorm,
+    step: &Step,
+    bindings: &[&[u32]],
+    c: u32,
+    [beta, dot]: [(f64, f64); 2],
+    rounded: f64,
+) -> Result {
+    let [mean, variance, gamma] = [0, 1, 2].map(|i| floats(bindings[i])[c as usize]);
+    let count = (step.valid_rows * p.pixels).max(1) as f64;
+    // A sum of that size, times or over `by`: `more` roundings beside the chain's.
+    let off = |size: f64, by: f64, more: f64| {
+        let unit = E * size * by;
+        [
+            (more - 2.0) * unit + FLUSH * (by + 4.0),
+            unit + FLUSH * by,
+            0.0,
+            0.0,
+        ]
+    };
+    let root = root(p.epsilon, variance);
+    let slope = if p.scale != 0 { gamma as f64 } else { 1.0 } * root;
+    let tilt = root * root / count;
+    Result {
+        grad_gamma: (root * dot.0, off(dot.1, root, rounded + 3.5)),
+        grad_beta: (beta.0, off(beta.1, 1.0, 2.0)),
+        coefficients: [
+            (mean as f64, [0.0; 4]),
+            (slope, [3.5 * E * slope.abs(), 0.0, 0.0, 0.0]),
+            (beta.0 / count, off(beta.1, 1.0 / count, 3.5)),
+            (tilt * dot.0, off(dot.1, tilt, rounded + 10.5)),
+        ],
+    }
+}
+
+/// The gradients of gamma and beta, and that of x as in [`backward_input`], of channels that are one share. A term of
+/// the second sum is rounded twice before it is added. To the gradient of x slope, offset and tilt bring what they are
+/// off.
+pub fn backward(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
+    let [x, dy] = [0, 1].map(|i| floats(bindings[i]));
+    let one = |c: u32| {
+        let sums = [OF_DY, OF_PRODUCT].map(|of| share_sum(p, step, bindings, (0, c), of));
+        result(p, step, &bindings[2..], c, sums, 2.0)
+    };
+    let results: Vec<Result> = (0..p.c).map(one).collect();
+    let mut values = Vec::with_capacity(p.len_of_channels());
+    for n in 0..p.n {
+        for c in 0..p.c {
+            let [mean, slope, offset, tilt] = results[feature(p, c) as usize].coefficients;
+            for pixel in 0..p.pixels {
+                if n >= step.valid_rows {
+                    values.push((0.0, [0.0; 4]));
+                    continue;
+                }
+                let dy = dy[y_view(p).at(n, c, pixel)] as f64;
+                let d = x[x_view(p).at(n, c, pixel)] as f64 - mean.0;
+                let (value, bound) = gradient(dy, d, [slope.0, offset.0, tilt.0]);
+                let mut off: [f64; 4] =
+                    std::array::from_fn(|k| slope.0.abs() * (offset.1[k] + d.abs() * tilt.1[k]));
+                off[0] += bound + 3.5 * E * value.abs();
+                values.push((value, off));
+            }
+        }
+    }
+    let of = |which: fn(&Result) -> (f64, [f64; 4])| {
+        Expected::chain(results.iter().map(which).collect())
+    };
+    vec![
+        of(|r| r.grad_gamma),
+        of(|r| r.grad_beta),
+        Expected::chain(values),
+    ]
+}
+
+/// slope (dy - offset - d tilt) and its bound. Of the tilt's term five roundings count, of the offset three, of dy two.
+fn gradient(dy: f64, d: f64, [slope, offset, tilt]: [f64; 3]) -> (f64, f64) {
+    let terms = 2.0 * dy.abs() + 3.0 * offset.abs() + 5.0 * (d * tilt).abs();
+    let flushed = FLUSH * slope.abs() * (tilt.abs() + 3.0);
+    (
+        slope * (dy - offset - d * tilt),
+        E * slope.abs() * terms + flushed,
+    )
+}
+
 /// dx = slope (dy - offset - (x - mean) tilt), or slope dy; zero in padded rows and where the ReLU before was
-/// closed. Of the tilt's term five roundings count, of the offset three, of dy two.
+/// closed.
 pub fn backward_input(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Expected {
     let [x, dy, coefficients, mask] = [0, 1, 2, 3].map(|i| floats(bindings[i]));
     let mask_view = View {
@@ -261,12 +392,7 @@ pub fn backward_input(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Expect
                     continue;
                 }
                 let d = x[x_view(p).at(n, c, pixel)] as f64 - mean;
-                let terms = 2.0 * dy.abs() + 3.0 * offset.abs() + 5.0 * (d * tilt).abs();
-                let flushed = FLUSH * slope.abs() * (tilt.abs() + 3.0);
-                values.push((
-                    slope * (dy - offset - d * tilt),
-                    E * slope.abs() * terms + flushed,
-                ));
+                values.push(gradient(dy, d, [slope, offset, tilt]));
             }
         }
     }

@@ -185,8 +185,13 @@ impl View {
     }
 
     /// `values` of the range, in (n, c, pixel) order, laid into a buffer that stays as it was elsewhere.
-    pub fn embed(self, n: u32, c: u32, values: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
-        let mut whole = vec![(UNTOUCHED, 0.0); self.len(n)];
+    pub fn embed<Bound: Copy + Default>(
+        self,
+        n: u32,
+        c: u32,
+        values: Vec<(f64, Bound)>,
+    ) -> Vec<(f64, Bound)> {
+        let mut whole = vec![(UNTOUCHED, Bound::default()); self.len(n)];
         let plane = (c * self.pixels) as usize;
         for image in 0..n {
             let start = self.at(image, 0, 0);
