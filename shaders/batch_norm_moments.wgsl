@@ -5,7 +5,8 @@
 // variance = sum(d d) / count - (sum(d) / count)^2. So a mean of 1e4 costs no accuracy, and the worst of first eighths
 // three bits: its distance from the mean is part of the variance, an eighth of it squared at the least.
 //
-// It needs of the kernel's own text: WORKGROUP, and x (n, x_channels, pixels).
+// It needs of the kernel's own text: WORKGROUP, and x (n, x_channels, pixels). Zeros are Lanes(0.0): Lanes() beside
+// vec4<f32>() in one module has naga write HLSL that defines a function twice.
 
 /// The step behind those that are looked at first: an eighth of the share's elements, in fours.
 fn sample_end(steps: vec2<u32>) -> u32 {
@@ -26,15 +27,15 @@ fn moments(about: f32, sums: vec2<f32>, count: f32) -> vec2<f32> {
 /// By one invocation.
 fn moments_of(channel: u32, steps: vec2<u32>) -> vec2<f32> {
     let sample = vec2<u32>(steps.x, sample_end(steps));
-    var sum = Lanes();
+    var sum = Lanes(0.0);
     var walk = walk_to(steps.x);
     for (var s = sample.x; s < sample.y; s += 1u) {
         sum += x[at(walk, params.x_channels, channel)];
         walk = next(walk);
     }
     let about = settled(total(sum) / count_of(sample));
-    var first = Lanes();
-    var second = Lanes();
+    var first = Lanes(0.0);
+    var second = Lanes(0.0);
     walk = walk_to(steps.x);
     for (var s = steps.x; s < steps.y; s += 1u) {
         let d = x[at(walk, params.x_channels, channel)] - Lanes(about);
@@ -48,14 +49,14 @@ fn moments_of(channel: u32, steps: vec2<u32>) -> vec2<f32> {
 /// By a workgroup, for each of its invocations.
 fn moments_by_group(channel: u32, steps: vec2<u32>, local: u32) -> vec2<f32> {
     let sample = vec2<u32>(steps.x, sample_end(steps));
-    var sum = Lanes();
+    var sum = Lanes(0.0);
     for (var s = sample.x + local; s < sample.y; s += WORKGROUP) {
         sum += x[at(walk_to(s), params.x_channels, channel)];
     }
     let about = settled(sum_of_group(local, vec2<f32>(total(sum), 0.0)).x / count_of(sample));
     workgroupBarrier();
-    var first = Lanes();
-    var second = Lanes();
+    var first = Lanes(0.0);
+    var second = Lanes(0.0);
     for (var s = steps.x + local; s < steps.y; s += WORKGROUP) {
         let d = x[at(walk_to(s), params.x_channels, channel)] - Lanes(about);
         first += d;

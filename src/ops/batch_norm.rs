@@ -64,7 +64,7 @@ params! {
 const LONGEST_SHARE: u32 = 16_384;
 /// Shares below this size cost more in their merge than they gain.
 const SHORTEST_SHARE: u32 = 1_024;
-/// A channel of no more elements is one share: two dispatches less are worth more than shares.
+/// A channel of no more elements is one share: one kernel for all of a pass is worth more than shares.
 const UNSHARED: u32 = 4_096;
 
 impl BatchNorm {
