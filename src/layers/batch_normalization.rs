@@ -117,14 +117,10 @@ impl BatchNormalization {
             return apply(whole, [x, mean, variance, gamma, beta, y], emit);
         }
         let [mean, variance] = self.statistics(node, emit);
-        if params.shares == 1 {
+        if params.is_whole() {
             emit.dispatch(&Forward, &whole, &[x, gamma, beta, mean, variance, y]);
         } else {
-            let words = (params.shares * params.c) as usize;
-            let [means, variances] = ["means", "variances"]
-                .map(|what| emit.scratch(format!("{} {what}", node.name), words));
-            emit.dispatch(&Statistics, &params, &[x, means, variances]);
-            emit.dispatch(&Merge, &params, &[means, variances, mean, variance]);
+            moments(node, &params, [x, mean, variance], emit);
             apply(whole, [x, mean, variance, gamma, beta, y], emit);
         }
         for (id, from) in self.moving(node).into_iter().zip([mean, variance]) {
@@ -196,7 +192,7 @@ impl BatchNormalization {
         let gamma = self.gamma(node).map_or(mean, |id| emit.held(id));
         let read = [x, dy, mean, variance, gamma];
         let learn = [grad_gamma, grad_beta];
-        if wanted && mask.is_none() && params.shares == 1 && !constant {
+        if wanted && mask.is_none() && params.is_whole() && !constant {
             let to = emit.view(dx).place;
             emit.dispatch(&Backward, &params, &[&read[..], &learn, &[to]].concat());
             return;
@@ -208,6 +204,19 @@ impl BatchNormalization {
             backward_input(params, mask, [x, dy, coefficients, to], emit);
         }
     }
+}
+
+/// Makes mean and variance of the batch.
+fn moments(node: &Node, params: &BatchNorm, [x, mean, variance]: [Place; 3], emit: &mut dyn Emit) {
+    if params.shares == 1 {
+        emit.dispatch(&Statistics, params, &[x, mean, variance]);
+        return;
+    }
+    let words = (params.shares * params.c) as usize;
+    let [means, variances] =
+        ["means", "variances"].map(|what| emit.scratch(format!("{} {what}", node.name), words));
+    emit.dispatch(&Statistics, params, &[x, means, variances]);
+    emit.dispatch(&Merge, params, &[means, variances, mean, variance]);
 }
 
 /// The forward pass of each element. What that becomes has nothing to do with how sums are cut, so that no batch changes

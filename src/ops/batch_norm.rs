@@ -111,6 +111,12 @@ impl BatchNorm {
         }
     }
 
+    /// Does one kernel do all of a pass? Where a channel is one share, but for rows of features: their neighbours are
+    /// channels, an invocation would walk down each alone, and elements have enough of their own.
+    pub fn is_whole(&self) -> bool {
+        self.shares == 1 && self.pixels > 1
+    }
+
     fn elements(&self) -> u64 {
         self.n as u64 * self.c as u64 * self.pixels as u64
     }
