@@ -57,6 +57,9 @@ fn share(p: &BatchNorm, step: &Step, share: u32) -> std::ops::Range<u32> {
     first..(first + p.share).min(all)
 }
 
+/// A value and the polynomial of its bound.
+type Told = (f64, [f64; 4]);
+
 /// A weighted sample: means of parts with their counts and variances.
 struct Sample {
     mean: f64,
@@ -87,7 +90,7 @@ impl Sample {
 
     /// Mean and variance with the polynomials of their bounds, where the roundings beside the chain are those
     /// of `about`, of the mean and of the variance, and the sample's mean is `off` by so much.
-    fn told(&self, [about, first, second]: [f64; 3], off: f64) -> [(f64, [f64; 4]); 2] {
+    fn told(&self, [about, first, second]: [f64; 3], off: f64) -> [Told; 2] {
         let deviation = self.between.sqrt() + off;
         let e = E * self.size;
         let mean = [
@@ -109,7 +112,7 @@ impl Sample {
     }
 }
 
-fn both(told: Vec<[(f64, [f64; 4]); 2]>) -> Vec<Expected> {
+fn both(told: Vec<[Told; 2]>) -> Vec<Expected> {
     let of = |i: usize| Expected::chain(told.iter().map(|both| both[i]).collect());
     vec![of(0), of(1)]
 }
@@ -121,7 +124,7 @@ pub fn statistics(p: &BatchNorm, step: &Step, x: &[u32]) -> Vec<Expected> {
 }
 
 /// Mean and variance of share s of channel c.
-fn moments(p: &BatchNorm, step: &Step, x: &[u32], (s, c): (u32, u32)) -> [(f64, [f64; 4]); 2] {
+fn moments(p: &BatchNorm, step: &Step, x: &[u32], (s, c): (u32, u32)) -> [Told; 2] {
     let x = floats(x);
     let value = |i: u32| x[x_view(p).at(i / p.pixels, place(p, c), i % p.pixels)] as f64;
     let all = share(p, step, s);
@@ -259,11 +262,9 @@ pub fn backward_merge(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Ex
         let terms = (0..p.shares).map(|s| sums[((2 * s + which) * p.c + c) as usize] as f64);
         terms.fold((0.0, 0.0), |(sum, size), t| (sum + t, size + t.abs()))
     };
-    let one = |c: u32| result(p, step, &bindings[1..], c, [total(0, c), total(1, c)], 0.0);
-    let results: Vec<Result> = (0..p.c).map(one).collect();
-    let of = |which: fn(&Result) -> (f64, [f64; 4])| {
-        Expected::chain(results.iter().map(which).collect())
-    };
+    let one = |c: u32| of_sums(p, step, &bindings[1..], c, [total(0, c), total(1, c)], 0.0);
+    let results: Vec<OfSums> = (0..p.c).map(one).collect();
+    let of = |which: fn(&OfSums) -> Told| Expected::chain(results.iter().map(which).collect());
     let coefficients = results.iter().flat_map(|r| r.coefficients).collect();
     vec![
         of(|r| r.grad_gamma),
@@ -273,23 +274,23 @@ pub fn backward_merge(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Ex
 }
 
 /// What the sums of a channel make, with the polynomials of the bounds.
-struct Result {
-    grad_gamma: (f64, [f64; 4]),
-    grad_beta: (f64, [f64; 4]),
+struct OfSums {
+    grad_gamma: Told,
+    grad_beta: Told,
     /// Mean, slope, offset and tilt.
-    coefficients: [(f64, [f64; 4]); 4],
+    coefficients: [Told; 4],
 }
 
 /// By mean, variance and gamma, and the two sums of channel c with the sums of their terms' sizes; a term of the second
 /// is so many roundings off.
-fn result(
+fn of_sums(
     p: &BatchNorm,
     step: &Step,
     bindings: &[&[u32]],
     c: u32,
     [beta, dot]: [(f64, f64); 2],
     rounded: f64,
-) -> Result {
+) -> OfSums {
     let [mean, variance, gamma] = [0, 1, 2].map(|i| floats(bindings[i])[c as usize]);
     let count = (step.valid_rows * p.pixels).max(1) as f64;
     // A sum of that size, times or over `by`: `more` roundings beside the chain's.
@@ -305,7 +306,7 @@ fn result(
     let root = root(p.epsilon, variance);
     let slope = if p.scale != 0 { gamma as f64 } else { 1.0 } * root;
     let tilt = root * root / count;
-    Result {
+    OfSums {
         grad_gamma: (root * dot.0, off(dot.1, root, rounded + 3.5)),
         grad_beta: (beta.0, off(beta.1, 1.0, 2.0)),
         coefficients: [
@@ -324,9 +325,9 @@ pub fn backward(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected
     let [x, dy] = [0, 1].map(|i| floats(bindings[i]));
     let one = |c: u32| {
         let sums = [OF_DY, OF_PRODUCT].map(|of| share_sum(p, step, bindings, (0, c), of));
-        result(p, step, &bindings[2..], c, sums, 2.0)
+        of_sums(p, step, &bindings[2..], c, sums, 2.0)
     };
-    let results: Vec<Result> = (0..p.c).map(one).collect();
+    let results: Vec<OfSums> = (0..p.c).map(one).collect();
     let mut values = Vec::with_capacity(p.len_of_channels());
     for n in 0..p.n {
         for c in 0..p.c {
@@ -346,9 +347,7 @@ pub fn backward(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected
             }
         }
     }
-    let of = |which: fn(&Result) -> (f64, [f64; 4])| {
-        Expected::chain(results.iter().map(which).collect())
-    };
+    let of = |which: fn(&OfSums) -> Told| Expected::chain(results.iter().map(which).collect());
     vec![
         of(|r| r.grad_gamma),
         of(|r| r.grad_beta),
