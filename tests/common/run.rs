@@ -11,7 +11,24 @@ pub fn fer_gpu() -> Command {
     command.env_remove("FER_GPU_KILL_AT");
     command.env_remove("FER_GPU_LOSE_DEVICE_AT");
     command.env_remove("FER_GPU_DISK_FULL");
+    #[cfg(unix)]
+    heeds_signals(&mut command);
     command
+}
+
+/// A script's background job ignores SIGINT, one under nohup SIGHUP, and what it begins would too.
+#[cfg(unix)]
+fn heeds_signals(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let reset = || {
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM] {
+            // SAFETY: the default action has no handler of ours.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: signal() may be called between fork and exec.
+    unsafe { command.pre_exec(reset) };
 }
 
 /// What was told, an error and its remedy on one line.
