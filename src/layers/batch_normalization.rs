@@ -110,18 +110,18 @@ impl BatchNormalization {
         let or_x = |id: Option<TensorId>, emit: &dyn Emit| id.map_or(x, |id| emit.held(id));
         let [gamma, beta] = [self.gamma(node), self.beta(node)].map(|id| or_x(id, emit));
         let relu = emit.relu().into();
-        let whole = BatchNorm { relu, ..params };
+        let mapped = BatchNorm { relu, ..params };
         if self.is_constant(node, emit) {
             self.keep_statistics(node, emit);
             let [mean, variance] = self.moving(node).map(|id| emit.held(id));
-            return apply(whole, [x, mean, variance, gamma, beta, y], emit);
+            return apply(mapped, [x, mean, variance, gamma, beta, y], emit);
         }
         let [mean, variance] = self.statistics(node, emit);
         if params.is_whole() {
-            emit.dispatch(&Forward, &whole, &[x, gamma, beta, mean, variance, y]);
+            emit.dispatch(&Forward, &mapped, &[x, gamma, beta, mean, variance, y]);
         } else {
             moments(node, &params, [x, mean, variance], emit);
-            apply(whole, [x, mean, variance, gamma, beta, y], emit);
+            apply(mapped, [x, mean, variance, gamma, beta, y], emit);
         }
         for (id, from) in self.moving(node).into_iter().zip([mean, variance]) {
             let to = emit.statistic(id);

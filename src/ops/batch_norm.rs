@@ -3,9 +3,8 @@
 //!
 //! Forward, in training: statistics of shares of each channel, their merge where there are several, and what is
 //! done to each element. Backward: two sums of shares, their merge into the gradients of gamma and beta and four
-//! coefficients a channel, and from those the gradient of each element. Where a channel is one share, one kernel does all
-//! of a pass. With moving statistics, which are
-//! constants, the statistics fall away.
+//! coefficients a channel, and from those the gradient of each element. Where a channel is one share, one kernel does
+//! all of a pass. With moving statistics, which are constants, the statistics fall away.
 
 mod apply;
 mod backward;
@@ -60,7 +59,7 @@ params! {
     }
 }
 
-/// What one invocation may add up: two passes over so many stay below [`super::MAX_ITERATIONS`].
+/// What one invocation may add up: two passes over so many, and a third that uses the sums, stay below [`super::MAX_ITERATIONS`].
 const LONGEST_SHARE: u32 = 16_384;
 /// Shares below this size cost more in their merge than they gain.
 const SHORTEST_SHARE: u32 = 1_024;
@@ -141,9 +140,20 @@ static TREE: Shader = shader!("pair_tree.wgsl");
 static SETTLED: Shader = shader!("batch_norm_settled.wgsl");
 static MOMENTS: Shader = shader!("batch_norm_moments.wgsl");
 static LINE: Shader = shader!("batch_norm_line.wgsl");
-static SUM_WALK: Shader = shader!("batch_norm_backward_walk.wgsl");
+static GRADIENT_SUMS: Shader = shader!("batch_norm_gradient_sums.wgsl");
 static RESULT: Shader = shader!("batch_norm_backward_result.wgsl");
 static GRADIENT: Shader = shader!("batch_norm_backward_gradient.wgsl");
+
+/// A kernel that sums up channels, by so many neighbours, with what it shares beside the walk.
+macro_rules! walking {
+    ($file:literal, $lanes:path $(, $shared:path)*) => {
+        $crate::ops::shader!(
+            $file $(, $shared)*, $lanes, $crate::ops::batch_norm::WALK, $crate::ops::batch_norm::ORDER,
+            $crate::ops::batch_norm::TREE, $crate::ops::batch_norm::PARAMS, $crate::ops::STEP
+        )
+    };
+}
+use walking;
 
 const WORKGROUP: u64 = super::ELEMENTWISE;
 /// Lanes of a workgroup that has a long share.

@@ -152,8 +152,8 @@ fn a_frozen_one_uses_and_keeps_its_moving_averages() {
         for label in frozen {
             assert_eq!(ops(&trial, label), constant);
         }
-        let learns = ["batch_norm_forward", "batch_norm_backward"];
-        assert_eq!(ops(&trial, "left/norm"), learns);
+        let whole = ["batch_norm_forward", "batch_norm_backward"];
+        assert_eq!(ops(&trial, "left/norm"), whole);
         let before = trial.all_values();
         trial.checked();
         trial.step();

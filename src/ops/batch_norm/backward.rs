@@ -2,32 +2,14 @@
 
 use super::cases;
 use super::{
-    BatchNorm, GRADIENT, ORDER, PARAMS, RESULT, SCALARS, STEP, SUM_WALK, Shader, TREE, VECTORS,
-    Variant, WALK,
+    BatchNorm, GRADIENT, GRADIENT_SUMS, ORDER, PARAMS, RESULT, SCALARS, STEP, Shader, TREE,
+    VECTORS, Variant, walking,
 };
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Phase, Step, out, read, shader};
 
-static SUMS_BY_ONE: Shader = shader!(
-    "batch_norm_backward_sums.wgsl",
-    SUM_WALK,
-    SCALARS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
-);
-static SUMS_BY_FOUR: Shader = shader!(
-    "batch_norm_backward_sums.wgsl",
-    SUM_WALK,
-    VECTORS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
-);
+static SUMS_BY_ONE: Shader = walking!("batch_norm_backward_sums.wgsl", SCALARS, GRADIENT_SUMS);
+static SUMS_BY_FOUR: Shader = walking!("batch_norm_backward_sums.wgsl", VECTORS, GRADIENT_SUMS);
 static MERGE: Shader = shader!("batch_norm_backward_merge.wgsl", RESULT, TREE, PARAMS, STEP);
 static INPUT_BY_ONE: Shader = shader!(
     "batch_norm_backward_input.wgsl",

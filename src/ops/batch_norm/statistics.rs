@@ -2,33 +2,13 @@
 
 use super::cases::{self, NAN_AT};
 use super::{
-    BatchNorm, MOMENTS, ORDER, PARAMS, SCALARS, SETTLED, STEP, Shader, TREE, VECTORS, Variant, WALK,
+    BatchNorm, MOMENTS, PARAMS, SCALARS, SETTLED, STEP, Shader, TREE, VECTORS, Variant, walking,
 };
 use crate::ops::reference::{Expected, batch_norm as reference};
 use crate::ops::{Binding, Case, Cost, Fill, Op, Step, out, read, shader};
 
-static BY_ONE: Shader = shader!(
-    "batch_norm_statistics.wgsl",
-    MOMENTS,
-    SETTLED,
-    SCALARS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
-);
-static BY_FOUR: Shader = shader!(
-    "batch_norm_statistics.wgsl",
-    MOMENTS,
-    SETTLED,
-    VECTORS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
-);
+static BY_ONE: Shader = walking!("batch_norm_statistics.wgsl", SCALARS, MOMENTS, SETTLED);
+static BY_FOUR: Shader = walking!("batch_norm_statistics.wgsl", VECTORS, MOMENTS, SETTLED);
 static MERGE: Shader = shader!("batch_norm_merge.wgsl", SETTLED, TREE, PARAMS, STEP);
 
 /// Mean and variance of each share of each channel, over its elements in valid rows.

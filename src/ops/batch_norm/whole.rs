@@ -2,59 +2,29 @@
 
 use super::cases;
 use super::{
-    BatchNorm, GRADIENT, LINE, MOMENTS, ORDER, PARAMS, RESULT, SCALARS, SETTLED, STEP, SUM_WALK,
-    Shader, TREE, VECTORS, Variant, WALK,
+    BatchNorm, GRADIENT, GRADIENT_SUMS, LINE, MOMENTS, RESULT, SCALARS, SETTLED, Shader, VECTORS,
+    Variant, walking,
 };
 use crate::ops::reference::{Expected, batch_norm as reference};
-use crate::ops::{Binding, Case, Cost, Fill, Op, Phase, Step, out, read, shader};
+use crate::ops::{Binding, Case, Cost, Fill, Op, Phase, Step, out, read};
 
-static FORWARD_BY_ONE: Shader = shader!(
-    "batch_norm_forward.wgsl",
-    MOMENTS,
-    SETTLED,
-    LINE,
-    SCALARS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
-);
-static FORWARD_BY_FOUR: Shader = shader!(
-    "batch_norm_forward.wgsl",
-    MOMENTS,
-    SETTLED,
-    LINE,
-    VECTORS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
-);
-static BACKWARD_BY_ONE: Shader = shader!(
+static FORWARD_BY_ONE: Shader =
+    walking!("batch_norm_forward.wgsl", SCALARS, MOMENTS, SETTLED, LINE);
+static FORWARD_BY_FOUR: Shader =
+    walking!("batch_norm_forward.wgsl", VECTORS, MOMENTS, SETTLED, LINE);
+static BACKWARD_BY_ONE: Shader = walking!(
     "batch_norm_backward.wgsl",
-    SUM_WALK,
-    RESULT,
-    GRADIENT,
     SCALARS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
-);
-static BACKWARD_BY_FOUR: Shader = shader!(
-    "batch_norm_backward.wgsl",
-    SUM_WALK,
+    GRADIENT_SUMS,
     RESULT,
-    GRADIENT,
+    GRADIENT
+);
+static BACKWARD_BY_FOUR: Shader = walking!(
+    "batch_norm_backward.wgsl",
     VECTORS,
-    WALK,
-    ORDER,
-    TREE,
-    PARAMS,
-    STEP
+    GRADIENT_SUMS,
+    RESULT,
+    GRADIENT
 );
 
 /// [`Statistics`](super::Statistics) and [`Apply`](super::Apply) at once. What lies in `gamma` and `beta` is not looked

@@ -151,8 +151,8 @@ pub fn merge(p: &BatchNorm, step: &Step, means: &[u32], variances: &[u32]) -> Ve
 }
 
 /// 1 / sqrt(variance + epsilon)
-fn root(epsilon: f32, variance: f32) -> f64 {
-    1.0 / (variance as f64 + epsilon as f64).sqrt()
+fn root(epsilon: f32, variance: f64) -> f64 {
+    1.0 / (variance + epsilon as f64).sqrt()
 }
 
 /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, ReLU where asked.
@@ -176,14 +176,19 @@ pub fn apply(p: &BatchNorm, bindings: &[&[u32]]) -> Expected {
 fn line(p: &BatchNorm, variance: f64, [gamma, beta]: [f32; 2]) -> [f64; 2] {
     let gamma = if p.scale != 0 { gamma as f64 } else { 1.0 };
     let beta = if p.center != 0 { beta as f64 } else { 0.0 };
-    [gamma / (variance + p.epsilon as f64).sqrt(), beta]
+    [gamma * root(p.epsilon, variance), beta]
 }
 
 /// d slope + shift, and its bound. The product is 2.5 units off by the root, one by each of the difference, gamma and
 /// itself.
-fn applied(p: &BatchNorm, d: f64, [slope, shift]: [f64; 2]) -> (f64, f64) {
-    let y = d * slope + shift;
+fn mapped(d: f64, [slope, shift]: [f64; 2]) -> (f64, f64) {
     let bound = E * (6.5 * (d * slope).abs() + shift.abs()) + FLUSH * (d.abs() + slope.abs() + 2.0);
+    (d * slope + shift, bound)
+}
+
+/// The same behind ReLU where asked.
+fn applied(p: &BatchNorm, d: f64, line: [f64; 2]) -> (f64, f64) {
+    let (y, bound) = mapped(d, line);
     let closed = p.relu != 0 && y < 0.0;
     (if closed { 0.0 } else { y }, bound)
 }
@@ -303,7 +308,7 @@ fn of_sums(
             0.0,
         ]
     };
-    let root = root(p.epsilon, variance);
+    let root = root(p.epsilon, variance as f64);
     let slope = if p.scale != 0 { gamma as f64 } else { 1.0 } * root;
     let tilt = root * root / count;
     OfSums {
@@ -401,7 +406,7 @@ pub fn backward_input(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Expect
 /// gamma / sqrt(variance + epsilon) of a channel: 3.5 units off.
 fn slope(p: &FoldBatchNorm, variance: &[f32], gamma: &[f32], c: usize) -> f64 {
     let gamma = if p.scale != 0 { gamma[c] as f64 } else { 1.0 };
-    gamma * root(p.epsilon, variance[c])
+    gamma * root(p.epsilon, variance[c] as f64)
 }
 
 /// kernel' = kernel slope, one rounding more.
@@ -422,10 +427,7 @@ pub fn fold_bias(p: &FoldBatchNorm, bindings: &[&[u32]]) -> Expected {
         let slope = slope(p, variance, gamma, c);
         let bias = if p.biased != 0 { bias[c] as f64 } else { 0.0 };
         let beta = if p.center != 0 { beta[c] as f64 } else { 0.0 };
-        let d = bias - mean[c] as f64;
-        let bound =
-            E * (6.5 * (d * slope).abs() + beta.abs()) + FLUSH * (d.abs() + slope.abs() + 2.0);
-        (d * slope + beta, bound)
+        mapped(bias - mean[c] as f64, [slope, beta])
     };
     Expected::absolute((0..p.c as usize).map(one).collect())
 }
