@@ -2,8 +2,8 @@
 // once, without a mask.
 //
 // x (n, x_channels, pixels) and dy (n, y_channels, pixels), of which c channels from x_first and y_first on; mean,
-// variance, gamma, grad_gamma, grad_beta (c); grad_x (n, c, pixels), zero in rows of padding. An invocation owns a
-// channel (naive), or a workgroup does (tree).
+// variance, gamma, grad_gamma, grad_beta (c); grad_x (n, grad_channels, pixels), c channels from grad_first on, zero in
+// rows of padding. An invocation owns a channel (naive), or a workgroup does (tree).
 
 override WORKGROUP: u32;
 
@@ -25,7 +25,7 @@ fn store(walk: Walk, place: u32, four: vec4<f32>) {
         let own = dy[at(walk, params.y_channels, params.y_first + place)];
         gradient = gradient_of(four, own, x[at(walk, params.x_channels, params.x_first + place)]);
     }
-    grad_x[at(walk, params.c, place)] = gradient;
+    grad_x[at(walk, params.grad_channels, params.grad_first + place)] = gradient;
 }
 
 @compute @workgroup_size(WORKGROUP)

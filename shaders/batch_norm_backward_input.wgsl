@@ -3,8 +3,9 @@
 // before (relu_mask) was closed.
 //
 // x (n, x_channels, pixels), dy (n, y_channels, pixels) and relu_mask (n, mask_channels, pixels), of which c channels
-// from their first on; coefficients (c) vectors (mean, slope, offset, tilt); grad_x (n, c, pixels). An invocation
-// owns LANES neighbours of grad_x, or a whole plane of a channel (planes), for which it loads the coefficients once.
+// from their first on; coefficients (c) vectors (mean, slope, offset, tilt); grad_x (n, grad_channels, pixels), likewise.
+// An invocation owns LANES neighbours of grad_x, or a whole plane of a channel (planes), for which it loads the
+// coefficients once.
 
 override WORKGROUP: u32;
 
@@ -21,6 +22,7 @@ struct Starts {
     x: u32,
     dy: u32,
     mask: u32,
+    gradient: u32,
 }
 
 fn starts_of(n: u32, place: u32, steps: u32) -> Starts {
@@ -28,6 +30,7 @@ fn starts_of(n: u32, place: u32, steps: u32) -> Starts {
         (n * params.x_channels + params.x_first + place) * steps,
         (n * params.y_channels + params.y_first + place) * steps,
         (n * params.mask_channels + params.mask_first + place) * steps,
+        (n * params.grad_channels + params.grad_first + place) * steps,
     );
 }
 
@@ -56,11 +59,12 @@ fn batch_norm_backward_input(
     if i < params.n * params.c * steps {
         let n = i / steps / params.c;
         let place = i / steps % params.c;
+        let starts = starts_of(n, place, steps);
         var gradient = Lanes();
         if n < step.valid_rows {
-            gradient = gradient_at(coefficients[feature_at(place)], starts_of(n, place, steps), i % steps);
+            gradient = gradient_at(coefficients[feature_at(place)], starts, i % steps);
         }
-        grad_x[i] = gradient;
+        grad_x[starts.gradient + i % steps] = gradient;
     }
 }
 
@@ -85,7 +89,7 @@ fn batch_norm_backward_input_planes(
                 if n < step.valid_rows {
                     gradient = gradient_at(four, starts, at);
                 }
-                grad_x[plane * steps + at] = gradient;
+                grad_x[starts.gradient + at] = gradient;
             }
         }
     }

@@ -19,5 +19,7 @@ struct Params {
     y_first: u32,
     mask_channels: u32,
     mask_first: u32,
+    grad_channels: u32,
+    grad_first: u32,
     epsilon: f32,
 }

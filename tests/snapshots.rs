@@ -4,7 +4,7 @@
 //! FER_GPU_BLESS=1 cargo test --test snapshots   writes them anew; the diff is what changed.
 
 use fer_gpu::network::NETWORKS;
-use fer_gpu::plan::{self, Dispatch, Options, Plan, Source, Storage, Wanted};
+use fer_gpu::plan::{self, ColumnRange, Dispatch, Options, Plan, Source, Storage, Wanted};
 use fer_gpu::profile::{Class, Limits, Profile};
 use std::fmt::Write;
 use std::fs;
@@ -65,6 +65,18 @@ fn storage(plan: &Plan, storage: &Storage) -> String {
         Storage::Flat { region, offset } => {
             format!(
                 "Flat {{ buffers: {:?}, offset: {offset} }}",
+                buffers(*region)
+            )
+        }
+        Storage::Columns(range) => {
+            let ColumnRange {
+                region,
+                offset,
+                first,
+                columns,
+            } = range;
+            format!(
+                "Columns {{ buffers: {:?}, offset: {offset}, first: {first}, columns: {columns} }}",
                 buffers(*region)
             )
         }

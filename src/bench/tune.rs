@@ -133,10 +133,14 @@ impl Tuner<'_> {
         let mut best = committed.schedule;
         let mut tried = vec![(best, self.seconds(best)?)];
         let mut seen = vec![self.keys(best)?];
-        let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 5] = [
+        let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 6] = [
             &|s| {
                 let fuse_update = !s.fuse_update;
                 vec![Schedule { fuse_update, ..s }]
+            },
+            &|s| {
+                let join_siblings = !s.join_siblings;
+                vec![Schedule { join_siblings, ..s }]
             },
             &|s| {
                 let join_products = !s.join_products;

@@ -9,7 +9,7 @@ use crate::graph::Init;
 use crate::ops::Step;
 use crate::ops::non_finite::{self, NonFinite};
 use crate::ops::pack::{Pack, PackParams, Unpack};
-use crate::plan::{PanelWindow, Storage};
+use crate::plan::{ColumnRange, PanelWindow, Parameter, Storage};
 use crate::random;
 use std::ops::Range;
 
@@ -70,6 +70,18 @@ impl Executor<'_> {
                     bytemuck::cast_slice(&values),
                 );
             }
+            Storage::Columns(range) => {
+                let mut values = vec![0.0; parameter.shape.len()];
+                source(0..values.len(), &mut values)?;
+                let mut matrix = self.matrix(range, parameter, which)?;
+                let own = parameter.shape.columns() as usize;
+                for (to, from) in rows(&mut matrix, range, own).zip(values.chunks(own)) {
+                    to.copy_from_slice(bytemuck::cast_slice(from));
+                }
+                let buffer = self.held(range.region, which);
+                self.gpu
+                    .upload(buffer, range.offset, bytemuck::cast_slice(&matrix));
+            }
             Storage::Panels {
                 k,
                 n,
@@ -121,6 +133,14 @@ impl Executor<'_> {
                     4 * len as u64,
                     |bytes| sink(0..len, bytemuck::cast_slice(bytes)),
                 )??;
+            }
+            Storage::Columns(range) => {
+                let mut matrix = self.matrix(range, parameter, which)?;
+                let own = parameter.shape.columns() as usize;
+                let values: Vec<u32> = rows(&mut matrix, range, own)
+                    .flat_map(|row| row.to_vec())
+                    .collect();
+                sink(0..values.len(), bytemuck::cast_slice(&values))?;
             }
             Storage::Panels {
                 k,
@@ -202,6 +222,19 @@ impl Executor<'_> {
         Ok(found as u64)
     }
 
+    /// The words of the matrix in which a parameter has columns.
+    fn matrix(
+        &self,
+        range: &ColumnRange,
+        parameter: &Parameter,
+        which: Tensor,
+    ) -> Result<Vec<u32>, Error> {
+        let rows = parameter.shape.len() / parameter.shape.columns() as usize;
+        let words = rows * range.columns as usize;
+        let buffer = self.held(range.region, which);
+        self.gpu.words(buffer, range.offset, words)
+    }
+
     /// The buffer of a region's values or of a slot.
     fn held(&self, region: usize, which: Tensor) -> &Buffer {
         let region = &self.plan.regions[region];
@@ -243,6 +276,17 @@ fn draw(init: Init, stream: u64, first: u64, values: &mut [f32]) {
             random::fill_normal(stream, first, normal(2.0, fan_in), values);
         }
     }
+}
+
+/// What `own` columns from the first of a range on have of each row of its matrix.
+fn rows<'m>(
+    matrix: &'m mut [u32],
+    range: &ColumnRange,
+    own: usize,
+) -> impl Iterator<Item = &'m mut [u32]> {
+    let first = range.first as usize;
+    let rows = matrix.chunks_mut(range.columns as usize);
+    rows.map(move |row| &mut row[first..first + own])
 }
 
 fn chunk_rows(k: u32, n: u32) -> u32 {

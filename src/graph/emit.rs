@@ -62,6 +62,10 @@ pub struct Schedule {
     /// gradient of each and their sum? That saves stores, and kernels for several have fewer tiles to choose from.
     #[serde(default)]
     pub join_products: bool,
+    /// Are layers that read the same and differ in their number of channels alone trained and evaluated as one
+    /// ([`Model::joined`](crate::network::Model::joined))?
+    #[serde(default)]
+    pub join_siblings: bool,
     /// Images that one share of a convolution's weight gradient adds up, and so many times as many where they are small
     /// ([`Conv2d::images_to_fill`](crate::ops::conv2d::Conv2d::images_to_fill)): a GPU wants many workgroups, a CPU
     /// few partial sums.

@@ -5,6 +5,7 @@ use super::{Emit, Graph, Node, Place, TensorId};
 use crate::tensor::Shape;
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 
 /// A layer: one file under `layers/`, one line in its registry.
 pub trait Layer: fmt::Debug + Send + Sync {
@@ -34,6 +35,12 @@ pub trait Layer: fmt::Debug + Send + Sync {
         false
     }
 
+    /// One layer that makes what several of these arguments make of one tensor, side by side along the channels,
+    /// `channels` of them in all: its own tensors are theirs side by side along the last axis. None where no layer does.
+    fn joined(&self, _channels: u32) -> Option<Arc<dyn Layer>> {
+        None
+    }
+
     /// What a pass allows those who fuse. `inputs` are the shapes of the forward pass's inputs.
     fn caps(&self, _pass: Pass, _inputs: &[&Shape]) -> Caps {
         Caps::default()
@@ -43,7 +50,7 @@ pub trait Layer: fmt::Debug + Send + Sync {
     fn lower(&self, node: &Node, emit: &mut dyn Emit);
 
     /// Of a layer that makes a [`Caps::product`]: emits the kernel of `sum`, whose terms are the outputs of `products`,
-    /// two or three of such nodes, and of `other`.
+    /// up to three of such nodes, and of `other`.
     fn lower_sum(
         &self,
         _sum: &Node,
@@ -225,6 +232,8 @@ pub enum Alias {
     Joined,
     /// The output is a range of the first input's channels.
     Part { first: u32 },
+    /// The outputs lie side by side in the first input, along the channels.
+    Parts,
 }
 
 /// The kernel and bias of a layer that is to do the work of the one behind it as well.
@@ -251,6 +260,9 @@ pub struct Caps {
     pub alias: Alias,
     /// Does each element of the output follow from the inputs' elements at its place, in whatever order they lie?
     pub elementwise: bool,
+    /// Forward: is each channel of the output, and of the own tensors, that channel of the one input's affair, however
+    /// many there are?
+    pub by_channel: bool,
     /// Forward: which own tensor is a kernel with whose last axes, the output channels, everything is multiplied last.
     /// The own tensor behind it is a bias, which is added whether the layer declares one or not.
     pub kernel: Option<usize>,

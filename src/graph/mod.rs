@@ -32,6 +32,12 @@ pub enum Kind {
     Frozen,
     /// A layer's own tensor that no optimiser updates, such as a moving mean.
     State,
+    /// A held tensor that lies in another, side by side with others along the last axis, its first column there being
+    /// that one. It is what that one is, and begins as it says itself.
+    Columns {
+        of: TensorId,
+        first: u32,
+    },
     Activation,
     /// The gradient of a tensor of the same shape.
     Gradient {
@@ -188,7 +194,7 @@ impl Graph {
                 Kind::Gradient { of } => kinds[of],
                 kind => kind,
             };
-            if !counted.is_held() {
+            if matches!(counted, Kind::Image | Kind::Activation) {
                 tensor.shape.0[0] *= batch;
             }
         }

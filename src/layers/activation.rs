@@ -122,6 +122,7 @@ impl Layer for Activation {
             function => Caps {
                 ranged: pass == Pass::Forward,
                 elementwise: true,
+                by_channel: pass == Pass::Forward,
                 is_relu: function == Function::Relu,
                 ..Caps::default()
             },

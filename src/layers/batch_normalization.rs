@@ -188,20 +188,31 @@ impl BatchNormalization {
         };
         let dx = node.outputs[0];
         let wanted = emit.graph().consumers(dx).next().is_some();
+        let to = wanted.then(|| emit.view(dx));
+        let params = match to {
+            Some(view) => BatchNorm {
+                grad_channels: view.channels,
+                grad_first: view.first,
+                ..params
+            },
+            None => params,
+        };
         let mask = if wanted { emit.mask() } else { None };
         let gamma = self.gamma(node).map_or(mean, |id| emit.held(id));
         let read = [x, dy, mean, variance, gamma];
         let learn = [grad_gamma, grad_beta];
-        if wanted && mask.is_none() && params.is_whole() && !constant {
-            let to = emit.view(dx).place;
-            emit.dispatch(&Backward, &params, &[&read[..], &learn, &[to]].concat());
-            return;
+        if let Some(to) = to
+            && mask.is_none()
+            && params.is_whole()
+            && !constant
+        {
+            let places = [&read[..], &learn, &[to.place]].concat();
+            return emit.dispatch(&Backward, &params, &places);
         }
         let coefficients = sums(node, &params, read, learn, emit);
-        if wanted {
+        if let Some(to) = to {
             let x = if constant { dy } else { x };
-            let to = emit.view(dx).place;
-            backward_input(params, mask, [x, dy, coefficients, to], emit);
+            backward_input(params, mask, [x, dy, coefficients, to.place], emit);
         }
     }
 }
@@ -348,9 +359,11 @@ impl Layer for BatchNormalization {
                 ranged: true,
                 relu: true,
                 folds: true,
+                by_channel: true,
                 ..caps
             },
             _ => Caps {
+                ranged: true,
                 mask: Mask::Range,
                 ..caps
             },

@@ -4,7 +4,9 @@
 //! is a range of the output's.
 
 use super::{Arguments, Unreadable, planes};
-use crate::graph::{Alias, Caps, Emit, Gradient, Layer, Node, Outline, Pass, Refusal, Slot, View};
+use crate::graph::{
+    Alias, Caps, Emit, Gradient, Layer, Node, Outline, Pass, Refusal, Slot, TensorId, View,
+};
 use crate::ops::concat;
 use crate::tensor::Shape;
 use serde_json::{Value, json};
@@ -25,27 +27,33 @@ impl Concatenate {
         Ok(Arc::new(Concatenate))
     }
 
-    fn forward(node: &Node, emit: &mut dyn Emit) {
-        let mut to = emit.view(node.outputs[0]);
-        for &branch in &node.inputs {
-            let from = emit.view(branch);
-            let params = planes::between(emit, branch, from, to);
-            emit.dispatch(&concat::Forward, &params, &[from.place, to.place]);
-            to.first += params.c;
-        }
-    }
-
     fn backward(node: &Node, branch: usize, emit: &mut dyn Emit) {
         let inputs = node.layer_inputs.iter().map(|&id| emit.graph().shape(id));
         let ahead = first(&inputs.collect::<Vec<_>>(), branch);
-        let (dy, dx) = (emit.view(node.inputs[0]), emit.view(node.outputs[0]));
-        let from = View {
-            first: dy.first + ahead,
-            ..dy
-        };
-        let params = planes::between(emit, node.outputs[0], from, dx);
-        emit.dispatch(&concat::Backward, &params, &[from.place, dx.place]);
+        part(node.inputs[0], ahead, node.outputs[0], emit);
     }
+}
+
+/// Copies each input of a node to its channels of the output.
+pub(super) fn gather(node: &Node, emit: &mut dyn Emit) {
+    let mut to = emit.view(node.outputs[0]);
+    for &branch in &node.inputs {
+        let from = emit.view(branch);
+        let params = planes::between(emit, branch, from, to);
+        emit.dispatch(&concat::Forward, &params, &[from.place, to.place]);
+        to.first += params.c;
+    }
+}
+
+/// Copies what `to` has of the channels of `from`, its first being the one `ahead`.
+pub(super) fn part(from: TensorId, ahead: u32, to: TensorId, emit: &mut dyn Emit) {
+    let (whole, part) = (emit.view(from), emit.view(to));
+    let from = View {
+        first: whole.first + ahead,
+        ..whole
+    };
+    let params = planes::between(emit, to, from, part);
+    emit.dispatch(&concat::Backward, &params, &[from.place, part.place]);
 }
 
 impl Layer for Concatenate {
@@ -96,7 +104,7 @@ impl Layer for Concatenate {
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {
         match node.pass {
             Pass::Backward(i) => Concatenate::backward(node, i, emit),
-            _ => Concatenate::forward(node, emit),
+            _ => gather(node, emit),
         }
     }
 }

@@ -87,6 +87,13 @@ impl Layer for Conv2D {
         convolution::gradients(self.use_bias)
     }
 
+    fn joined(&self, channels: u32) -> Option<Arc<dyn Layer>> {
+        Some(Arc::new(Conv2D {
+            filters: channels,
+            ..self.clone()
+        }))
+    }
+
     fn caps(&self, pass: Pass, inputs: &[&Shape]) -> Caps {
         Caps {
             product: pass == Pass::Backward(0) && self.convolution().is_product(inputs[0]),

@@ -181,8 +181,8 @@ impl Convolution {
     }
 }
 
-/// Emits the gradient of an image that several products read ([`Convolution::is_product`]), and perhaps another layer,
-/// stopped by the mask. Their kernels lie in one buffer.
+/// Emits the gradient of an image that products read ([`Convolution::is_product`]), and perhaps another layer, stopped
+/// by the mask. Their kernels lie in one buffer.
 pub(super) fn backward_sum(
     sum: &Node,
     products: &[&Node],
@@ -193,7 +193,7 @@ pub(super) fn backward_sum(
     let [n, h, w, channels] = emit.nhwc(made);
     let kernels: Vec<Place> = products.iter().map(|p| emit.held(p.own[0])).collect();
     let first = kernels.iter().min_by_key(|place| place.offset);
-    let first = *first.expect("two products or more");
+    let first = *first.expect("a product");
     let views: Vec<View> = products.iter().map(|p| emit.view(p.inputs[0])).collect();
     let of = |at: usize| Product {
         depth: emit.nhwc(products[at].inputs[0])[3],
@@ -238,6 +238,7 @@ pub(super) fn caps(pass: Pass) -> Caps {
             ..Caps::default()
         },
         Pass::Backward(0) => Caps {
+            ranged: true,
             mask: Mask::Range,
             ..Caps::default()
         },

@@ -22,6 +22,7 @@ mod planes;
 mod read;
 mod separable_conv2d;
 mod spatial_dropout2d;
+mod split;
 mod zero_padding2d;
 
 pub use activation::{Activation, Function};
@@ -43,6 +44,7 @@ pub use max_pooling2d::MaxPooling2D;
 pub use read::{Arguments, Unreadable};
 pub use separable_conv2d::SeparableConv2D;
 pub use spatial_dropout2d::SpatialDropout2D;
+pub use split::Split;
 pub use zero_padding2d::ZeroPadding2D;
 
 use crate::graph::Layer;

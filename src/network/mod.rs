@@ -6,10 +6,11 @@ mod backward;
 mod boxed;
 mod builder;
 mod file;
+mod siblings;
 
 use crate::documents;
 pub use crate::documents::Error;
-use crate::graph::{Graph, Kind, Mode, TensorId};
+use crate::graph::{Graph, Kind, Mode, Node, TensorId};
 use crate::layers::Loss;
 pub use boxed::NETWORKS;
 pub use builder::{Builder, LayerRow};
@@ -258,17 +259,19 @@ fn rest(graph: &mut Graph, heads: &[Head]) {
 
 /// Drops the nodes on which no head depends.
 fn keep(graph: &mut Graph, heads: &[Head]) {
+    let needed = needed(graph, heads);
+    let used = |node: &Node| node.outputs.iter().any(|&id| needed[id]);
+    graph.nodes.retain(used);
+}
+
+/// For each tensor that layers make or read: does a head depend on it?
+fn needed(graph: &Graph, heads: &[Head]) -> Vec<bool> {
     let mut needed = vec![false; graph.tensors.len()];
     heads.iter().for_each(|head| needed[head.logits] = true);
-    let mut nodes = std::mem::take(&mut graph.nodes);
-    nodes.reverse();
-    nodes.retain(|node| {
-        let used = node.outputs.iter().any(|&id| needed[id]);
-        if used {
+    for node in graph.nodes.iter().rev() {
+        if node.outputs.iter().any(|&id| needed[id]) {
             node.inputs.iter().for_each(|&id| needed[id] = true);
         }
-        used
-    });
-    nodes.reverse();
-    graph.nodes = nodes;
+    }
+    needed
 }

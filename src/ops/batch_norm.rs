@@ -54,6 +54,9 @@ params! {
         y_first: u32 as place,
         mask_channels: u32 as detail,
         mask_first: u32 as place,
+        /// Of the gradient of x.
+        grad_channels: u32 as detail,
+        grad_first: u32 as place,
         /// What is added to the variance.
         epsilon: f32,
     }
@@ -80,6 +83,7 @@ impl BatchNorm {
             center: 1,
             x_channels: c,
             y_channels: c,
+            grad_channels: c,
             epsilon,
             ..BatchNorm::default()
         }

@@ -1,5 +1,5 @@
-//! The gradient of an image that several convolutions of one pixel read, as the branches of an Inception block do: one
-//! sum of products, stored once, instead of a gradient of each and their sum.
+//! The gradient of an image that convolutions of one pixel read, and others, as the branches of an Inception block do:
+//! one sum of products, stored once, instead of a gradient of each and their sum.
 
 use super::params::params;
 use super::{
@@ -20,7 +20,7 @@ params! {
         pixels: u32,
         /// Of grad_x.
         channels: u32,
-        /// Channels that each convolution made; none of the last where there are two.
+        /// Channels that each convolution made; none of those that are not there.
         depth_a: u32,
         depth_b: u32,
         depth_c: u32,
@@ -56,13 +56,13 @@ pub struct Product {
 }
 
 impl Products {
-    /// Of two or three convolutions, over (n, channels, pixels).
+    /// Of up to three convolutions, over (n, channels, pixels).
     ///
     /// # Panics
     /// Where there are others.
     pub fn new([n, channels, pixels]: [u32; 3], terms: &[Product], x: Channels) -> Products {
         assert!(
-            (2..=PRODUCTS).contains(&terms.len()),
+            (1..=PRODUCTS).contains(&terms.len()),
             "{} products",
             terms.len()
         );
@@ -114,7 +114,7 @@ impl Products {
         }
     }
 
-    /// Each convolution, the last without channels where there are two.
+    /// Each convolution, without channels where there are fewer.
     pub(super) fn products(&self) -> [Product; PRODUCTS] {
         let product = |depth, channels, first, kernel| Product {
             depth,
@@ -253,7 +253,7 @@ impl Op for BackwardSum {
     }
 }
 
-/// Two and three convolutions of few and odd channels, tiles that end within images, channels around a tile's 32, and
+/// One, two and three convolutions of few and odd channels, tiles that end within images, channels around a tile's 32, and
 /// ranges of wider buffers, kernels apart and in any order.
 fn shapes() -> Vec<(String, Products)> {
     let mut all = Vec::new();
@@ -265,6 +265,7 @@ fn shapes() -> Vec<(String, Products)> {
         ([5, 33, 28], vec![4, 4, 12]),
         ([1, 65, 132], vec![16, 8, 24]),
         ([33, 8, 12], vec![4, 4, 4]),
+        ([5, 40, 20], vec![12]),
     ];
     for (shape, depths) in list {
         let name = |kind: &str| {

@@ -33,6 +33,7 @@ static TABLE: [Usual; 3] = [
         schedule: Schedule {
             fuse_update: true,
             join_products: false,
+            join_siblings: true,
             images_per_split: 1,
             workgroups: Some(512),
             split_k: 5_760,
@@ -50,6 +51,7 @@ static TABLE: [Usual; 3] = [
         schedule: Schedule {
             fuse_update: true,
             join_products: true,
+            join_siblings: true,
             images_per_split: 4,
             workgroups: None,
             split_k: 5_760,
@@ -66,6 +68,7 @@ static TABLE: [Usual; 3] = [
         schedule: Schedule {
             fuse_update: false,
             join_products: false,
+            join_siblings: true,
             images_per_split: 4,
             workgroups: None,
             split_k: 5_760,

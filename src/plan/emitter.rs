@@ -182,8 +182,7 @@ impl Emit for Emitter<'_> {
         if let Some(&place) = self.folded.get(&tensor) {
             return place;
         }
-        let parameter = &self.placement.parameters[self.placement.of[&tensor]];
-        let (region, offset) = parameter.storage.pieces()[0];
+        let (region, offset) = self.placement.storage(tensor).pieces()[0];
         Place {
             buffer: self.values(region),
             offset,
@@ -191,9 +190,9 @@ impl Emit for Emitter<'_> {
     }
 
     fn panels(&self, tensor: TensorId) -> Vec<PanelRange> {
-        let parameter = &self.placement.parameters[self.placement.of[&tensor]];
-        let Storage::Panels { windows, .. } = &parameter.storage else {
-            unreachable!("{} was declared in panels", parameter.name)
+        let Storage::Panels { windows, .. } = self.placement.storage(tensor) else {
+            let name = &self.graph.tensors[tensor].name;
+            unreachable!("{name} was declared in panels")
         };
         let range = |w: &super::PanelWindow| PanelRange {
             place: Place {

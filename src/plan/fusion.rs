@@ -1,7 +1,8 @@
 //! Which tensors share storage and which nodes need no dispatch of their own:
 //! - ReLU rides in the epilogue of the kernel before it;
 //! - branches of a concatenation write straight into their range of channels, and read their gradient
-//!   from there; flattening is a change of name;
+//!   from there; those that several layers made as one read their range, and write its gradient there; flattening is a
+//!   change of name;
 //! - the ReLU mask of the backward pass rides in the epilogue of the kernel that makes the
 //!   gradient, where everybody who reads that gradient wants it masked;
 //! - where the schedule wants it, gradients that are products are computed by the kernel that adds them up.
@@ -52,6 +53,7 @@ impl Fusion {
             fusion.join_branches(graph, ports);
         }
         fusion.alias_shapes(graph, ports, concat_in_place);
+        fusion.share_masks(graph);
         fusion.fuse_masks(graph);
         fusion
     }
@@ -128,18 +130,31 @@ impl Fusion {
                 Alias::Part { first } if concat_in_place => {
                     self.join(index, node.outputs[0], node.inputs[0], first);
                 }
+                Alias::Parts if concat_in_place && self.are_free(&node.outputs, ports) => {
+                    let mut first = 0;
+                    for &part in &node.outputs {
+                        self.join(index, part, node.inputs[0], first);
+                        first += graph.shape(part).nhwc()[3];
+                    }
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Do tensors lie nowhere else?
+    fn are_free(&self, tensors: &[TensorId], ports: &[TensorId]) -> bool {
+        let lies = |id| self.alias.contains_key(id) || ports.contains(id);
+        !tensors.iter().any(lies)
     }
 
     /// Each branch lies nowhere else, and is computed by kernels that can write a range and read no other branch:
     /// no dispatch may read a buffer that it writes.
     fn can_join_all(&self, graph: &Graph, branches: &[TensorId], ports: &[TensorId]) -> bool {
         let distinct = branches.iter().collect::<HashSet<_>>().len() == branches.len();
-        let free = |branch: &TensorId| {
-            let activation = graph.tensors[*branch].kind == Kind::Activation;
-            activation && !self.alias.contains_key(branch) && !ports.contains(branch)
+        let of_images = |branch: &TensorId| match graph.tensors[*branch].kind {
+            Kind::Gradient { of } => !graph.tensors[of].kind.is_held(),
+            kind => kind == Kind::Activation,
         };
         let inside = |&id: &TensorId| branches.contains(&self.place(id).root);
         let nodes = graph.nodes.iter().enumerate();
@@ -147,8 +162,49 @@ impl Fusion {
             !self.skipped.contains(index) && node.outputs.iter().any(inside)
         });
         distinct
-            && branches.iter().all(free)
+            && self.are_free(branches, ports)
+            && branches.iter().all(of_images)
             && writers.all(|(at, node)| self.caps[at].ranged && !node.inputs.iter().any(inside))
+    }
+
+    /// A mask over what several write side by side is each one's over its own channels.
+    fn share_masks(&mut self, graph: &Graph) {
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if !(self.caps[index].is_relu && node.pass != Pass::Forward) {
+                continue;
+            }
+            let [dy, y] = node.inputs[..] else {
+                continue;
+            };
+            let Some(writers) = self.writers_of_parts(graph, dy) else {
+                continue;
+            };
+            let mask = self.place(y);
+            let mut first = mask.first;
+            for writer in writers {
+                let root = mask.root;
+                self.mask.insert(writer, Inside { root, first });
+                first += graph.shape(graph.nodes[writer].outputs[0]).nhwc()[3];
+            }
+            self.join(index, node.outputs[0], dy, 0);
+        }
+    }
+
+    /// The nodes that write the parts of a tensor that lie side by side in it, if nobody else reads it or any of them,
+    /// and each can mask what it writes.
+    fn writers_of_parts(&self, graph: &Graph, whole: TensorId) -> Option<Vec<usize>> {
+        let join = graph.producer(whole)?;
+        let joined = self.caps[join].alias == Alias::Joined && self.skipped.contains(&join);
+        if !joined || graph.consumers(whole).count() != 1 {
+            return None;
+        }
+        let writer = |&part: &TensorId| {
+            let writer = graph.producer(part)?;
+            let can = self.caps[writer].mask == Mask::Range && !self.skipped.contains(&writer);
+            let alone = graph.consumers(part).count() == 1;
+            (can && alone && graph.nodes[writer].outputs[0] == part).then_some(writer)
+        };
+        graph.nodes[join].inputs.iter().map(writer).collect()
     }
 
     fn fuse_masks(&mut self, graph: &Graph) {
@@ -195,7 +251,8 @@ impl Fusion {
                 _ => continue,
             };
             let kernels = products.iter().map(|&p| graph.nodes[p].own[0]);
-            if products.len() > 1 && together(&kernels.collect::<Vec<_>>()) {
+            let all = products.len() + others.len();
+            if !products.is_empty() && all > 1 && together(&kernels.collect::<Vec<_>>()) {
                 self.skipped.extend(&products);
                 self.sums.insert(index, Terms { products, other });
             }

@@ -9,8 +9,8 @@ use super::fusion::{Fusion, Terms};
 use super::placement::{self, Placement};
 use super::ports::{self, Ports};
 use super::{
-    BufferSpec, Constant, Error, FOLD, Mode, Options, Plan, Port, Program, ROW_WEIGHTS, Source,
-    Wanted, head_port, memory, update,
+    BufferSpec, Clip, Constant, Error, FOLD, Mode, Options, Plan, Port, Program, ROW_WEIGHTS,
+    Source, Wanted, head_port, memory, update,
 };
 use crate::graph::{Graph, Kind, Node, Pass, Place, TensorId};
 use crate::network::Model;
@@ -24,9 +24,11 @@ use std::collections::HashMap;
 pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
     options.loss.check(model.classes).map_err(Error::Loss)?;
     input::check(model, options)?;
+    let trains = wanted.iter().any(|w| w.mode == Mode::Train);
+    let joined = joins_siblings(wanted, options).then(|| model.joined());
+    let model = joined.as_ref().unwrap_or(model);
     let mut buffers = Vec::new();
     let ports = ports::make(model, wanted, options, &mut buffers);
-    let trains = wanted.iter().any(|w| w.mode == Mode::Train);
     let mut constants = Vec::new();
     // Mixtures have weights of their own.
     let by_class = trains && !options.loss.mixed;
@@ -120,6 +122,14 @@ pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Re
     };
     check_limits(&plan, options)?;
     Ok(plan)
+}
+
+/// Not for predictions alone, where normalization is folded into each convolution, nor where a gradient's norm is one
+/// tensor's, whose words must lie together.
+fn joins_siblings(wanted: &[Wanted], options: &Options) -> bool {
+    let predicts = wanted.iter().all(|w| w.mode == Mode::Predict);
+    let by_tensor = matches!(options.training.clip, Some(Clip::Norm(_)));
+    options.schedule.join_siblings && !predicts && !by_tensor
 }
 
 /// A buffer of numbers that nobody writes.

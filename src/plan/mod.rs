@@ -30,7 +30,7 @@ use crate::profile::Profile;
 use crate::rules::{self, Rule};
 use crate::tensor::Shape;
 pub use display::{shape, si};
-pub use placement::{PanelWindow, Storage};
+pub use placement::{ColumnRange, PanelWindow, Storage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -5,9 +5,9 @@
 //! Inside the first region tensors lie together that a step treats alike ([`Run`]).
 
 use super::{BufferId, BufferSpec, Decay, Error, Options, Parameter, Region};
-use crate::graph::{Graph, Kind, Layout, Own, Place, TensorId};
+use crate::graph::{Graph, Kind, Layout, Own, Place, Tensor, TensorId};
 use crate::ops::matmul::PANEL;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Panels up to this size share a region.
 const SHARED_LIMIT: u64 = 1 << 20;
@@ -20,6 +20,8 @@ pub(super) const ALIGNMENT: u64 = 256;
 pub enum Storage {
     /// Keras's own order, at one offset of a region.
     Flat { region: usize, offset: u64 },
+    /// Side by side with others along the last axis.
+    Columns(ColumnRange),
     /// Panels of 32 columns of a (k, n) kernel whose rows were flattened from `pixels` pixels.
     Panels {
         k: u32,
@@ -38,11 +40,21 @@ pub struct PanelWindow {
     pub panels: u32,
 }
 
+/// The columns from `first` on of a matrix of `columns` columns, which lies at one offset of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnRange {
+    pub region: usize,
+    pub offset: u64,
+    pub first: u32,
+    pub columns: u32,
+}
+
 impl Storage {
     /// (region, offset) of each piece.
     pub fn pieces(&self) -> Vec<(usize, u64)> {
         match self {
             Storage::Flat { region, offset } => vec![(*region, *offset)],
+            Storage::Columns(range) => vec![(range.region, range.offset)],
             Storage::Panels { windows, .. } => {
                 windows.iter().map(|w| (w.region, w.offset)).collect()
             }
@@ -53,6 +65,7 @@ impl Storage {
     pub(super) fn words(&self, elements: usize) -> usize {
         match self {
             Storage::Flat { .. } => elements,
+            Storage::Columns(_) => unreachable!("what trains is the whole matrix"),
             Storage::Panels { k, windows, .. } => {
                 windows[0].panels as usize * *k as usize * PANEL as usize
             }
@@ -62,12 +75,19 @@ impl Storage {
 
 /// The held tensors of a graph with their buffers.
 pub(super) struct Placement {
+    /// As the network has them.
     pub parameters: Vec<Parameter>,
-    /// Index into `parameters`.
-    pub of: HashMap<TensorId, usize>,
+    /// As the graph has them, where several may lie in one.
+    of: HashMap<TensorId, Placed>,
     pub regions: Vec<Region>,
     /// What each step treats alike, region by region.
     pub runs: Vec<Run>,
+}
+
+/// A held tensor of the graph.
+struct Placed {
+    storage: Storage,
+    elements: usize,
 }
 
 /// Words of a region, one behind the other, that each step treats alike.
@@ -111,44 +131,75 @@ pub(super) fn place(
         state: None,
     };
     placing.region("parameters", 0, true);
-    let mut storages = HashMap::new();
+    let mut of = HashMap::new();
     for id in placing.order() {
         let held = graph.tensors[id].held.expect("held tensors say how");
         let storage = match held.layout {
             Layout::Flat => placing.flat(id),
             Layout::Panels => placing.panels(id)?,
         };
-        storages.insert(id, storage);
+        let elements = graph.shape(id).len();
+        of.insert(id, Placed { storage, elements });
     }
     if trains {
         placing.gradients();
     }
-    let mut parameters = Vec::new();
-    let mut of = HashMap::new();
-    for id in graph.held() {
-        let tensor = &graph.tensors[id];
-        of.insert(id, parameters.len());
-        parameters.push(Parameter {
-            name: tensor.name.clone(),
-            shape: tensor.shape.clone(),
-            kind: tensor.kind,
-            init: tensor.held.expect("held tensors say how").init,
-            storage: storages.remove(&id).expect("each was placed"),
-        });
-    }
     let Placing { regions, runs, .. } = placing;
     Ok(Placement {
-        parameters,
+        parameters: parameters(graph, &of),
         of,
         regions,
         runs,
     })
 }
 
+/// The parameters of the network: what it was before tensors were put together.
+fn parameters(graph: &Graph, of: &HashMap<TensorId, Placed>) -> Vec<Parameter> {
+    let put_together = |tensor: &Tensor| match tensor.kind {
+        Kind::Columns { of, .. } => Some(of),
+        _ => None,
+    };
+    let wholes: HashSet<TensorId> = graph.tensors.iter().filter_map(put_together).collect();
+    let parameter = |(id, tensor): (TensorId, &Tensor)| {
+        let (kind, storage) = match tensor.kind {
+            Kind::Columns { of: whole, first } => {
+                let (region, offset) = of[&whole].storage.pieces()[0];
+                let range = ColumnRange {
+                    region,
+                    offset,
+                    first,
+                    columns: graph.shape(whole).columns(),
+                };
+                (graph.tensors[whole].kind, Storage::Columns(range))
+            }
+            kind if kind.is_held() && !wholes.contains(&id) => (kind, of[&id].storage.clone()),
+            _ => return None,
+        };
+        Some(Parameter {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            kind,
+            init: tensor.held.expect("held tensors say how").init,
+            storage,
+        })
+    };
+    graph
+        .tensors
+        .iter()
+        .enumerate()
+        .filter_map(parameter)
+        .collect()
+}
+
 impl Placement {
+    /// How a held tensor of the graph is stored.
+    pub fn storage(&self, held: TensorId) -> &Storage {
+        &self.of[&held].storage
+    }
+
     /// Do these held tensors lie in one buffer?
     pub fn is_one_buffer(&self, held: &[TensorId]) -> bool {
-        let region = |tensor: &TensorId| self.parameters[self.of[tensor]].storage.pieces()[0].0;
+        let region = |&tensor: &TensorId| self.storage(tensor).pieces()[0].0;
         held.windows(2)
             .all(|pair| region(&pair[0]) == region(&pair[1]))
     }
@@ -156,12 +207,12 @@ impl Placement {
     /// Where the gradient of a held tensor is stored, and its words: that of what lies in one piece in a region
     /// with gradients.
     pub fn stored_gradient(&self, held: TensorId) -> Option<(Place, usize)> {
-        let parameter = &self.parameters[self.of[&held]];
-        let [(region, offset)] = parameter.storage.pieces()[..] else {
+        let Placed { storage, elements } = &self.of[&held];
+        let [(region, offset)] = storage.pieces()[..] else {
             return None;
         };
         let buffer = self.regions[region].gradient?;
-        let words = parameter.storage.words(parameter.shape.len());
+        let words = storage.words(*elements);
         Some((Place { buffer, offset }, words))
     }
 

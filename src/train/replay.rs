@@ -60,14 +60,13 @@ fn describe(executor: &Executor, dispatch: &Dispatch, binding: &str, range: &Ran
     let begins = |&(region, offset): &(usize, u64)| {
         plan.regions[region].values == range.buffer && offset == range.offset
     };
-    let parameter = plan
-        .parameters
-        .iter()
-        .find(|p| p.storage.pieces().iter().any(begins));
+    let parameters = plan.parameters.iter();
+    let bound = parameters.filter(|p| p.storage.pieces().iter().any(begins));
+    let names: Vec<String> = bound.map(|p| format!("`{}`", p.name)).collect();
     let images = executor.program(Work::LOSS).port("images");
-    match parameter {
-        Some(parameter) => format!("`{}`", parameter.name),
-        None if images.is_some_and(|port| port.buffer == range.buffer) => "the images".into(),
-        None => format!("`{binding}` of layer {}", dispatch.label),
+    match &names[..] {
+        [_, ..] => names.join(" and "),
+        [] if images.is_some_and(|port| port.buffer == range.buffer) => "the images".into(),
+        [] => format!("`{binding}` of layer {}", dispatch.label),
     }
 }

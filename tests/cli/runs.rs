@@ -114,7 +114,7 @@ fn check_holds_every_dispatch_of_the_first_step_against_its_reference() {
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stderr(&output);
     let checked = text.lines().filter(|l| l.contains("of its bound")).count();
-    assert!(checked >= 30, "{checked} dispatches checked: {text}");
+    assert!(checked >= 28, "{checked} dispatches checked: {text}");
     assert!(!text.contains("WRONG"), "{text}");
 }
 

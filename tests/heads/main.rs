@@ -10,5 +10,6 @@ mod normalized;
 mod places;
 mod products;
 mod shared;
+mod siblings;
 mod sums;
 mod trial;

@@ -45,6 +45,7 @@ fn network(image: [u32; 3], filters: &[u32], readers: &[Reader]) -> Model {
 fn trial<'g>(gpu: &'g Gpu, model: &Model, join_products: bool) -> Trial<'g> {
     let mut options = options(gpu);
     options.schedule.join_products = join_products;
+    options.schedule.join_siblings = false;
     Trial::new(gpu, model, &options)
 }
 
@@ -57,14 +58,15 @@ fn count(trial: &Trial, op: &str) -> usize {
 fn joined_products_give_the_gradients_of_each_and_their_sum() {
     use Reader::{Odd, Pool, Strided};
     // Branches, other readers, and how many sums compute their terms.
-    let list: [(&[u32], &[Reader], usize); 7] = [
+    let list: [(&[u32], &[Reader], usize); 8] = [
         (&[4, 8], &[], 1),
         (&[8, 4, 12], &[Pool], 1),
         (&[4, 4, 4, 8], &[], 1),
         (&[4, 4], &[Odd], 1),
         (&[4, 4], &[Strided], 1),
         (&[4, 4], &[Pool, Odd], 0),
-        (&[4], &[Pool], 0),
+        (&[4], &[Pool], 1),
+        (&[4], &[], 0),
     ];
     for gpu in common::devices(LimitChoice::Native) {
         println!("{}", gpu.info);

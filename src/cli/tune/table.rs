@@ -87,6 +87,7 @@ fn described(schedule: &Schedule) -> String {
     let Schedule {
         fuse_update,
         join_products,
+        join_siblings,
         images_per_split,
         workgroups,
         split_k,
@@ -107,5 +108,10 @@ fn described(schedule: &Schedule) -> String {
     } else {
         "gradients of 1x1 branches apart"
     };
-    format!("{adam}, {products}, {shares}, {split_k} inputs a share")
+    let siblings = if *join_siblings {
+        "sibling layers as one"
+    } else {
+        "sibling layers apart"
+    };
+    format!("{adam}, {siblings}, {products}, {shares}, {split_k} inputs a share")
 }

@@ -175,7 +175,7 @@ impl Op for BackwardInput {
             dy,
             4 * p.c as usize,
             or_dy(p.masked != 0, p.mask_channels),
-            p.len(p.c),
+            p.len(p.grad_channels),
         ]
     }
     fn reference(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {

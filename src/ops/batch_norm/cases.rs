@@ -45,6 +45,8 @@ pub(super) fn shapes() -> Vec<(String, BatchNorm)> {
             x_first: 2,
             y_channels: 5,
             y_first: 1,
+            grad_channels: 6,
+            grad_first: 1,
             ..BatchNorm::new([3, 4, pixels], EPSILON)
         };
         all.push((name.into(), ranges));

@@ -112,7 +112,7 @@ impl Op for Backward {
 
     fn lengths(p: &BatchNorm) -> Vec<usize> {
         let (x, dy, c) = (p.len(p.x_channels), p.len(p.y_channels), p.c as usize);
-        vec![x, dy, c, c, c, c, c, p.len(p.c)]
+        vec![x, dy, c, c, c, c, c, p.len(p.grad_channels)]
     }
     fn reference(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected> {
         reference::backward(p, step, bindings)

@@ -50,6 +50,15 @@ fn y_view(p: &BatchNorm) -> View {
     }
 }
 
+/// Of the gradient of x.
+fn gradient_view(p: &BatchNorm) -> View {
+    View {
+        channels: p.grad_channels,
+        first: p.grad_first,
+        pixels: p.pixels,
+    }
+}
+
 /// The elements of a share that lie in valid rows, by number in their channel.
 fn share(p: &BatchNorm, step: &Step, share: u32) -> std::ops::Range<u32> {
     let all = step.valid_rows * p.pixels;
@@ -356,7 +365,7 @@ pub fn backward(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Vec<Expected
     vec![
         of(|r| r.grad_gamma),
         of(|r| r.grad_beta),
-        Expected::chain(values),
+        Expected::chain(gradient_view(p).embed(p.n, p.c, values)),
     ]
 }
 
@@ -400,7 +409,7 @@ pub fn backward_input(p: &BatchNorm, step: &Step, bindings: &[&[u32]]) -> Expect
             }
         }
     }
-    Expected::absolute(values)
+    Expected::absolute(gradient_view(p).embed(p.n, p.c, values))
 }
 
 /// gamma / sqrt(variance + epsilon) of a channel: 3.5 units off.
