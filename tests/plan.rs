@@ -327,6 +327,28 @@ fn fan_out_adds_and_pools_are_differentiated() {
     assert!(!list.contains(&"stem conv2d_backward_input".to_string()));
 }
 
+/// Layers that become one make one tensor, which may not fit where those of each do.
+#[test]
+fn siblings_that_would_be_too_large_stay_apart() {
+    let mut b = Builder::new();
+    let image = b.input("image", [64, 64, 1]);
+    let window = |size| Window::square(size, 1, Padding::Same);
+    let wide = ["left", "right"].map(|name| b.conv2d(name, image, 4, window(1), true));
+    let narrow = [("left_end", wide[0]), ("right_end", wide[1])];
+    let narrow = narrow.map(|(name, x)| b.conv2d(name, x, 1, window(3), true));
+    let joined = b.concat("join", &narrow);
+    let features = b.global_average_pool("features", joined);
+    let logits = b.dense("output", features, 3, false);
+    let model = b.model("wide", logits);
+    let one = 64 * 64 * 4 * 64 * 4;
+    for (limit, expected) in [(2 * one, "{left,right}"), (2 * one - 4, "left")] {
+        let mut options = options(Class::Gpu);
+        options.profile.limits.max_storage_binding = limit;
+        let list = kernels(&plan_of(&model, 64, &options).expect("a plan"));
+        assert_eq!(list[0], format!("{expected} conv2d_forward"));
+    }
+}
+
 /// Where a layer stands in two places each makes a gradient, and the sum of both waits for them: they are summed over
 /// their shares at once. The others' come at the end, five at a time, and nothing is forgotten.
 #[test]

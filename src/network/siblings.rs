@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 /// The layers of a branch that can be joined to those of another: the number of each node, the first reading what
 /// both read, each other what the one before makes.
-#[derive(Clone)]
 struct Strand {
     nodes: Vec<usize>,
     /// What must be the same of two strands, node by node.
@@ -23,7 +22,7 @@ struct Strand {
     is_bound: bool,
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(PartialEq)]
 struct Likeness {
     kind: &'static str,
     /// But for the channels that it makes.
@@ -282,7 +281,12 @@ fn joined_name<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<Vec<&str>> = names.map(words).collect();
     let first = &words[0];
     // Each keeps a word of its own.
-    let most = words.iter().map(Vec::len).min().unwrap_or(0) - 1;
+    let most = words
+        .iter()
+        .map(Vec::len)
+        .min()
+        .unwrap_or(0)
+        .saturating_sub(1);
     let in_all = |same: &dyn Fn(&[&str]) -> bool| words.iter().all(|words| same(words));
     let head = (0..most).take_while(|&i| in_all(&|w| w[i] == first[i]));
     let head = head.count();

@@ -20,15 +20,23 @@ use crate::ops::softmax::{self, Softmax};
 use crate::ops::softmax_cross_entropy::METRICS;
 use std::collections::HashMap;
 
-/// Compiles the programs.
+/// Compiles the programs. Siblings that would be too large as one stay apart.
 pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
     options.loss.check(model.classes).map_err(Error::Loss)?;
     input::check(model, options)?;
-    let trains = wanted.iter().any(|w| w.mode == Mode::Train);
-    let joined = joins_siblings(wanted, options).then(|| model.joined());
-    let model = joined.as_ref().unwrap_or(model);
+    if joins_siblings(wanted, options) {
+        match compiled(&model.joined(), wanted, options) {
+            Err(Error::TooLarge { .. }) => {}
+            planned => return planned,
+        }
+    }
+    compiled(model, wanted, options)
+}
+
+fn compiled(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
     let mut buffers = Vec::new();
     let ports = ports::make(model, wanted, options, &mut buffers);
+    let trains = wanted.iter().any(|w| w.mode == Mode::Train);
     let mut constants = Vec::new();
     // Mixtures have weights of their own.
     let by_class = trains && !options.loss.mixed;
