@@ -58,7 +58,7 @@ pub struct Schedule {
     /// saves a quarter of the bytes and the gradient's memory.
     #[serde(rename = "fuse_adam")]
     pub fuse_update: bool,
-    /// Is the gradient of an image that several convolutions of one pixel read computed by one kernel, instead of a
+    /// Is the gradient of an image that convolutions of one pixel read, and others, computed by one kernel, instead of a
     /// gradient of each and their sum? That saves stores, and kernels for several have fewer tiles to choose from.
     #[serde(default)]
     pub join_products: bool,

@@ -86,6 +86,15 @@ impl Fusion {
         self.skipped.insert(node);
     }
 
+    /// Side by side, along the channels.
+    fn join_ranges(&mut self, graph: &Graph, node: usize, tensors: &[TensorId], root: TensorId) {
+        let mut first = 0;
+        for &tensor in tensors {
+            self.join(node, tensor, root, first);
+            first += graph.shape(tensor).columns();
+        }
+    }
+
     fn fuse_relu(&mut self, graph: &Graph, ports: &[TensorId]) {
         for (index, node) in graph.nodes.iter().enumerate() {
             if !(self.caps[index].is_relu && node.pass == Pass::Forward) {
@@ -108,11 +117,7 @@ impl Fusion {
         for (index, node) in graph.nodes.iter().enumerate() {
             let joined = self.caps[index].alias == Alias::Joined;
             if joined && self.can_join_all(graph, &node.inputs, ports) {
-                let mut first = 0;
-                for &branch in &node.inputs {
-                    self.join(index, branch, node.outputs[0], first);
-                    first += graph.shape(branch).nhwc()[3];
-                }
+                self.join_ranges(graph, index, &node.inputs, node.outputs[0]);
             }
         }
     }
@@ -131,11 +136,7 @@ impl Fusion {
                     self.join(index, node.outputs[0], node.inputs[0], first);
                 }
                 Alias::Parts if concat_in_place && self.are_free(&node.outputs, ports) => {
-                    let mut first = 0;
-                    for &part in &node.outputs {
-                        self.join(index, part, node.inputs[0], first);
-                        first += graph.shape(part).nhwc()[3];
-                    }
+                    self.join_ranges(graph, index, &node.outputs, node.inputs[0]);
                 }
                 _ => {}
             }
@@ -184,7 +185,7 @@ impl Fusion {
             for writer in writers {
                 let root = mask.root;
                 self.mask.insert(writer, Inside { root, first });
-                first += graph.shape(graph.nodes[writer].outputs[0]).nhwc()[3];
+                first += graph.shape(graph.nodes[writer].outputs[0]).columns();
             }
             self.join(index, node.outputs[0], dy, 0);
         }

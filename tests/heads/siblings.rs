@@ -176,7 +176,7 @@ fn siblings_learn_what_they_would_apart() {
     }
 }
 
-/// What one layer learns and the other does not, what two places share, and what a head looks at.
+/// What one layer learns and the other does not, what two places share, and what nobody needs.
 #[test]
 fn layers_that_others_hold_stay_apart() {
     use Behind::Relu;
