@@ -55,6 +55,7 @@ fn what_was_tuned_is_used_and_told_and_forgotten() {
         fuse_update: false,
         join_products: false,
         join_siblings: false,
+        join_branches: false,
         images_per_split: 2,
         workgroups: None,
         split_k: 5_760,

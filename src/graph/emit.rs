@@ -63,9 +63,13 @@ pub struct Schedule {
     #[serde(default)]
     pub join_products: bool,
     /// Are layers that read the same and differ in their number of channels alone trained and evaluated as one
-    /// ([`Model::joined`](crate::network::Model::joined))?
+    /// ([`Model::with_siblings_joined`](crate::network::Model::with_siblings_joined))?
     #[serde(default)]
     pub join_siblings: bool,
+    /// Are batch normalizations that end the branches of a concatenation trained and evaluated as one
+    /// ([`Model::with_branches_joined`](crate::network::Model::with_branches_joined))?
+    #[serde(default)]
+    pub join_branches: bool,
     /// Images that one share of a convolution's weight gradient adds up, and so many times as many where they are small
     /// ([`Conv2d::images_to_fill`](crate::ops::conv2d::Conv2d::images_to_fill)): a GPU wants many workgroups, a CPU
     /// few partial sums.

@@ -6,7 +6,7 @@ mod backward;
 mod boxed;
 mod builder;
 mod file;
-mod siblings;
+mod joining;
 
 use crate::documents;
 pub use crate::documents::Error;

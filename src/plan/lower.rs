@@ -20,17 +20,17 @@ use crate::ops::softmax::{self, Softmax};
 use crate::ops::softmax_cross_entropy::METRICS;
 use std::collections::HashMap;
 
-/// Compiles the programs. Siblings that would be too large as one stay apart.
+/// Compiles the programs. Layers that would be too large as one stay apart.
 pub(super) fn compile(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
     options.loss.check(model.classes).map_err(Error::Loss)?;
     input::check(model, options)?;
-    if joins_siblings(wanted, options) {
-        match compiled(&model.joined(), wanted, options) {
-            Err(Error::TooLarge { .. }) => {}
-            planned => return planned,
-        }
+    let Some(joined) = joined(model, wanted, options) else {
+        return compiled(model, wanted, options);
+    };
+    match compiled(&joined, wanted, options) {
+        Err(Error::TooLarge { .. }) => compiled(model, wanted, options),
+        planned => planned,
     }
-    compiled(model, wanted, options)
 }
 
 fn compiled(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan, Error> {
@@ -132,12 +132,27 @@ fn compiled(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan,
     Ok(plan)
 }
 
-/// Not for predictions alone, where normalization is folded into each convolution, nor where a gradient's norm is one
-/// tensor's, whose words must lie together.
-fn joins_siblings(wanted: &[Wanted], options: &Options) -> bool {
+/// The network with the layers joined that the schedule wants as one. Not for predictions alone, where normalization is
+/// folded into each convolution, nor where a gradient's norm is one tensor's, whose words must lie together.
+fn joined(model: &Model, wanted: &[Wanted], options: &Options) -> Option<Model> {
+    let (siblings, branches) = (
+        options.schedule.join_siblings,
+        options.schedule.join_branches,
+    );
     let predicts = wanted.iter().all(|w| w.mode == Mode::Predict);
     let by_tensor = matches!(options.training.clip, Some(Clip::Norm(_)));
-    options.schedule.join_siblings && !predicts && !by_tensor
+    if predicts || by_tensor || !(siblings || branches) {
+        return None;
+    }
+    let mut joined = model.clone();
+    if siblings {
+        joined = joined.with_siblings_joined();
+    }
+    // Behind the siblings, some of which a branch ends in: those lie beside each other already.
+    if branches && options.concat_in_place {
+        joined = joined.with_branches_joined();
+    }
+    Some(joined)
 }
 
 /// A buffer of numbers that nobody writes.

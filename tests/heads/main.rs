@@ -1,6 +1,7 @@
 //! Networks that no registry knows, on every adapter: two heads, shared layers, sums, frozen layers, and how
 //! weights begin. Small images, grey and in colour, so that nothing depends on those of the box.
 
+mod branches;
 #[path = "../common/mod.rs"]
 mod common;
 mod frozen;

@@ -2,7 +2,7 @@
 //! is what they would apart, and files find each of them.
 
 use crate::common;
-use crate::trial::{CLASSES, IMAGES, Trial, assert_close, options};
+use crate::trial::{CLASSES, IMAGES, Trial, assert_learn_the_same, options};
 use fer_gpu::gpu::{Gpu, LimitChoice, Tensor};
 use fer_gpu::graph::{TensorId, Window};
 use fer_gpu::layers::{Activation, Add, BatchNormalization, Conv2D, Function};
@@ -96,28 +96,7 @@ fn assert_same(gpu: &Gpu, model: &Model, what: &str, joined: &[&str]) {
     let [mut one, mut several] = [true, false].map(|join| trial(gpu, model, join));
     assert_eq!(joins(&one), joined, "{what}");
     assert!(joins(&several).is_empty());
-    assert_eq!(one.names(), several.names(), "{what}");
-    assert_eq!(one.all_values(), several.all_values(), "{what}: as drawn");
-    let [found, wanted] = [one.checked(), several.checked()];
-    let off = (found.loss_sum - wanted.loss_sum).abs();
-    assert!(
-        off <= 1e-6 * wanted.loss_sum,
-        "{what}: {found:?}, not {wanted:?}"
-    );
-    for name in one.names() {
-        if name.contains("moving") {
-            assert_close(
-                &format!("{what} {name}"),
-                &one.values(&name),
-                &several.values(&name),
-            );
-            continue;
-        }
-        let [found, wanted] = [&one, &several].map(|trial| trial.gradient(&name));
-        assert_close(&format!("{what} {name}"), &found, &wanted);
-    }
-    let [found, wanted] = [&mut one, &mut several].map(|trial| trial.predict("logits"));
-    assert_close(&format!("{what}: predictions"), &found, &wanted);
+    assert_learn_the_same(&mut one, &mut several, what);
 }
 
 #[test]

@@ -194,6 +194,27 @@ pub fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
     }
 }
 
+/// Two plans of a network begin with the same weights, make the same loss and gradients, and predict the same.
+pub fn assert_learn_the_same(one: &mut Trial, other: &mut Trial, what: &str) {
+    assert_eq!(one.names(), other.names(), "{what}");
+    assert_eq!(one.all_values(), other.all_values(), "{what}: as drawn");
+    let [found, wanted] = [one.checked(), other.checked()];
+    let off = (found.loss_sum - wanted.loss_sum).abs();
+    assert!(
+        off <= 1e-6 * wanted.loss_sum,
+        "{what}: {found:?}, not {wanted:?}"
+    );
+    for name in one.names() {
+        let of = |trial: &Trial| match name.contains("moving") {
+            true => trial.values(&name),
+            false => trial.gradient(&name),
+        };
+        assert_close(&format!("{what} {name}"), &of(one), &of(other));
+    }
+    let (found, wanted) = (one.predict("logits"), other.predict("logits"));
+    assert_close(&format!("{what}: predictions"), &found, &wanted);
+}
+
 /// a + scale b
 pub fn plus(a: &[f32], scale: f32, b: &[f32]) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| a + scale * b).collect()

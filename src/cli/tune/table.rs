@@ -88,6 +88,7 @@ fn described(schedule: &Schedule) -> String {
         fuse_update,
         join_products,
         join_siblings,
+        join_branches,
         images_per_split,
         workgroups,
         split_k,
@@ -113,5 +114,10 @@ fn described(schedule: &Schedule) -> String {
     } else {
         "sibling layers apart"
     };
-    format!("{adam}, {siblings}, {products}, {shares}, {split_k} inputs a share")
+    let branches = if *join_branches {
+        "batch norms of branches as one"
+    } else {
+        "batch norms of branches apart"
+    };
+    format!("{adam}, {siblings}, {branches}, {products}, {shares}, {split_k} inputs a share")
 }
