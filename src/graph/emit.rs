@@ -124,6 +124,15 @@ pub trait Emit {
     /// Where the gradient of a held tensor is to be written, and its words; none where it is spent at once,
     /// by [`Emit::update_in_gradient`] or by [`Emit::update`], window by window.
     fn gradient(&mut self, gradient: TensorId) -> Option<(Place, usize)>;
+    /// Where a gradient goes that a kernel makes beside others, whether anybody wants it or not.
+    fn gradient_or_scratch(&mut self, gradient: TensorId) -> Place {
+        if let Some((place, _)) = self.gradient(gradient) {
+            return place;
+        }
+        let tensor = &self.graph().tensors[gradient];
+        let (name, words) = (tensor.name.clone(), tensor.shape.len());
+        self.scratch(name, words)
+    }
     /// Where the gradient of a window of a large kernel is to be written, if all of it is kept.
     fn window_gradient(&self, window: &PanelRange) -> Option<Place>;
     /// The kernel that computes a weight gradient and spends it, if the rule has one and the schedule wants

@@ -144,10 +144,9 @@ impl Convolution {
         if emit.sum_later(shares, gradients) {
             return;
         }
-        let mut made = gradients.iter().map(|&gradient| {
-            let (place, _) = emit.gradient(gradient).expect("kernel and bias lie flat");
-            place
-        });
+        let mut made = gradients
+            .iter()
+            .map(|&gradient| emit.gradient_or_scratch(gradient));
         let kernel = made.next().expect("a kernel's gradient");
         // The kernels sum dy whether there is a bias or not.
         let bias = made.next();

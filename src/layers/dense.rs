@@ -5,7 +5,7 @@
 
 use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Layer, Layout, Mask, Node, Outline, PanelRange, Pass, Place,
+    Caps, Declared, Emit, Gradient, Kind, Layer, Layout, Mask, Node, Outline, PanelRange, Pass, Place,
     Refusal, Shares, Slot,
 };
 use crate::ops::matmul::{self, Matmul, MatmulWeight, PANEL};
@@ -110,8 +110,9 @@ impl Dense {
                 shares: params.m,
                 words: params.n,
             };
-            if !emit.sum_later(shares, &[bias]) {
-                let (bias, _) = emit.gradient(bias).expect("a bias lies flat");
+            if !emit.sum_later(shares, &[bias])
+                && let Some((bias, _)) = emit.gradient(bias)
+            {
                 emit.dispatch(&matmul::BackwardBias, &params, &[dy, bias]);
             }
         }
@@ -121,6 +122,9 @@ impl Dense {
             return;
         }
         let kernel = node.own[0];
+        if emit.graph().tensors[kernel].kind == Kind::Frozen {
+            return;
+        }
         for window in emit.panels(kernel) {
             let inside = within(&params, &window);
             if let Some(gradient) = emit.window_gradient(&window) {

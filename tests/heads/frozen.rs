@@ -80,6 +80,32 @@ fn frozen_layers_stay_as_they_are() {
     }
 }
 
+/// A kernel learns without its bias, and a bias without its kernel.
+#[test]
+fn parts_of_layers_may_be_frozen() {
+    for gpu in common::devices(LimitChoice::Native) {
+        println!("{}", gpu.info);
+        for frozen in [
+            &["trunk/a/bias", "wide/bias", "output/bias"][..],
+            &["trunk/a/kernel", "output/kernel"],
+            &["trunk/b/kernel", "wide/kernel"],
+        ] {
+            let mut model = network(IMAGES[0], &[]);
+            for name in frozen {
+                assert_eq!(model.freeze(name).expect("a pattern"), 1);
+            }
+            let mut trial = Trial::new(&gpu, &model, &options(&gpu));
+            let before = trial.all_values();
+            trial.checked();
+            trial.step();
+            for (name, values) in trial.all_values() {
+                let stays = frozen.contains(&name.as_str());
+                assert_eq!(before[&name] == values, stays, "{name} of {frozen:?}");
+            }
+        }
+    }
+}
+
 /// Nothing is left to learn: the losses are there, and no update.
 #[test]
 fn a_network_may_be_frozen_whole() {
