@@ -1,9 +1,9 @@
-// sum_shares: gradients that were made in shares, added up for as many as five sources at once.
+// sum_shares: gradients that were made in shares, added up for as many as seven sources at once.
 //
 // gradient[head_at + i]        = source[0][i] + source[1][i] + ...   for i < head
 // gradient[tail_at + i - head] = the same                            for head <= i < sums
 //
-// s0 to s4 (shares, words): the partial gradients of convolutions, of which kernel and bias go to two places, or the
+// s0 to s6 (shares, words): the partial gradients of convolutions, of which kernel and bias go to two places, or the
 // gradient of a dense layer's output, whose rows are shares of its bias. A source that is not there has no sums. What
 // lies elsewhere in gradient (gradient) stays as it is.
 //
@@ -51,6 +51,20 @@ struct Params {
     head_at4: u32,
     tail_at4: u32,
     lanes4: u32,
+    shares5: u32,
+    words5: u32,
+    sums5: u32,
+    head5: u32,
+    head_at5: u32,
+    tail_at5: u32,
+    lanes5: u32,
+    shares6: u32,
+    words6: u32,
+    sums6: u32,
+    head6: u32,
+    head_at6: u32,
+    tail_at6: u32,
+    lanes6: u32,
 }
 
 override WORKGROUP: u32;
@@ -61,10 +75,12 @@ override WORKGROUP: u32;
 @group(0) @binding(3) var<storage, read> s2: array<f32>;
 @group(0) @binding(4) var<storage, read> s3: array<f32>;
 @group(0) @binding(5) var<storage, read> s4: array<f32>;
-@group(0) @binding(6) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(6) var<storage, read> s5: array<f32>;
+@group(0) @binding(7) var<storage, read> s6: array<f32>;
+@group(0) @binding(8) var<storage, read_write> gradient: array<f32>;
 
 /// The number of the last source.
-const LAST: u32 = 4u;
+const LAST: u32 = 6u;
 
 struct Source {
     shares: u32,
@@ -102,10 +118,22 @@ fn source(s: u32) -> Source {
                 params.head_at3, params.tail_at3, params.lanes3,
             );
         }
-        default: {
+        case 4u: {
             return Source(
                 params.shares4, params.words4, params.sums4, params.head4,
                 params.head_at4, params.tail_at4, params.lanes4,
+            );
+        }
+        case 5u: {
+            return Source(
+                params.shares5, params.words5, params.sums5, params.head5,
+                params.head_at5, params.tail_at5, params.lanes5,
+            );
+        }
+        default: {
+            return Source(
+                params.shares6, params.words6, params.sums6, params.head6,
+                params.head_at6, params.tail_at6, params.lanes6,
             );
         }
     }
@@ -117,7 +145,9 @@ fn load(s: u32, at: u32) -> f32 {
         case 1u: { return s1[at]; }
         case 2u: { return s2[at]; }
         case 3u: { return s3[at]; }
-        default: { return s4[at]; }
+        case 4u: { return s4[at]; }
+        case 5u: { return s5[at]; }
+        default: { return s6[at]; }
     }
 }
 
@@ -127,7 +157,9 @@ fn load4(s: u32, at: vec4<u32>) -> vec4<f32> {
         case 1u: { return vec4<f32>(s1[at.x], s1[at.y], s1[at.z], s1[at.w]); }
         case 2u: { return vec4<f32>(s2[at.x], s2[at.y], s2[at.z], s2[at.w]); }
         case 3u: { return vec4<f32>(s3[at.x], s3[at.y], s3[at.z], s3[at.w]); }
-        default: { return vec4<f32>(s4[at.x], s4[at.y], s4[at.z], s4[at.w]); }
+        case 4u: { return vec4<f32>(s4[at.x], s4[at.y], s4[at.z], s4[at.w]); }
+        case 5u: { return vec4<f32>(s5[at.x], s5[at.y], s5[at.z], s5[at.w]); }
+        default: { return vec4<f32>(s6[at.x], s6[at.y], s6[at.z], s6[at.w]); }
     }
 }
 

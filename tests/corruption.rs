@@ -174,6 +174,7 @@ fn a_flipped_bit_in_what_was_tuned_is_told() {
         join_products: false,
         join_siblings: false,
         join_branches: false,
+        whole_dense: false,
         images_per_split: 2,
         workgroups: None,
         split_k: 5_760,

@@ -56,6 +56,7 @@ fn what_was_tuned_is_used_and_told_and_forgotten() {
         join_products: false,
         join_siblings: false,
         join_branches: false,
+        whole_dense: false,
         images_per_split: 2,
         workgroups: None,
         split_k: 5_760,

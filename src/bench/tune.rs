@@ -133,7 +133,7 @@ impl Tuner<'_> {
         let mut best = committed.schedule;
         let mut tried = vec![(best, self.seconds(best)?)];
         let mut seen = vec![self.keys(best)?];
-        let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 7] = [
+        let choices: [&dyn Fn(Schedule) -> Vec<Schedule>; 8] = [
             &|s| {
                 let fuse_update = !s.fuse_update;
                 vec![Schedule { fuse_update, ..s }]
@@ -145,6 +145,10 @@ impl Tuner<'_> {
             &|s| {
                 let join_branches = !s.join_branches;
                 vec![Schedule { join_branches, ..s }]
+            },
+            &|s| {
+                let whole_dense = !s.whole_dense;
+                vec![Schedule { whole_dense, ..s }]
             },
             &|s| {
                 let join_products = !s.join_products;

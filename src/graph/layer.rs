@@ -60,6 +60,9 @@ pub trait Layer: fmt::Debug + Send + Sync {
     ) {
     }
 
+    /// Of a layer whose pass [`Caps::joins_next`]: emits the kernel that makes its outputs and those of the next node.
+    fn lower_both(&self, _node: &Node, _next: &Node, _emit: &mut dyn Emit) {}
+
     /// Of a layer that [`Caps::folds`]: emits what puts its work, as it is in predictions, into the kernel and bias of
     /// the layer before.
     fn fold(&self, _node: &Node, _folding: &Folding, _emit: &mut dyn Emit) {}
@@ -271,6 +274,9 @@ pub struct Caps {
     /// Backward: is the output a product that can be computed together with others' as their sum, by
     /// [`Layer::lower_sum`]?
     pub product: bool,
+    /// Backward: can one kernel make its outputs and those of the layer's next pass, whose gradients are stored, by
+    /// [`Layer::lower_both`]?
+    pub joins_next: bool,
     /// Is the output the sum of the inputs?
     pub sum: bool,
     /// Is it a ReLU (forward), or the mask of one over its first input, by its second (backward)?

@@ -5,10 +5,10 @@
 
 use super::{Arguments, Kernel, Unreadable};
 use crate::graph::{
-    Caps, Declared, Emit, Gradient, Kind, Layer, Layout, Mask, Node, Outline, PanelRange, Pass, Place,
-    Refusal, Shares, Slot,
+    Caps, Declared, Emit, Gradient, Kind, Layer, Layout, Mask, Node, Outline, PanelRange, Pass,
+    Place, Refusal, Shares, Slot,
 };
-use crate::ops::matmul::{self, Matmul, MatmulWeight, PANEL};
+use crate::ops::matmul::{self, Matmul, MatmulBackward, MatmulWeight, PANEL};
 use crate::tensor::Shape;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -43,6 +43,14 @@ impl Dense {
         }))
     }
 
+    /// Do its gradients together take no longer than a dispatch costs?
+    fn is_small(&self, input: &Shape) -> bool {
+        let &[rows, features] = &input.0[..] else {
+            return false;
+        };
+        Matmul::new(rows, features, self.units).is_small()
+    }
+
     /// (m, k, n) of the product.
     fn params(&self, node: &Node, emit: &dyn Emit) -> Matmul {
         let rows = emit.nhwc(node.layer_inputs[0])[0];
@@ -56,7 +64,10 @@ impl Dense {
             ..self.params(node, emit)
         };
         let schedule = emit.schedule();
-        let params = whole.shares_for(schedule.split_k, schedule.workgroups);
+        let params = match schedule.whole_dense && whole.is_small() {
+            true => whole,
+            false => whole.shares_for(schedule.split_k, schedule.workgroups),
+        };
         let x = emit.whole(node.inputs[0]);
         let bias = match node.own.get(1) {
             Some(&bias) => emit.held(bias),
@@ -98,6 +109,34 @@ impl Dense {
                 &[dy, window.place, mask, dx],
             );
         }
+    }
+
+    /// All gradients in one dispatch, of a layer whose kernel and its gradient lie in one piece each.
+    fn backward(&self, of_input: &Node, of_own: &Node, emit: &mut dyn Emit) {
+        let Matmul { m, k, n, .. } = self.params(of_input, emit);
+        let (x, dy) = (emit.whole(of_own.inputs[0]), emit.whole(of_own.inputs[1]));
+        let kernel = emit.held(of_own.own[0]);
+        let dx = emit.view(of_input.outputs[0]).place;
+        let mask = emit.mask().map(|view| view.place);
+        let (grad_kernel, _) = emit.gradient(of_own.outputs[0]).expect("it is stored");
+        let grad_bias = match of_own.outputs.get(1) {
+            Some(&bias) => emit.gradient_or_scratch(bias),
+            None => emit.scratch(format!("{} no bias", of_own.name), n as usize),
+        };
+        let relu = mask.is_some().into();
+        emit.dispatch(
+            &matmul::Backward,
+            &MatmulBackward { m, k, n, relu },
+            &[
+                dy,
+                kernel,
+                x,
+                mask.unwrap_or(dy),
+                dx,
+                grad_kernel,
+                grad_bias,
+            ],
+        );
     }
 
     /// x, dy -> dkernel, dbias (where there is one)
@@ -231,7 +270,7 @@ impl Layer for Dense {
         ]
     }
 
-    fn caps(&self, pass: Pass, _: &[&Shape]) -> Caps {
+    fn caps(&self, pass: Pass, inputs: &[&Shape]) -> Caps {
         match pass {
             Pass::Forward => Caps {
                 relu: true,
@@ -239,10 +278,15 @@ impl Layer for Dense {
             },
             Pass::Backward(0) => Caps {
                 mask: Mask::Whole,
+                joins_next: self.is_small(inputs[0]),
                 ..Caps::default()
             },
             _ => Caps::default(),
         }
+    }
+
+    fn lower_both(&self, node: &Node, next: &Node, emit: &mut dyn Emit) {
+        self.backward(node, next, emit);
     }
 
     fn lower(&self, node: &Node, emit: &mut dyn Emit) {

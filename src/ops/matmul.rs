@@ -4,9 +4,13 @@
 //! behind column n. A dispatch covers a window of panels, so that no binding passes the
 //! adapter's limits; how a sum is split never depends on the windows.
 
+mod backward;
 mod cases;
 mod shared;
+mod tree;
 mod variants;
+
+pub use backward::{Backward, MatmulBackward};
 
 use super::params::params;
 use super::update::METRICS;
@@ -16,6 +20,10 @@ use std::ops::Range;
 
 /// Columns of a panel.
 pub const PANEL: u32 = 32;
+
+/// Weights of the largest layer whose products are small: a dispatch costs more than they do. Sharing out the terms takes some
+/// seven instructions for a multiplication where large tiles take one and a half, so that with more it would not pay.
+const SMALL: u64 = 1 << 13;
 
 /// Columns of the tiles that are to fill a GPU, and inputs of the shortest share that is worth its partial sums.
 const TILE: u32 = 64;
@@ -100,6 +108,12 @@ impl Matmul {
         let filling = workgroups.map_or(1, |all| all / self.n.div_ceil(TILE));
         let worth = filling.min(self.k / SHORTEST_SHARE).max(1);
         self.split(self.k.div_ceil(longest).max(worth))
+    }
+
+    /// Does it cost less than a dispatch, summed in one go or with the layer's other products? The rows do not count, as in
+    /// [`Matmul::shares_for`].
+    pub fn is_small(&self) -> bool {
+        self.k as u64 * self.n as u64 <= SMALL
     }
 
     /// Columns of the window that exist.

@@ -496,6 +496,7 @@ pub static REGISTRY: &[&dyn AnyOp] = &[
     &matmul::BackwardWeight,
     &matmul::BackwardWeightAdam,
     &matmul::BackwardBias,
+    &matmul::Backward,
     &sum_shares::SumShares,
     &relu::Forward,
     &relu::Backward,

@@ -1,8 +1,8 @@
-//! sum_shares: gradients that were made in shares, added up for as many as five sources at once.
+//! sum_shares: gradients that were made in shares, added up for as many as seven sources at once.
 //!
 //! A source is a convolution's partial gradients, kernel and bias in each share, or the gradient of a dense layer's
-//! output, whose rows are shares of its bias. Where dispatches cost more than what they do, one for five is what a GPU
-//! wants.
+//! output, whose rows are shares of its bias. Where dispatches cost more than what they do, one for seven is what a GPU
+//! wants; more buffers WebGPU does not promise.
 
 use super::params::params;
 use super::{
@@ -12,7 +12,7 @@ use super::{
 use crate::ops::reference::{Expected, sum_shares as reference};
 
 /// The most sources of a dispatch.
-pub const SOURCES: usize = 5;
+pub const SOURCES: usize = 7;
 
 params! {
     /// [`Source`] by source; see [`Sums::new`].
@@ -29,6 +29,10 @@ params! {
         head_at3: u32 as place, tail_at3: u32 as place, lanes3: u32,
         shares4: u32, words4: u32, sums4: u32, head4: u32,
         head_at4: u32 as place, tail_at4: u32 as place, lanes4: u32,
+        shares5: u32, words5: u32, sums5: u32, head5: u32,
+        head_at5: u32 as place, tail_at5: u32 as place, lanes5: u32,
+        shares6: u32, words6: u32, sums6: u32, head6: u32,
+        head_at6: u32 as place, tail_at6: u32 as place, lanes6: u32,
     }
 }
 
@@ -105,7 +109,7 @@ impl Source {
 }
 
 impl Sums {
-    /// Of one to five sources, into a buffer of `gradient` words.
+    /// Of one to seven sources, into a buffer of `gradient` words.
     pub fn new(sources: &[Source], gradient: u32) -> Sums {
         let absent = Source {
             lanes: 1,
@@ -139,6 +143,8 @@ impl Op for SumShares {
         read("s2"),
         read("s3"),
         read("s4"),
+        read("s5"),
+        read("s6"),
         in_out("gradient"),
     ];
     const VARIANTS: &'static [Variant<Sums>] = &[
@@ -258,11 +264,13 @@ fn sets() -> Vec<(String, Vec<Source>)> {
         source(7, 910, 910, 900),
         source(64, 257, 256, 256),
         source(130, 63, 63, 60),
+        source(3, 40, 40, 33),
+        source(36, 129, 120, 100),
     ];
     for count in 2..=SOURCES {
         sets.push((format!("sources{count}"), all[..count].to_vec()));
     }
-    let last = [all[2], all[4], all[3], all[0], all[1]];
+    let last = [all[2], all[4], all[6], all[3], all[5], all[0], all[1]];
     sets.push(("small_last".into(), last.to_vec()));
     sets
 }

@@ -19,13 +19,14 @@ pub struct Usual {
 /// GPUs share operands through workgroup memory; software adapters pay for every load and barrier, so they
 /// load vectors, keep operands in registers and share them through the subgroup where they can. Only
 /// there is a weight gradient's kernel that runs Adam as well faster than two kernels, and only there is one kernel
-/// for several convolutions' gradients known to be faster than one for each.
+/// for several convolutions' gradients known to be faster than one for each. GPUs wait for each
+/// dispatch, so that a small dense layer is one there.
 static TABLE: [Usual; 3] = [
     Usual {
         suits: |profile| profile.class == Class::Gpu,
         families: &[
-            Family::Shared,
             Family::Tree,
+            Family::Shared,
             Family::Vectors,
             Family::Registers,
             Family::Naive,
@@ -35,6 +36,7 @@ static TABLE: [Usual; 3] = [
             join_products: false,
             join_siblings: true,
             join_branches: true,
+            whole_dense: true,
             images_per_split: 1,
             workgroups: Some(512),
             split_k: 5_760,
@@ -54,6 +56,7 @@ static TABLE: [Usual; 3] = [
             join_products: true,
             join_siblings: true,
             join_branches: true,
+            whole_dense: false,
             images_per_split: 4,
             workgroups: None,
             split_k: 5_760,
@@ -72,6 +75,7 @@ static TABLE: [Usual; 3] = [
             join_products: false,
             join_siblings: true,
             join_branches: true,
+            whole_dense: false,
             images_per_split: 4,
             workgroups: None,
             split_k: 5_760,

@@ -5,7 +5,8 @@
 //!   change of name;
 //! - the ReLU mask of the backward pass rides in the epilogue of the kernel that makes the
 //!   gradient, where everybody who reads that gradient wants it masked;
-//! - where the schedule wants it, gradients that are products are computed by the kernel that adds them up.
+//! - where the schedule wants it, gradients that are products are computed by the kernel that adds them up, and one kernel
+//!   makes all gradients of a small layer.
 //!
 //! What a layer allows it says itself ([`Caps`]); no layer is named here.
 
@@ -33,6 +34,8 @@ pub(super) struct Fusion {
     pub mask: HashMap<usize, Inside>,
     /// Nodes whose kernel computes their terms.
     pub sums: HashMap<usize, Terms>,
+    /// Backward nodes whose kernel does the work of the node behind them.
+    pub with_next: HashSet<usize>,
 }
 
 /// The terms of a sum: the nodes that make products, and one tensor more.
@@ -256,6 +259,22 @@ impl Fusion {
             if !products.is_empty() && all > 1 && together(&kernels.collect::<Vec<_>>()) {
                 self.skipped.extend(&products);
                 self.sums.insert(index, Terms { products, other });
+            }
+        }
+    }
+
+    /// Lets one kernel do two passes of a layer that follow each other. `stored` says whether a held tensor's gradient is.
+    pub fn join_passes(&mut self, graph: &Graph, stored: impl Fn(TensorId) -> bool) {
+        for (index, pair) in graph.nodes.windows(2).enumerate() {
+            let [node, next] = pair else { continue };
+            let (Pass::Backward(pass), Pass::Backward(then)) = (node.pass, next.pass) else {
+                continue;
+            };
+            let one_layer = node.name == next.name && then == pass + 1;
+            let run = [index, index + 1].map(|at| !self.skipped.contains(&at));
+            if self.caps[index].joins_next && one_layer && run == [true; 2] && stored(node.own[0]) {
+                self.skipped.insert(index + 1);
+                self.with_next.insert(index);
             }
         }
     }

@@ -74,6 +74,9 @@ fn compiled(model: &Model, wanted: &[Wanted], options: &Options) -> Result<Plan,
         if options.schedule.join_products {
             fusion.join_products(&graph, |held| placement.is_one_buffer(held));
         }
+        if options.schedule.whole_dense {
+            fusion.join_passes(&graph, |held| placement.stored_gradient(held).is_some());
+        }
         let mut emitter = lowering.emitter(&graph, &fusion, buffers.len());
         lowering.program(&graph, &fusion, &mut emitter);
         let (mut dispatches, transients) = emitter.finish()?;
@@ -281,6 +284,10 @@ impl<'a> Lowering<'a> {
                 emitter.begin(index, &node.name, phase(graph, node));
                 match fusion.sums.get(&index) {
                     Some(terms) => lower_sum(graph, node, terms, emitter),
+                    None if fusion.with_next.contains(&index) => {
+                        node.layer
+                            .lower_both(node, &graph.nodes[index + 1], emitter);
+                    }
                     None => node.layer.lower(node, emitter),
                 }
             }

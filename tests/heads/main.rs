@@ -4,6 +4,7 @@
 mod branches;
 #[path = "../common/mod.rs"]
 mod common;
+mod dense;
 mod frozen;
 mod heads;
 mod initial;

@@ -89,6 +89,7 @@ fn described(schedule: &Schedule) -> String {
         join_products,
         join_siblings,
         join_branches,
+        whole_dense,
         images_per_split,
         workgroups,
         split_k,
@@ -119,5 +120,12 @@ fn described(schedule: &Schedule) -> String {
     } else {
         "batch norms of branches apart"
     };
-    format!("{adam}, {siblings}, {branches}, {products}, {shares}, {split_k} inputs a share")
+    let dense = if *whole_dense {
+        "small dense layers as one kernel each way"
+    } else {
+        "small dense layers in shares"
+    };
+    format!(
+        "{adam}, {siblings}, {branches}, {products}, {dense}, {shares}, {split_k} inputs a share"
+    )
 }

@@ -1,7 +1,7 @@
 //! Test cases of the dense products: sizes around every tile's edge (7 to 9, 31 to 33, 63 to
 //! 65), windows inside the kernel, splits whose last share is short, and the seed's real K.
 
-use super::{Matmul, MatmulWeight};
+use super::{Matmul, MatmulBackward, MatmulWeight};
 use crate::ops::adam;
 use crate::ops::{Case, Fill, Step, nan_among};
 
@@ -306,6 +306,36 @@ pub fn backward_input() -> Vec<Case<Matmul>> {
         integers(4),
         true,
     ));
+    cases
+}
+
+/// Masked or not, exact and not, and masks next to zero.
+pub fn backward() -> Vec<Case<MatmulBackward>> {
+    let mut cases = Vec::new();
+    let small = |p: Matmul| MatmulBackward {
+        m: p.m,
+        k: p.k,
+        n: p.n,
+        relu: p.relu,
+    };
+    for p in shapes() {
+        let masked = small(Matmul { relu: 1, ..p });
+        let mut random = vec![Fill::Uniform(1.0); 4];
+        random[3] = Fill::Integers(-1, 1);
+        cases.push(case(format!("{}_mask", name(&p)), masked, random, false));
+        let exact = format!("{}_integers", name(&p));
+        cases.push(case(exact, small(p), integers(4), true));
+    }
+    for p in around_zero() {
+        let mut fills = integers(4);
+        fills[3] = Fill::Tiny(-1, 1);
+        cases.push(case(
+            format!("{}_tiny_mask", name(&p)),
+            small(p),
+            fills,
+            true,
+        ));
+    }
     cases
 }
 

@@ -1,6 +1,6 @@
 //! The implementations of the dense products, the readable one first.
 
-use super::{Matmul, MatmulWeight, PANEL, shared};
+use super::{Matmul, MatmulWeight, PANEL, shared, tree};
 use crate::ops::adam::RULE;
 use crate::ops::{
     ELEMENTWISE, Family, MAX_ITERATIONS, STEP, Shader, Variant, anywhere, per_element, shader,
@@ -204,6 +204,7 @@ pub const FORWARD: &[Variant<Matmul>] = &[
     shared::forward::<32, 32, true>("shared32x32_4"),
     shared::forward::<32, 32, false>("shared32x32"),
     shared::forward::<64, 128, true>("shared64x128_4"),
+    tree::forward(),
 ];
 
 pub const REDUCE_FORWARD: &[Variant<Matmul>] = &[Variant {
