@@ -193,3 +193,24 @@ fn frozen_branches_stay_apart() {
     assert_eq!(norms(&trial), ["block/{1,2}_bn"]);
     trial.checked();
 }
+
+/// What a concatenation reads twice is no branch of one's own.
+#[test]
+fn a_branch_that_is_read_twice_stays_apart() {
+    let gpu = &common::devices(LimitChoice::Native)[0];
+    let mut b = Builder::new();
+    let x = b.input("image", IMAGES[0]);
+    let made = ["a", "b", "c"].map(|name| {
+        let y = b.conv2d(name, x, 3, Window::square(3, 1, Same), false);
+        let name = name.into();
+        Chain { b: &mut b, name, y }.norm(0.75).relu().y
+    });
+    let [first, second, third] = made;
+    let joined = b.concat("joined", &[first, first, second, third]);
+    let features = b.global_average_pool("features", joined);
+    let logits = b.dense("output", features, CLASSES, false);
+    let model = b.model("twice", logits);
+    let [mut one, mut several] = [true, false].map(|join| trial(gpu, &model, [join, false]));
+    assert_eq!(norms(&one), ["{b,c}_bn", "a_bn"]);
+    assert_learn_the_same(&mut one, &mut several, "twice");
+}

@@ -4,7 +4,7 @@
 //! The branches lie side by side before they are normalized, in a concatenation of their own; those that stand beside
 //! each other in the one that was there go into it as one, and where that is all of them it is gone.
 
-use super::{Likeness, joined_name, joined_node, likeness, only_reader};
+use super::merge::{Likeness, joined_name, joined_node, likeness, only_reader};
 use crate::graph::{Alias, Graph, Kind, Node, TensorId};
 use crate::network::Model;
 use std::ops::Range;
@@ -43,7 +43,8 @@ fn alike(model: &Model, at: usize) -> Option<(Range<usize>, Vec<Tail>)> {
     }
     let mut run: Vec<Tail> = Vec::new();
     for (branch, &tensor) in node.inputs.iter().enumerate() {
-        let tail = tail(model, tensor);
+        let once = node.inputs.iter().filter(|&&id| id == tensor).count() == 1;
+        let tail = tail(model, tensor).filter(|_| once);
         let goes_on = |tail: &Tail| {
             run.last()
                 .is_some_and(|last| last.likeness == tail.likeness)

@@ -1,16 +1,14 @@
 //! Layers that are alike but for their channels become one where a program gains by it: those that read the same tensor
 //! (`siblings`), and those that end the branches of a concatenation (`branches`). One kernel does the work of several.
 //!
-//! The joined layer's tensors hold theirs side by side along the last axis ([`Kind::Columns`]), so that files, summaries
+//! The joined layer's tensors hold theirs side by side along the last axis (`merge`), so that files, summaries
 //! and what a tensor begins with know nothing of it. No head sees a difference but for the order of some sums.
 
 mod branches;
+mod merge;
 mod siblings;
 
 use super::Model;
-use crate::graph::{Graph, Held, Kind, Layer, Node, Pass, TensorId};
-use serde_json::Value;
-use std::sync::Arc;
 
 impl Model {
     /// The same network, whose layers are one where they read the same tensor and differ in their number of channels alone.
@@ -24,131 +22,5 @@ impl Model {
     pub fn with_branches_joined(mut self) -> Model {
         branches::join_all(&mut self);
         self
-    }
-}
-
-/// What must be the same of two nodes.
-#[derive(PartialEq)]
-struct Likeness {
-    kind: &'static str,
-    /// But for the channels that it makes.
-    arguments: Value,
-    /// What becomes of its tensors in training.
-    tensors: Vec<Kind>,
-}
-
-fn is_logits(model: &Model, tensor: TensorId) -> bool {
-    model.heads.iter().any(|head| head.logits == tensor)
-}
-
-/// The node that reads a tensor which nobody else looks at.
-fn only_reader(model: &Model, tensor: TensorId) -> Option<usize> {
-    let mut readers = model.graph.consumers(tensor);
-    let reader = readers.next().filter(|_| readers.next().is_none());
-    reader.filter(|_| !is_logits(model, tensor))
-}
-
-/// What joins a node to another one that reads the same, or behind such nodes to the one that is there; none where it
-/// cannot be joined to any, or shares its tensors with another.
-fn likeness(graph: &Graph, at: usize, begins: bool) -> Option<Likeness> {
-    let node = &graph.nodes[at];
-    let alone = |&id: &TensorId| graph.users(id).count() == 1;
-    let layer = match begins {
-        true => node.layer.joined(1),
-        false => node.caps(graph).by_channel.then(|| node.layer.clone()),
-    };
-    let layer = layer.filter(|_| node.own.iter().all(alone))?;
-    let kinds = node.own.iter().map(|&id| graph.tensors[id].kind);
-    Some(Likeness {
-        kind: layer.kind(),
-        arguments: layer.config(),
-        tensors: kinds.collect(),
-    })
-}
-
-/// One node for several, over x, with tensors that hold theirs.
-fn joined_node(graph: &mut Graph, layer: Arc<dyn Layer>, members: &[Node], x: TensorId) -> Node {
-    let outline = layer.outline(&[graph.shape(x)]);
-    let outline = outline.expect("what each could read");
-    let name = joined_name(members.iter().map(|node| node.name.as_str()));
-    let outputs = outline.outputs.into_iter().map(|shape| {
-        let name = format!("{name}/{}", layer.kind());
-        graph.add_tensor(name, shape, Kind::Activation, None)
-    });
-    let outputs = outputs.collect();
-    let mut own = Vec::new();
-    for (at, declared) in outline.own.into_iter().enumerate() {
-        let kind = graph.tensors[members[0].own[at]].kind;
-        let held = Held {
-            own: declared.own,
-            init: declared.init,
-            layout: declared.layout,
-        };
-        let name = format!("{name}/{}", declared.suffix);
-        let whole = graph.add_tensor(name, declared.shape, kind, Some(held));
-        let mut first = 0;
-        for member in members {
-            let part = &mut graph.tensors[member.own[at]];
-            part.kind = Kind::Columns { of: whole, first };
-            first += part.shape.columns();
-        }
-        own.push(whole);
-    }
-    Node {
-        name,
-        layer,
-        pass: Pass::Forward,
-        inputs: vec![x],
-        outputs,
-        own,
-        layer_inputs: vec![x],
-    }
-}
-
-/// `block/{3x3,5x5}_reduce` of `block/3x3_reduce` and `block/5x5_reduce`: what the names share, in whole words, once.
-fn joined_name<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let words: Vec<Vec<&str>> = names.map(words).collect();
-    let first = &words[0];
-    // Each keeps a word of its own.
-    let most = words
-        .iter()
-        .map(Vec::len)
-        .min()
-        .unwrap_or(0)
-        .saturating_sub(1);
-    let in_all = |same: &dyn Fn(&[&str]) -> bool| words.iter().all(|words| same(words));
-    let head = (0..most).take_while(|&i| in_all(&|w| w[i] == first[i]));
-    let head = head.count();
-    let tail =
-        (1..=most - head).take_while(|&i| in_all(&|w| w[w.len() - i] == first[first.len() - i]));
-    let tail = tail.count();
-    let own = words.iter().map(|w| w[head..w.len() - tail].concat());
-    let own = own.collect::<Vec<_>>().join(",");
-    let [before, behind] = [&first[..head], &first[first.len() - tail..]].map(<[&str]>::concat);
-    format!("{before}{{{own}}}{behind}")
-}
-
-/// A name's words, and what stands between them.
-fn words(name: &str) -> Vec<&str> {
-    let is_between = ['/', '_'];
-    let pair = |word: &'_ str| word.trim_end_matches(is_between).len();
-    name.split_inclusive(is_between)
-        .flat_map(|word| <[&str; 2]>::from(word.split_at(pair(word))))
-        .filter(|word| !word.is_empty())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::joined_name;
-
-    #[test]
-    fn names_share_what_is_alike() {
-        let of = |names: &[&str]| joined_name(names.iter().copied());
-        assert_eq!(of(&["b/3x3_reduce", "b/5x5_reduce"]), "b/{3x3,5x5}_reduce");
-        assert_eq!(of(&["b/1x1", "b/3x3_reduce"]), "b/{1x1,3x3_reduce}");
-        assert_eq!(of(&["left", "leap", "right"]), "{left,leap,right}");
-        assert_eq!(of(&["a/1/bn", "a/2/bn"]), "a/{1,2}/bn");
-        assert_eq!(of(&["a_a", "a_a_a"]), "a_{a,a_a}");
     }
 }

@@ -4,7 +4,7 @@
 //! What they read is read once, forward and backward. Behind the last layer that is joined a [`Split`] hands each branch
 //! its channels.
 
-use super::{Likeness, is_logits, joined_name, joined_node, likeness, only_reader};
+use super::merge::{Likeness, is_logits, joined_name, joined_node, likeness, only_reader};
 use crate::graph::{Alias, Graph, Kind, Node, Pass, TensorId};
 use crate::layers::Split;
 use crate::network::{Model, needed};
