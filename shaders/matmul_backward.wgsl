@@ -47,7 +47,7 @@ fn store_input(row: u32, k: u32, sum: f32) {
     grad_x[at] = value;
 }
 
-/// Input k is the one that is always 1.
+/// The input behind the last one is always 1: its weight is the bias.
 fn store_weight(k: u32, column: u32, sum: f32) {
     if k < params.k {
         grad_w[weight(k, column)] = select(0.0, sum, column < params.n);

@@ -70,7 +70,8 @@ pub struct Schedule {
     /// ([`Model::with_branches_joined`](crate::network::Model::with_branches_joined))?
     #[serde(default)]
     pub join_branches: bool,
-    /// Does a small dense layer run as one kernel forward and one backward, whose workgroups share out the terms of their sums?
+    /// Does a small dense layer run as one kernel forward and one backward, instead of in shares and with a kernel for each
+    /// gradient?
     #[serde(default)]
     pub whole_dense: bool,
     /// Images that one share of a convolution's weight gradient adds up, and so many times as many where they are small

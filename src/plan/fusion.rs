@@ -271,8 +271,10 @@ impl Fusion {
                 continue;
             };
             let one_layer = node.name == next.name && then == pass + 1;
-            let run = [index, index + 1].map(|at| !self.skipped.contains(&at));
-            if self.caps[index].joins_next && one_layer && run == [true; 2] && stored(node.own[0]) {
+            let skipped = [index, index + 1]
+                .iter()
+                .any(|at| self.skipped.contains(at));
+            if self.caps[index].joins_next && one_layer && !skipped && stored(node.own[0]) {
                 self.skipped.insert(index + 1);
                 self.with_next.insert(index);
             }

@@ -151,7 +151,7 @@ fn joined(model: &Model, wanted: &[Wanted], options: &Options) -> Option<Model> 
     if siblings {
         joined = joined.with_siblings_joined();
     }
-    // Behind the siblings, some of which a branch ends in: those lie beside each other already.
+    // After the siblings: a branch that is one of them lies in their tensor, and cannot lie in another.
     if branches && options.concat_in_place {
         joined = joined.with_branches_joined();
     }

@@ -123,7 +123,7 @@ fn described(schedule: &Schedule) -> String {
     let dense = if *whole_dense {
         "small dense layers as one kernel each way"
     } else {
-        "small dense layers in shares"
+        "small dense layers as several"
     };
     format!(
         "{adam}, {siblings}, {branches}, {products}, {dense}, {shares}, {split_k} inputs a share"

@@ -4,7 +4,7 @@
 //! The branches lie side by side before they are normalized, in a concatenation of their own; those that stand beside
 //! each other in the one that was there go into it as one, and where that is all of them it is gone.
 
-use super::merge::{Likeness, joined_name, joined_node, likeness, only_reader};
+use super::merge::{Likeness, joined_name, joined_node, likeness, only_reader, replace};
 use crate::graph::{Alias, Graph, Kind, Node, TensorId};
 use crate::network::Model;
 use std::ops::Range;
@@ -45,14 +45,14 @@ fn alike(model: &Model, at: usize) -> Option<(Range<usize>, Vec<Tail>)> {
     for (branch, &tensor) in node.inputs.iter().enumerate() {
         let once = node.inputs.iter().filter(|&&id| id == tensor).count() == 1;
         let tail = tail(model, tensor).filter(|_| once);
-        let goes_on = |tail: &Tail| {
-            run.last()
-                .is_some_and(|last| last.likeness == tail.likeness)
+        let goes_on = match (run.last(), &tail) {
+            (Some(last), Some(tail)) => last.likeness == tail.likeness,
+            _ => false,
         };
-        if run.len() > 1 && !tail.as_ref().is_some_and(goes_on) {
-            return Some((branch - run.len()..branch, run));
-        }
-        if !tail.as_ref().is_some_and(goes_on) {
+        if !goes_on {
+            if run.len() > 1 {
+                return Some((branch - run.len()..branch, run));
+            }
             run.clear();
         }
         run.extend(tail);
@@ -118,15 +118,11 @@ fn join(graph: &mut Graph, at: usize, branches: Range<usize>, tails: &[Tail]) ->
         outer.layer_inputs.splice(branches, joined);
         nodes.push(outer);
     }
-    let gone: Vec<usize> = tails.iter().flat_map(|tail| tail.nodes.clone()).collect();
-    for (number, node) in std::mem::take(&mut graph.nodes).into_iter().enumerate() {
-        if number == at {
-            graph.nodes.append(&mut nodes);
-        } else if !gone.contains(&number) {
-            graph.nodes.push(node);
-        }
-    }
-    at - gone.len()
+    let mut gone: Vec<usize> = tails.iter().flat_map(|tail| tail.nodes.clone()).collect();
+    let ahead = gone.len();
+    gone.push(at);
+    replace(graph, &gone, at, nodes);
+    at - ahead
 }
 
 /// Such a concatenation, of these tensors.

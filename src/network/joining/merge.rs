@@ -28,8 +28,8 @@ pub(super) fn only_reader(model: &Model, tensor: TensorId) -> Option<usize> {
     reader.filter(|_| !is_logits(model, tensor))
 }
 
-/// What joins a node to another one that reads the same, or behind such nodes to the one that is there; none where it
-/// cannot be joined to any, or shares its tensors with another.
+/// What joins a node to another: one that reads the same tensor, where a strand `begins`, else one that is each channel's
+/// affair in another strand or branch. None where it cannot be joined to any, or shares its tensors with another.
 pub(super) fn likeness(graph: &Graph, at: usize, begins: bool) -> Option<Likeness> {
     let node = &graph.nodes[at];
     let alone = |&id: &TensorId| graph.users(id).count() == 1;
@@ -87,6 +87,18 @@ pub(super) fn joined_node(
         outputs,
         own,
         layer_inputs: vec![x],
+    }
+}
+
+/// Takes out the nodes that are `gone`, and puts others where the one at `at` stands.
+pub(super) fn replace(graph: &mut Graph, gone: &[usize], at: usize, mut by: Vec<Node>) {
+    for (number, node) in std::mem::take(&mut graph.nodes).into_iter().enumerate() {
+        if number == at {
+            graph.nodes.append(&mut by);
+        }
+        if !gone.contains(&number) {
+            graph.nodes.push(node);
+        }
     }
 }
 

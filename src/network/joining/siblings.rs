@@ -4,7 +4,7 @@
 //! What they read is read once, forward and backward. Behind the last layer that is joined a [`Split`] hands each branch
 //! its channels.
 
-use super::merge::{Likeness, is_logits, joined_name, joined_node, likeness, only_reader};
+use super::merge::{Likeness, is_logits, joined_name, joined_node, likeness, only_reader, replace};
 use crate::graph::{Alias, Graph, Kind, Node, Pass, TensorId};
 use crate::layers::Split;
 use crate::network::{Model, needed};
@@ -142,15 +142,7 @@ fn join(graph: &mut Graph, groups: &[Vec<Strand>]) {
         joined.push(split(graph, last, &parts));
         gone.extend(group.iter().flat_map(|strand| &strand.nodes));
     }
-    let nodes = std::mem::take(&mut graph.nodes);
-    for (at, node) in nodes.into_iter().enumerate() {
-        if at == first {
-            graph.nodes.append(&mut joined);
-        }
-        if !gone.contains(&at) {
-            graph.nodes.push(node);
-        }
-    }
+    replace(graph, &gone, first, joined);
 }
 
 fn nodes_at(graph: &Graph, strands: &[&Strand], step: usize) -> Vec<Node> {

@@ -1,6 +1,6 @@
 //! matmul_backward: all gradients of a small dense layer in one dispatch. On a GPU each alone would take as long.
 
-use super::{Matmul, MatmulWeight, cases};
+use super::{Matmul, MatmulWeight, PANEL, cases, tree};
 use crate::ops::params::params;
 use crate::ops::reference::{Expected, matmul as reference};
 use crate::ops::{
@@ -31,7 +31,7 @@ impl MatmulBackward {
     }
 }
 
-static SHADER: Shader = shader!("matmul_backward.wgsl", super::tree::SHARE_TILE);
+static SHADER: Shader = shader!("matmul_backward.wgsl", tree::SHARE_TILE);
 
 /// dx = dy w^T, stopped by the ReLU before; dw = x^T dy; db = the sum of dy over the rows
 pub struct Backward;
@@ -73,14 +73,14 @@ impl Op for Backward {
             twin: None,
             shader: &SHADER,
             entry: "matmul_backward_tree",
-            constants: super::tree::WORKGROUP,
+            constants: tree::WORKGROUP,
             workgroups: |p| {
                 let panels = p.matmul().panels;
-                let of_inputs = super::tree::tiles(p.m, p.k);
+                let of_inputs = tree::tiles(p.m, p.k);
                 // A row more, of the bias.
-                of_inputs + super::tree::tiles(p.k + 1, panels * super::PANEL)
+                of_inputs + tree::tiles(p.k + 1, panels * PANEL)
             },
-            chain: |p| super::tree::chain(p.m.max(p.n)),
+            chain: |p| tree::chain(p.m.max(p.n)),
             supports: anywhere,
         },
     ];

@@ -86,7 +86,7 @@ const fn constants(lines: u32, columns: u32) -> &'static [(&'static str, f64)] {
     }
 }
 
-fn tiles(lines: u32, line_tile: u32, columns: u32, column_tile: u32) -> u64 {
+pub(super) fn tiles(lines: u32, line_tile: u32, columns: u32, column_tile: u32) -> u64 {
     lines.div_ceil(line_tile) as u64 * columns.div_ceil(column_tile) as u64
 }
 

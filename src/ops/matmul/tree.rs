@@ -1,7 +1,7 @@
 //! Small dense products whose terms are shared out inside of a workgroup, for GPUs: no other dispatch adds up shares.
 
 use super::variants::PARAMS;
-use super::{Matmul, PANEL};
+use super::{Matmul, PANEL, shared};
 use crate::ops::{Family, Shader, Variant, shader};
 
 pub(super) static SHARE_TILE: Shader = shader!("share_tile.wgsl");
@@ -15,7 +15,7 @@ const SHARES: u32 = 16;
 pub(super) const WORKGROUP: &[(&str, f64)] = &[("WORKGROUP", 256.0)];
 
 pub(super) fn tiles(lines: u32, columns: u32) -> u64 {
-    lines.div_ceil(TILE) as u64 * columns.div_ceil(TILE) as u64
+    shared::tiles(lines, TILE, columns, TILE)
 }
 
 /// An invocation's own terms, then the shares in order.
